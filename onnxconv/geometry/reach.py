@@ -1,0 +1,156 @@
+"""Who sees what: the set of input positions behind each position of a tensor, along one axis.
+
+On an endless input the pattern repeats: position o + period sees what position o sees, `advance` pixels further on.
+Sliding windows have period 1; after upsampling by 2 there are two phases, and so on. Sets are bit masks, so holes left
+by dilation are exact.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from onnxconv.geometry.axis import Axis, TransposedAxis
+
+NOTHING = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A periodic family of position sets. `phases[p]` = (first, mask): bit i of mask says that first + i is seen.
+
+    Bit 0 of a mask is set unless the set is empty, then the phase is (0, 0).
+    """
+
+    advance: int
+    phases: tuple[tuple[int, int], ...]
+
+    @property
+    def stride(self) -> Fraction:
+        """Input pixels between the fields of neighbouring outputs."""
+        return Fraction(self.advance, len(self.phases))
+
+    def at(self, position: int) -> tuple[int, int]:
+        """(first, mask) seen by one output position."""
+        turns, phase = divmod(position, len(self.phases))
+        first, mask = self.phases[phase]
+        return (first + turns * self.advance, mask) if mask else NOTHING
+
+    def centre(self) -> Fraction | None:
+        """Middle of the field of output 0, averaged over the phases; None where some phase sees nothing."""
+        if not all(mask for _, mask in self.phases):
+            return None
+        middles = (
+            Fraction(2 * first + mask.bit_length() - 1, 2) - phase * self.stride
+            for phase, (first, mask) in enumerate(self.phases)
+        )
+        return sum(middles, Fraction(0)) / len(self.phases)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What the positions of one tensor's axis see of one input's axis.
+
+    `fields` holds one family per distinct stride (more than one only after a join of paths that move differently).
+    `whole`: every position sees the whole axis. `aligned`: no join met paths with different centres or strides.
+    """
+
+    fields: tuple[Field, ...]
+    aligned: bool = True
+    whole: bool = False
+
+    def size(self, outputs: int | None = None) -> int | None:
+        """Pixels from the first one seen to the last, at most over all outputs; None where that is no one number."""
+        spans = [(first, first + mask.bit_length()) for first, mask in self._widest(outputs)]
+        return None if self.whole or not spans else max(end - first for first, end in spans)
+
+    def samples(self, outputs: int | None = None) -> int | None:
+        """Distinct pixels seen by one output, at most over all outputs; None as for `size`."""
+        counts = [mask.bit_count() for _, mask in self._widest(outputs)]
+        return None if self.whole or not counts else max(counts)
+
+    def stride(self) -> Fraction | None:
+        """Input pixels between neighbouring outputs; None where paths disagree or the whole input is seen."""
+        return self.fields[0].stride if len(self.fields) == 1 and not self.whole else None
+
+    def padding(self) -> int | None:
+        """Pixels by which the field of output 0 begins before the input; None where the whole input is seen."""
+        first, mask = self.at(0)
+        return -first if mask and not self.whole else None
+
+    def at(self, position: int) -> tuple[int, int]:
+        """(first, mask) of the pixels that one position sees, on an endless input."""
+        return _merge(field.at(position) for field in self.fields)
+
+    def _widest(self, outputs: int | None) -> Iterator[tuple[int, int]]:
+        """Enough positions to meet the largest set: one period, or both ends where strides differ.
+
+        With several strides the extent is a maximum of linear functions minus a minimum of linear functions within a
+        phase, hence convex: its largest value is at an end of the tensor.
+        """
+        period = math.lcm(*(len(f.phases) for f in self.fields)) if self.fields else 0
+        if len(self.fields) <= 1:
+            positions: Iterable[int] = range(period)
+        elif outputs is None:
+            return
+        else:
+            positions = {*range(min(period, outputs)), *range(max(0, outputs - period), outputs)}
+        yield from (seen for seen in map(self.at, positions) if seen[1])
+
+
+IDENTITY = Reach((Field(1, ((0, 1),)),))
+WHOLE = Reach((), whole=True)
+
+
+def through(reach: Reach, axis: Axis | TransposedAxis) -> Reach:
+    """What the outputs of a window see, when its input sees `reach`."""
+    fields = (
+        _through_window(f, axis) if isinstance(axis, Axis) else _through_transposed(f, axis) for f in reach.fields
+    )
+    return Reach(tuple(fields), reach.aligned, reach.whole)
+
+
+def union(reaches: Iterable[Reach]) -> Reach:
+    """What a join of several paths sees: the union position by position."""
+    paths = tuple(reaches)
+    if any(path.whole for path in paths):
+        return Reach((), all(path.aligned for path in paths), whole=True)
+    fields = [field for path in paths for field in path.fields]
+    by_stride: dict[Fraction, Field] = {}
+    for field in fields:
+        known = by_stride.get(field.stride)
+        by_stride[field.stride] = field if known is None else _join(known, field)
+    centres = {field.centre() for field in fields}
+    aligned = all(path.aligned for path in paths) and len(by_stride) <= 1 and len(centres) <= 1
+    return Reach(tuple(by_stride[stride] for stride in sorted(by_stride)), aligned)
+
+
+def _merge(seen: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    sets = [(first, mask) for first, mask in seen if mask]
+    if not sets:
+        return NOTHING
+    start = min(first for first, _ in sets)
+    mask = 0
+    for first, bits in sets:
+        mask |= bits << (first - start)
+    return start, mask
+
+
+def _through_window(field: Field, axis: Axis) -> Field:
+    shared = math.gcd(len(field.phases), axis.stride)
+    phases = len(field.phases) // shared
+    seen = (_merge(field.at(axis.position(out, tap)) for tap in range(axis.size)) for out in range(phases))
+    return Field(field.advance * (axis.stride // shared), tuple(seen))
+
+
+def _through_transposed(field: Field, axis: TransposedAxis) -> Field:
+    phases = len(field.phases) * axis.stride
+    return Field(field.advance, tuple(_merge(map(field.at, axis.sources(out))) for out in range(phases)))
+
+
+def _join(one: Field, other: Field) -> Field:
+    phases = math.lcm(len(one.phases), len(other.phases))
+    seen = tuple(_merge((one.at(p), other.at(p))) for p in range(phases))
+    return Field(one.advance * (phases // len(one.phases)), seen)

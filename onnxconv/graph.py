@@ -1,0 +1,182 @@
+"""The one value everything reads: a frozen graph of operators with known shapes. Arrays live beside it, in `Weights`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, TypeAlias
+
+from onnxconv.errors import Where
+from onnxconv.ops import Operator, Shape
+
+__all__ = ["DTYPES", "FoldedBias", "FoldedWeight", "Graph", "Initial", "Node", "Param", "Recipe", "TensorType", "Tiled"]
+
+DTYPES = ("float32", "float64", "float16")
+"""Data types of tensors, by their NumPy name."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """A data type and a shape, outermost axis first; symbolic dimensions are text."""
+
+    dtype: str
+    shape: Shape
+
+    @property
+    def spatial(self) -> Shape:
+        """The axes after batch and channels."""
+        return self.shape[2:]
+
+
+@dataclass(frozen=True, slots=True)
+class Initial:
+    """A stored array: read from a weights file under `name`, else drawn as `kind` says with `values` as its arguments.
+
+    `fan` = (in, out): taps per output and per input, for He and Xavier. `learned`: it counts as a parameter.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    kind: str = "he_normal"
+    values: tuple[float, ...] = ()
+    fan: tuple[int, int] = (1, 1)
+    learned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Tiled:
+    """One stored kernel shared by all groups: `source` repeated `repeats` times along each axis."""
+
+    source: Initial
+    repeats: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedWeight:
+    """A convolution's weight with the batch norm after it multiplied in: w · scale ÷ √(var + ε), per output channel."""
+
+    weight: Initial | Tiled
+    scale: Initial
+    var: Initial
+    epsilon: float
+    axis: int = 0
+    """Axis of the output channels in the weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedBias:
+    """The bias that goes with a `FoldedWeight`: (b − mean) · scale ÷ √(var + ε) + shift, per output channel."""
+
+    bias: Initial | None
+    scale: Initial
+    shift: Initial
+    mean: Initial
+    var: Initial
+    epsilon: float
+
+
+Recipe: TypeAlias = "Initial | Tiled | FoldedWeight | FoldedBias"
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A weight tensor as an operator uses it: a name, a type, and how to make it from what is stored."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    recipe: Recipe
+
+    @property
+    def learned(self) -> int:
+        """Numbers that training would adjust: a tied kernel counts once, running statistics not at all."""
+        match self.recipe:
+            case Initial(shape=shape, learned=learned) | Tiled(source=Initial(shape=shape, learned=learned)):
+                return _product(shape) if learned else 0
+            case FoldedWeight() | FoldedBias():
+                return _product(self.shape)
+
+    def stored(self) -> tuple[Initial, ...]:
+        """The stored arrays that it is made from."""
+        match self.recipe:
+            case Initial() as initial:
+                return (initial,)
+            case Tiled(source=source):
+                return (source,)
+            case FoldedWeight(weight=weight, scale=scale, var=var):
+                return (weight.source if isinstance(weight, Tiled) else weight, scale, var)
+            case FoldedBias(bias=bias, scale=scale, shift=shift, mean=mean, var=var):
+                return tuple(i for i in (bias, scale, shift, mean, var) if i is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operator applied: named inputs, one output, and its parameters by role."""
+
+    name: str
+    op: Operator
+    inputs: tuple[str, ...]
+    output: str
+    type: TensorType
+    params: tuple[tuple[str, Param], ...] = ()
+    where: Where = field(default=Where(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Operators in topological order, with the type of every tensor known."""
+
+    name: str
+    inputs: tuple[tuple[str, TensorType], ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        types = self.types()
+        assert len(types) == len(self.inputs) + len(self.nodes), "tensor names are unique"
+        known = {name for name, _ in self.inputs}
+        for node in self.nodes:
+            assert known.issuperset(node.inputs), f"{node.name} reads only what is there before it"
+            known.add(node.output)
+        assert self.outputs and known.issuperset(self.outputs), "every output is there"
+
+    def types(self) -> dict[str, TensorType]:
+        """The type of every tensor by name, inputs first, then in the order of the nodes."""
+        return dict(self.inputs) | {node.output: node.type for node in self.nodes}
+
+    def params(self) -> Iterator[Param]:
+        """Every parameter once, in the order of first use."""
+        seen: set[str] = set()
+        for node in self.nodes:
+            for _, param in node.params:
+                if param.name not in seen:
+                    seen.add(param.name)
+                    yield param
+
+    def digest(self) -> str:
+        """``sha256:…`` over everything that determines results but the arrays; equal graphs have equal digests."""
+        text = json.dumps(_plain(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def shapes_of(node: Node, types: Mapping[str, TensorType]) -> tuple[Shape, ...]:
+    """Shapes of a node's inputs."""
+    return tuple(types[name].shape for name in node.inputs)
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    product = 1
+    for n in shape:
+        product *= n
+    return product
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        kept = {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.compare}
+        return {"is": type(value).__name__, **kept}
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return value

@@ -1,0 +1,130 @@
+"""Operators that join several tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import ClassVar
+
+import numpy as np
+
+from onnxconv.errors import Refusal
+from onnxconv.geometry import Array, Size
+from onnxconv.ops.protocol import Form, Operator, Shape, fixed, shape_text
+
+__all__ = ["Add", "Concat", "Mul"]
+
+
+def _equal_shapes(verb: str, xs: tuple[Shape, ...]) -> Shape:
+    first = xs[0]
+    for x in xs[1:]:
+        if x != first:
+            differing = [i for i, (a, b) in enumerate(zip(first, x, strict=False)) if a != b]
+            axis = (
+                f"axis {differing[0]}: {first[differing[0]]} and {x[differing[0]]}"
+                if differing
+                else "the number of axes"
+            )
+            raise Refusal(
+                "join-shape",
+                f"cannot {verb} {shape_text(first)} and {shape_text(x)}: they differ in {axis}",
+                f"to {verb} tensors, all their sizes must be equal",
+                "match the filters, strides and pads of the branches",
+            )
+    return first
+
+
+@dataclass(frozen=True, slots=True)
+class Add(Operator):
+    """y = x₀ + x₁ + …, all of one shape."""
+
+    kind: ClassVar[str] = "Add"
+
+    def out_shape(self, *xs: Shape) -> Shape:
+        return _equal_shapes("add", xs)
+
+    def define(self, *xs: Array, **w: Array) -> Array:
+        return reduce(np.add, xs)
+
+    def roundings(self, *xs: Shape) -> int:
+        return len(xs) - 1
+
+    def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
+        return _chain("Add", len(xs))
+
+
+@dataclass(frozen=True, slots=True)
+class Mul(Operator):
+    """y = x₀ · x₁ · …, all of one shape."""
+
+    kind: ClassVar[str] = "Mul"
+
+    def out_shape(self, *xs: Shape) -> Shape:
+        return _equal_shapes("multiply", xs)
+
+    def define(self, *xs: Array, **w: Array) -> Array:
+        return reduce(np.multiply, xs)
+
+    def roundings(self, *xs: Shape) -> int:
+        return len(xs) - 1
+
+    def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
+        return _chain("Mul", len(xs))
+
+
+def _chain(op_type: str, count: int) -> Sequence[Form]:
+    """A chain of binary nodes, from the left."""
+    if count == 1:
+        return (Form("Identity", ("x0",), {}),)
+    forms: list[Form] = []
+    left = "x0"
+    for i in range(1, count):
+        output = "y" if i == count - 1 else f"t:{op_type.lower()}{i}"
+        forms.append(Form(op_type, (left, f"x{i}"), {}, output))
+        left = output
+    return forms
+
+
+@dataclass(frozen=True, slots=True)
+class Concat(Operator):
+    """The inputs one after the other along `axis` (1: channels)."""
+
+    kind: ClassVar[str] = "Concat"
+    axis: int = 1
+
+    def out_shape(self, *xs: Shape) -> Shape:
+        first = xs[0]
+        if not 0 <= self.axis < len(first):
+            raise Refusal(
+                "axis",
+                f"concat along axis {self.axis} of {shape_text(first)}",
+                f"axes are counted from 0 to {len(first) - 1}",
+                "use axis 1 for the channels",
+                "axis",
+            )
+        for x in xs[1:]:
+            differing = [i for i, (a, b) in enumerate(zip(first, x, strict=False)) if a != b and i != self.axis]
+            if len(x) != len(first) or differing:
+                axis = (
+                    f"axis {differing[0]}: {first[differing[0]]} and {x[differing[0]]}"
+                    if differing
+                    else "the number of axes"
+                )
+                raise Refusal(
+                    "join-shape",
+                    f"cannot concatenate {shape_text(first)} and {shape_text(x)}: they differ in {axis}",
+                    f"to concatenate along axis {self.axis}, all other sizes must be equal",
+                    "match the strides and pads of the branches",
+                )
+        along: Size = sum(fixed(x[self.axis], "a size to concatenate") for x in xs)
+        return (*first[: self.axis], along, *first[self.axis + 1 :])
+
+    def define(self, *xs: Array, **w: Array) -> Array:
+        return np.concatenate(xs, axis=self.axis)
+
+    def roundings(self, *xs: Shape) -> int:
+        return 0
+
+    def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
+        return (Form("Concat", tuple(f"x{i}" for i in range(len(xs))), {"axis": self.axis}),)

@@ -1,0 +1,150 @@
+"""Pools: the largest value or the mean of a window, or of everything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from onnxconv.errors import Refusal
+from onnxconv.geometry import Array, Window, taps
+from onnxconv.ops.conv import window_attributes
+from onnxconv.ops.protocol import WHOLE_AXIS, Footprint, Form, Operator, Shape, fixed, need_spatial
+
+__all__ = ["AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"]
+
+
+def _pooled_shape(window: Window, x: Shape) -> Shape:
+    need_spatial(x, len(window))
+    for axis in window:
+        if max(axis.pad) >= axis.extent:
+            raise Refusal(
+                "pool-pad",
+                f"pool pad [{axis.pad[0]}, {axis.pad[1]}] with a window of extent {axis.extent}",
+                "a pool's pad is smaller than its window, else some window sees nothing but padding",
+                f"use a pad of at most {axis.extent - 1}",
+                "pad",
+            )
+    return (x[0], x[1], *(a.out_size(n) for a, n in zip(window, x[2:], strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class MaxPool(Operator):
+    """y[N, C, *S'] = the largest value under the window; padding never wins, NaN always does."""
+
+    kind: ClassVar[str] = "MaxPool"
+    window: Window
+
+    def out_shape(self, *xs: Shape) -> Shape:
+        return _pooled_shape(self.window, xs[0])
+
+    def define(self, *xs: Array, **w: Array) -> Array:
+        y: Array | None = None
+        for _, seen in taps(xs[0], self.window, fill=-np.inf):
+            y = seen.copy() if y is None else np.maximum(y, seen, out=y)
+        assert y is not None, "a window has at least one tap"
+        return y
+
+    def roundings(self, *xs: Shape) -> int:
+        return 0
+
+    def footprint(self, *xs: Shape) -> Sequence[Footprint]:
+        return (self.window,)
+
+    def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
+        dilated = any(a.dilation > 1 for a in self.window)
+        return (Form("MaxPool", ("x0",), window_attributes(self.window, dilations=dilated)),)
+
+
+@dataclass(frozen=True, slots=True)
+class AveragePool(Operator):
+    """y[N, C, *S'] = the mean under the window, over real pixels only or, with `count_include_pad`, over padding too."""
+
+    kind: ClassVar[str] = "AveragePool"
+    window: Window
+    count_include_pad: bool = False
+
+    def out_shape(self, *xs: Shape) -> Shape:
+        return _pooled_shape(self.window, xs[0])
+
+    def _sum(self, x: Array) -> Array:
+        y: Array | None = None
+        for _, seen in taps(x, self.window):
+            y = seen.copy() if y is None else np.add(y, seen, out=y)
+        assert y is not None, "a window has at least one tap"
+        return y
+
+    def define(self, *xs: Array, **w: Array) -> Array:
+        (x,) = xs
+        counted = self._sum(np.ones((1, 1, *x.shape[2:]), x.dtype))
+        return self._sum(x) / (math.prod(a.size for a in self.window) if self.count_include_pad else counted)
+
+    def roundings(self, *xs: Shape) -> int:
+        """n − 1 additions, and a division or a product with a rounded reciprocal."""
+        return math.prod(a.size for a in self.window) + 1
+
+    def footprint(self, *xs: Shape) -> Sequence[Footprint]:
+        return (self.window,)
+
+    def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
+        dilated = any(a.dilation > 1 for a in self.window)
+        if dilated and opset < 19:
+            raise Refusal(
+                "opset",
+                f"a dilated average pool cannot be written in opset {opset}",
+                "AveragePool has dilations since opset 19",
+                "build with --opset 19 or later",
+                "dilation",
+            )
+        attributes = window_attributes(self.window, dilations=dilated)
+        return (Form("AveragePool", ("x0",), {**attributes, "count_include_pad": int(self.count_include_pad)}),)
+
+
+class _Global(Operator):
+    """A pool over all positions: every output sees the whole input."""
+
+    __slots__ = ()
+
+    def out_shape(self, *xs: Shape) -> Shape:
+        (x,) = xs
+        need_spatial(x)
+        return (x[0], x[1], *[1] * (len(x) - 2))
+
+    def footprint(self, *xs: Shape) -> Sequence[Footprint]:
+        return ((WHOLE_AXIS,) * (len(xs[0]) - 2),)
+
+    def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
+        return (Form(self.kind, ("x0",), {}),)
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalAveragePool(_Global):
+    """y[N, C, 1 …] = the mean over all positions."""
+
+    kind: ClassVar[str] = "GlobalAveragePool"
+
+    def define(self, *xs: Array, **w: Array) -> Array:
+        (x,) = xs
+        y: Array = x.mean(axis=tuple(range(2, x.ndim)), keepdims=True)
+        return y
+
+    def roundings(self, *xs: Shape) -> int:
+        return math.prod(fixed(n, "a spatial size") for n in xs[0][2:]) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalMaxPool(_Global):
+    """y[N, C, 1 …] = the largest value of all positions."""
+
+    kind: ClassVar[str] = "GlobalMaxPool"
+
+    def define(self, *xs: Array, **w: Array) -> Array:
+        (x,) = xs
+        y: Array = x.max(axis=tuple(range(2, x.ndim)), keepdims=True)
+        return y
+
+    def roundings(self, *xs: Shape) -> int:
+        return 0

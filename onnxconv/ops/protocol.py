@@ -1,0 +1,143 @@
+"""What every operator states about itself. Rooms draw their conclusions from these facts alone.
+
+Shapes are outermost first: [N, C, *S] with batch N, channels C and spatial axes S. A dimension is an integer or, where
+it is not known yet, the text of a symbol. Every operator has exactly one output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, TypeAlias
+
+import numpy as np
+
+from onnxconv.errors import Refusal
+from onnxconv.geometry import Array, Axis, Size, TransposedAxis
+
+Shape: TypeAlias = tuple[Size, ...]
+Weights: TypeAlias = Mapping[str, Array]
+AttributeValue: TypeAlias = "int | float | str | tuple[int, ...] | tuple[float, ...]"
+
+POINT = "point"
+"""The footprint of an axis on which output o sees input o alone."""
+WHOLE_AXIS = "whole"
+"""The footprint of an axis on which every output sees every input."""
+Footprint: TypeAlias = "tuple[Axis | TransposedAxis | str, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A small constant operand of an ONNX form. `dtype` None stands for the data type of the operator's first input."""
+
+    values: tuple[int, ...] | tuple[float, ...]
+    dtype: str | None = None
+    scalar: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One ONNX node of an operator's lowering.
+
+    Operands: ``"x0"``, ``"x1"`` … the operator's inputs, ``"w:ROLE"`` a weight, ``"t:NAME"`` a tensor between two forms of
+    the same operator, ``""`` an absent optional operand, or a `Const`. `output` is ``"y"`` or a ``"t:NAME"``.
+    """
+
+    op_type: str
+    operands: tuple[str | Const, ...]
+    attributes: Mapping[str, AttributeValue]
+    output: str = "y"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Multiply-adds for one image: `macs` counts taps on padding too, as published tables do; `valid_macs` does not."""
+
+    macs: int = 0
+    valid_macs: int = 0
+
+
+class Operator(Protocol):
+    """One operator with its attributes resolved to integers. Operators inherit from it and override what differs."""
+
+    __slots__ = ()
+
+    kind: ClassVar[str]
+    """The ONNX operator it is known as in reports."""
+
+    def weight_shapes(self, *xs: Shape) -> dict[str, tuple[int, ...]]:
+        """Shapes of the weights by role ("weight", "bias", …), in the order in which they are listed. Default: none."""
+        return {}
+
+    def out_shape(self, *xs: Shape) -> Shape:
+        """Shape of the output. Raises `Refusal` where the inputs break a rule."""
+        ...
+
+    def define(self, *xs: Array, **w: Array) -> Array:
+        """The definition, in the arithmetic of the arrays given (float64 for a reference)."""
+        ...
+
+    def magnitude(self, *xs: Array, **w: Array) -> Array:
+        """Sum of the absolute values of all terms of each output: what rounding errors are relative to.
+
+        Default, right for sums of products: the definition on absolute values.
+        """
+        return self.define(*map(np.abs, xs), **{role: np.abs(a) for role, a in w.items()})
+
+    def roundings(self, *xs: Shape) -> int:
+        """n such that every direct evaluation errs by at most γ_n · magnitude; 0 demands bit equality."""
+        ...
+
+    def footprint(self, *xs: Shape) -> Sequence[Footprint]:
+        """For each input and each of its spatial axes, what an output position sees. Default: its own position."""
+        return points(*xs)
+
+    def work(self, *xs: Shape) -> Work:
+        """Multiply-adds for one image, N = 1. Default: none."""
+        return Work()
+
+    def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
+        """The ONNX nodes that compute it. Raises `Refusal` where the opset cannot say it."""
+        ...
+
+
+def fixed(dimension: Size, meaning: str) -> int:
+    """A dimension that must be a known number, such as channels. Raises `Refusal` for a symbol."""
+    if isinstance(dimension, int):
+        return dimension
+    raise Refusal(
+        "symbolic-dimension",
+        f"{meaning} is the symbol {dimension!r}",
+        f"{meaning} determines the shape of the weights",
+        "give this dimension a number",
+    )
+
+
+def need_spatial(x: Shape, rank: int | None = None) -> None:
+    """Refuse tensors that are not [N, C, *S] with at least one spatial axis, or with another number of them than `rank`."""
+    if len(x) < 3 or (rank is not None and len(x) - 2 != rank):
+        asked = "at least one spatial axis" if rank is None else f"{rank} spatial ax{'i' if rank == 1 else 'e'}s"
+        raise Refusal(
+            "rank",
+            f"the input {shape_text(x)} has {max(0, len(x) - 2)} spatial axes, this layer needs {asked}",
+            "tensors are [N, C, *spatial]",
+            "give one number per spatial axis of the input",
+            "kernel",
+        )
+
+
+def shape_text(shape: Shape) -> str:
+    return f"[{', '.join(map(str, shape))}]"
+
+
+def per_image(dimensions: Sequence[Size]) -> int:
+    """Product of dimensions, where a symbol counts as 1."""
+    product = 1
+    for d in dimensions:
+        product *= d if isinstance(d, int) else 1
+    return product
+
+
+def points(*xs: Shape) -> tuple[Footprint, ...]:
+    """The footprint of an elementwise operator."""
+    return tuple((POINT,) * max(0, len(x) - 2) for x in xs)

@@ -1,0 +1,114 @@
+"""Operators that move values without changing them: flatten and pad."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from onnxconv.errors import Refusal
+from onnxconv.geometry import Array, Axis, Pads
+from onnxconv.ops.protocol import WHOLE_AXIS, Const, Footprint, Form, Operator, Shape, fixed, need_spatial
+
+__all__ = ["PAD_MODES", "Flatten", "Pad"]
+
+PAD_MODES = ("constant", "reflect", "edge", "wrap")
+
+
+@dataclass(frozen=True, slots=True)
+class Flatten(Operator):
+    """x[N, C, *S] → y[N, C·∏S]."""
+
+    kind: ClassVar[str] = "Flatten"
+
+    def out_shape(self, *xs: Shape) -> Shape:
+        (x,) = xs
+        return (x[0], math.prod(fixed(n, "a size to flatten") for n in x[1:]))
+
+    def define(self, *xs: Array, **w: Array) -> Array:
+        (x,) = xs
+        return x.reshape(len(x), -1)
+
+    def roundings(self, *xs: Shape) -> int:
+        return 0
+
+    def footprint(self, *xs: Shape) -> Sequence[Footprint]:
+        return ((WHOLE_AXIS,) * max(0, len(xs[0]) - 2),)
+
+    def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
+        return (Form("Flatten", ("x0",), {"axis": 1}),)
+
+
+@dataclass(frozen=True, slots=True)
+class Pad(Operator):
+    """x[N, C, *S] with `pads` = (begin, end) pixels added per spatial axis.
+
+    `mode`: constant (of `value`), reflect (mirrored, the edge pixel once), edge (repeated), wrap (from the other side).
+    """
+
+    kind: ClassVar[str] = "Pad"
+    pads: tuple[Pads, ...]
+    mode: str = "constant"
+    value: float = 0.0
+
+    def out_shape(self, *xs: Shape) -> Shape:
+        (x,) = xs
+        need_spatial(x, len(self.pads))
+        limit = {"reflect": -1, "wrap": 0}.get(self.mode)
+        for n, pad in zip(x[2:], self.pads, strict=True):
+            if limit is not None and isinstance(n, int) and max(pad) > n + limit:
+                raise Refusal(
+                    "pad-mode",
+                    f"{self.mode} padding of [{pad[0]}, {pad[1]}] on an axis of {n} pixels",
+                    f"{self.mode} padding has {n + limit} pixels to take from",
+                    f"pad at most {n + limit}",
+                    "pad",
+                )
+        return (*x[:2], *(Axis(1, pad=pad).out_size(n) for n, pad in zip(x[2:], self.pads, strict=True)))
+
+    def define(self, *xs: Array, **w: Array) -> Array:
+        (x,) = xs
+        widths = ((0, 0), (0, 0), *self.pads)
+        if self.mode == "constant":
+            return np.pad(x, widths, constant_values=x.dtype.type(np.float32(self.value)))
+        return np.pad(x, widths, mode=self.mode)  # type: ignore[call-overload, no-any-return]
+
+    def roundings(self, *xs: Shape) -> int:
+        return 0
+
+    def footprint(self, *xs: Shape) -> Sequence[Footprint]:
+        """Away from the border; what reflected, repeated or wrapped pixels see is not counted."""
+        return (tuple(Axis(1, pad=pad) for pad in self.pads),)
+
+    def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
+        if self.mode == "wrap" and opset < 19:
+            return self._wrapped(xs[0])
+        pads = Const((0, 0, *(p[0] for p in self.pads), 0, 0, *(p[1] for p in self.pads)), "int64")
+        operands: tuple[str | Const, ...] = ("x0", pads)
+        if self.mode == "constant":
+            operands = (*operands, Const((float(self.value),), scalar=True))
+        return (Form("Pad", operands, {"mode": self.mode}),)
+
+    def _wrapped(self, x: Shape) -> Sequence[Form]:
+        """Pad has mode wrap since opset 19; before, both ends are sliced off and attached to the other side."""
+        forms: list[Form] = []
+        left = "x0"
+        padded = [axis for axis, pad in enumerate(self.pads) if any(pad)]
+        for axis in padded:
+            (begin, end), at, parts = self.pads[axis], Const((axis + 2,), "int64"), [left]
+            if begin:
+                tail = f"t:tail{axis}"
+                forms.append(
+                    Form("Slice", (left, Const((-begin,), "int64"), Const((2**31 - 1,), "int64"), at), {}, tail)
+                )
+                parts.insert(0, tail)
+            if end:
+                head = f"t:head{axis}"
+                forms.append(Form("Slice", (left, Const((0,), "int64"), Const((end,), "int64"), at), {}, head))
+                parts.append(head)
+            left = "y" if axis == padded[-1] else f"t:wrapped{axis}"
+            forms.append(Form("Concat", tuple(parts), {"axis": axis + 2}, left))
+        return forms or (Form("Identity", ("x0",), {}),)
