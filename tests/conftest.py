@@ -1,0 +1,19 @@
+"""Shared set-up of the tests."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+NO_SKIPS = os.environ.get("ONNXCONV_TESTS_NO_SKIPS") == "1"
+"""Set by the continuous integration: there a skipped test is a failure, except for want of a GPU."""
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> object:
+    outcome = yield
+    report = outcome.get_result()
+    if NO_SKIPS and report.skipped and not hasattr(report, "wasxfail") and item.get_closest_marker("cuda") is None:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped where nothing may be missing: {report.longrepr}"
