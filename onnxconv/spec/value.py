@@ -1,0 +1,64 @@
+"""What a spec says once blocks, repeats and expressions are worked out: inputs, layers in order, outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from onnxconv.errors import Where
+
+__all__ = ["Data", "Input", "Layer", "Spec", "Value"]
+
+Data: TypeAlias = "bool | int | float | str | None | tuple[Value, ...] | tuple[tuple[str, Value], ...]"
+"""A scalar, a list as a tuple of values, or a mapping as a tuple of (key, value) pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One piece of data and the place where it is written."""
+
+    value: Data
+    where: Where = Where()
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A tensor from outside: `dtype` by its NumPy name, `shape` outermost axis first, symbolic dimensions as text."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str, ...]
+    where: Where = Where()
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of a kind in the vocabulary, reading `inputs`; its output tensor has the layer's name.
+
+    `attributes` holds, in the vocabulary's order, every attribute that is written or has a default other than None;
+    a default has the layer's own place. Their forms are described in `vocabulary`.
+    """
+
+    name: str
+    kind: str
+    attributes: tuple[tuple[str, Value], ...]
+    inputs: tuple[str, ...]
+    where: Where = Where()
+
+    def __contains__(self, attribute: str) -> bool:
+        return any(name == attribute for name, _ in self.attributes)
+
+    def __getitem__(self, attribute: str) -> Value:
+        """The value of an attribute; KeyError where it is neither written nor has a default."""
+        return dict(self.attributes)[attribute]
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A whole network as written in `file`, flat: every layer comes after those that it reads."""
+
+    name: str
+    inputs: tuple[Input, ...]
+    layers: tuple[Layer, ...]
+    outputs: tuple[str, ...]
+    file: str = ""

@@ -1,0 +1,216 @@
+"""The words of the spec language: the kinds of layers and their attributes.
+
+The parser, the JSON Schema and the table in docs/spec.md are all made from `LAYERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+__all__ = ["DTYPES", "INITIALISERS", "LAYERS", "PAD_MODES", "WORDS", "Attribute", "Kind", "Type"]
+
+DTYPES = ("float32", "float64", "float16")
+PAD_MODES = ("zeros", "constant", "reflect", "edge", "wrap")
+PAD_WORDS = ("same", "same_lower", "valid", "causal", "full")
+
+INITIALISERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "he_normal": (),
+        "he_uniform": (),
+        "xavier_normal": (),
+        "xavier_uniform": (),
+        "uniform": ("low", "high"),
+        "normal": ("mean", "std"),
+        "constant": ("value",),
+        "zeros": (),
+        "ones": (),
+        "ramp": (),
+        "identity": (),
+        "integers": ("low", "high"),
+    }
+)
+"""Ways to fill a weight, each with the names of its numbers."""
+
+Type: TypeAlias = Literal["integer", "integers", "number", "boolean", "word", "pad", "init"]
+"""The form of an attribute's `Value.value` in a parsed `Layer`.
+
+integer: an int, or one of `words`. integers: an int for all axes, or a tuple of ints, one per axis. number: an int or
+a float. boolean: a bool. word: one of `words`. pad: an int for all sides, one of `words`, a tuple with an int or a
+(begin, end) pair per axis, or the one-pair mapping (("output", integers),). init: a mapping from a weight's role to a
+tuple of the initialiser's name and its numbers: (("weight", (normal, 0, 0.1)),).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of a layer: its type, its default (None: left out), and its least legal value."""
+
+    name: str
+    type: Type
+    doc: str
+    default: bool | int | float | str | None = None
+    required: bool = False
+    least: int | None = None
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of layer. `bare` names the attribute that may be given without its name; a join reads many tensors.
+
+    `roles` names its weights, as `init` addresses them.
+    """
+
+    name: str
+    doc: str
+    attributes: tuple[Attribute, ...] = ()
+    bare: str | None = None
+    join: bool = False
+    roles: tuple[str, ...] = ()
+
+    def attribute(self, name: str) -> Attribute:
+        """The attribute of that name; KeyError where there is none."""
+        return {attribute.name: attribute for attribute in self.attributes}[name]
+
+
+_KERNEL = Attribute("kernel", "integers", "taps per axis", required=True, least=1)
+_STRIDE = Attribute("stride", "integers", "pixels between neighbouring outputs", 1, least=1)
+_DILATION = Attribute("dilation", "integers", "pixels between neighbouring taps; 1 is a dense kernel", 1, least=1)
+_GROUP = Attribute(
+    "group",
+    "integer",
+    "groups of channels that do not see each other; depthwise: one per input channel",
+    1,
+    least=1,
+    words=("depthwise",),
+)
+_BIAS = Attribute("bias", "boolean", "add one learned number per output channel", True)
+_PAD = Attribute("pad", "pad", "pixels added around the input", 0, least=0, words=PAD_WORDS)
+_CEIL = Attribute("ceil", "boolean", "keep a last window that reaches beyond the end", False)
+_PAD_MODE = Attribute("pad_mode", "word", "what the added pixels hold", "zeros", words=PAD_MODES)
+_PAD_VALUE = Attribute("pad_value", "number", "the number that pad_mode constant adds", 0)
+_INIT = Attribute("init", "init", "how weights are drawn where no file gives them")
+_POOL_STRIDE = Attribute("stride", "integers", "pixels between neighbouring outputs; left out: the kernel", least=1)
+_AXIS = Attribute("axis", "integer", "the axis, counted from 0 (the batch); 1 is the channels", 1, least=0)
+_LEARNED = ("weight", "bias")
+
+_KINDS = (
+    Kind(
+        "conv",
+        "convolution (cross-correlation), 1-D, 2-D or 3-D by its input",
+        (
+            Attribute("filters", "integer", "output channels", least=1),
+            Attribute("multiplier", "integer", "output channels per input channel, instead of filters", least=1),
+            _KERNEL,
+            _STRIDE,
+            _DILATION,
+            _GROUP,
+            Attribute("join", "word", "what becomes of the groups' outputs", "concat", words=("concat", "sum")),
+            Attribute("tied", "boolean", "all groups share one kernel", False),
+            _BIAS,
+            _PAD,
+            _PAD_MODE,
+            _PAD_VALUE,
+            _INIT,
+        ),
+        roles=_LEARNED,
+    ),
+    Kind(
+        "conv_transpose",
+        "transposed convolution: the adjoint of a convolution, used to upsample",
+        (
+            Attribute("filters", "integer", "output channels", required=True, least=1),
+            _KERNEL,
+            _STRIDE,
+            _DILATION,
+            _GROUP,
+            _BIAS,
+            Attribute("pad", "pad", "pixels cut off the output", 0, least=0, words=("same", "valid")),
+            Attribute("output_pad", "integers", "pixels appended to the output", 0, least=0),
+            _INIT,
+        ),
+        roles=_LEARNED,
+    ),
+    Kind(
+        "dense",
+        "fully connected layer on [N, features]",
+        (Attribute("features", "integer", "outputs", required=True, least=1), _BIAS, _INIT),
+        bare="features",
+        roles=_LEARNED,
+    ),
+    Kind("max_pool", "largest value of a window", (_KERNEL, _POOL_STRIDE, _DILATION, _PAD, _CEIL), bare="kernel"),
+    Kind(
+        "average_pool",
+        "mean of a window",
+        (
+            _KERNEL,
+            _POOL_STRIDE,
+            _DILATION,
+            _PAD,
+            _CEIL,
+            Attribute("count_include_pad", "boolean", "padding counts as pixels of value 0", False),
+        ),
+        bare="kernel",
+    ),
+    Kind("global_max_pool", "largest value of all positions, per channel"),
+    Kind("global_average_pool", "mean of all positions, per channel"),
+    Kind("relu", "max(x, 0)"),
+    Kind("relu6", "min(max(x, 0), 6)"),
+    Kind(
+        "leaky_relu",
+        "x where x >= 0, else slope * x",
+        (Attribute("slope", "number", "the factor below zero", 0.01),),
+        bare="slope",
+    ),
+    Kind(
+        "clip",
+        "x limited to a range",
+        (
+            Attribute("min", "number", "lower limit; left out: none"),
+            Attribute("max", "number", "upper limit; left out: none"),
+        ),
+    ),
+    Kind("sigmoid", "1 / (1 + exp(-x))"),
+    Kind("silu", "x * sigmoid(x)"),
+    Kind("softmax", "exponentials that sum to 1 along an axis", (_AXIS,), bare="axis"),
+    Kind(
+        "batch_norm",
+        "each channel shifted and scaled by its running statistics",
+        (
+            Attribute("epsilon", "number", "added to the variance", 1e-5),
+            Attribute("fold", "boolean", "multiply it into the convolution before it", False),
+            _INIT,
+        ),
+        roles=(*_LEARNED, "running_mean", "running_var"),
+    ),
+    Kind("add", "sum of tensors of equal shape", join=True),
+    Kind("mul", "product of tensors of equal shape", join=True),
+    Kind("concat", "tensors one after the other along an axis", (_AXIS,), join=True),
+    Kind("flatten", "[N, C, ...] to [N, features]"),
+    Kind(
+        "pad",
+        "pixels added around the input",
+        (
+            Attribute("pad", "pad", "pixels added", required=True, least=0),
+            _PAD_MODE,
+            _PAD_VALUE,
+        ),
+        bare="pad",
+    ),
+    Kind(
+        "dropout",
+        "the identity: dropout acts in training only",
+        (Attribute("rate", "number", "share of values dropped in training"),),
+        bare="rate",
+    ),
+    Kind("identity", "its input, under another name"),
+)
+
+LAYERS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in _KINDS})
+"""Every kind of layer by its name."""
+
+WORDS = frozenset(word for kind in _KINDS for attribute in kind.attributes for word in attribute.words)
+"""Words with a meaning of their own; no parameter may be called like one."""
