@@ -11,7 +11,20 @@ from typing import Any, TypeAlias
 from onnxconv.errors import Where
 from onnxconv.ops import Operator, Shape
 
-__all__ = ["DTYPES", "FoldedBias", "FoldedWeight", "Graph", "Initial", "Node", "Param", "Recipe", "TensorType", "Tiled"]
+__all__ = [
+    "DTYPES",
+    "FoldedBias",
+    "FoldedWeight",
+    "Graph",
+    "Initial",
+    "Node",
+    "Param",
+    "Recipe",
+    "TensorType",
+    "Tiled",
+    "only",
+    "shapes_of",
+]
 
 DTYPES = ("float32", "float64", "float16")
 """Data types of tensors, by their NumPy name."""
@@ -159,6 +172,13 @@ class Graph:
         """``sha256:…`` over everything that determines results but the arrays; equal graphs have equal digests."""
         text = json.dumps(_plain(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def only(graph: Graph, node: Node) -> Graph:
+    """The graph of one node alone; its input tensors become the inputs of the graph."""
+    types = graph.types()
+    inputs = tuple((name, types[name]) for name in dict.fromkeys(node.inputs))
+    return Graph(graph.name, inputs, (node,), (node.output,))
 
 
 def shapes_of(node: Node, types: Mapping[str, TensorType]) -> tuple[Shape, ...]:

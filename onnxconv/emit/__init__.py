@@ -1,0 +1,164 @@
+"""A graph and its weights as an ONNX model: in memory, or as files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from onnxconv.emit.model import DATA_TYPES, TensorOf, build
+from onnxconv.emit.whole import whole_files
+from onnxconv.errors import Diagnostic, UsageError, Where, closest
+from onnxconv.graph import Graph, Param
+from onnxconv.weights import Weights
+
+__all__ = ["EXTERNAL_DATA", "WEIGHTS_AS", "EmitOptions", "save", "to_bytes", "whole_files"]
+
+WEIGHTS_AS = ("constants", "inputs")
+EXTERNAL_DATA = ("auto", "always", "never")
+
+OLDEST_OPSET = 13
+OLDEST_IR = 4
+"""Since IR version 4 a weight need not be an input of the model too."""
+
+INLINE_LIMIT = 1 << 30
+"""Bytes of weights above which ``auto`` stores them beside the model."""
+PROTOBUF_LIMIT = 2**31 - 1
+"""Bytes; no protobuf message is longer."""
+ALIGNMENT = 4096
+"""Bytes; external tensors begin at multiples of a memory page, so that they can be mapped."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmitOptions:
+    """How a model is written. `every_tensor` makes the output of every layer an output of the model."""
+
+    opset: int = 17
+    ir_version: int = 8
+    weights_as: str = "constants"
+    external_data: str = "auto"
+    every_tensor: bool = False
+
+
+DEFAULT = EmitOptions()
+
+
+def to_bytes(graph: Graph, weights: Weights, options: EmitOptions = DEFAULT) -> bytes:
+    """The model as one piece of bytes, equal for equal graphs and weights.
+
+    Raises `UsageError` for options out of range, for weights that do not fit into one piece, and where the opset cannot
+    express an operator.
+    """
+    _check(options)
+    if options.external_data == "always":
+        raise _usage(
+            "external-data", "a model in memory has no file beside it", "", "use 'auto' or 'never', or save it"
+        )
+    return _inline(graph, weights, options)
+
+
+def save(graph: Graph, weights: Weights, path: str | Path, options: EmitOptions = DEFAULT) -> None:
+    """Write the model to `path`, and its weights to `path` + ``.data`` where they are external.
+
+    External weights are streamed: memory does not grow with them. Raises as `to_bytes`, and where `path` cannot be written.
+    """
+    _check(options)
+    path = Path(path)
+    if not _external(graph, options):
+        content = _inline(graph, weights, options)
+        with whole_files(path) as (stream,):
+            stream.write(content)
+        return
+    data = path.with_name(path.name + ".data")
+    places = _places(graph)
+    content = _serialized(graph, options, lambda param: _external_tensor(param, places[param.name], data.name))
+    with whole_files(data, path) as (data_stream, stream):
+        _write_data(graph, weights, places, data_stream)
+        stream.write(content)
+
+
+def _check(options: EmitOptions) -> None:
+    newest = onnx.defs.onnx_opset_version()
+    ranges = (
+        ("opset", options.opset, OLDEST_OPSET, newest),
+        ("ir-version", options.ir_version, OLDEST_IR, onnx.IR_VERSION),
+    )
+    for code, value, low, high in ranges:
+        if not low <= value <= high:
+            nearest = min(max(value, low), high)
+            why = f"the installed onnx {onnx.__version__} knows {low} to {high} of those that onnxconv writes"
+            raise _usage(code, f"{code} {value} cannot be written", why, f"use {nearest}")
+    for code, word, known in (
+        ("weights-as", options.weights_as, WEIGHTS_AS),
+        ("external-data", options.external_data, EXTERNAL_DATA),
+    ):
+        if word not in known:
+            raise _usage(code, f"{code} is {word!r}", f"it is one of {', '.join(known)}", closest(word, known))
+
+
+def _usage(code: str, what: str, why: str = "", fix: str = "") -> UsageError:
+    return UsageError(Diagnostic(Where(), code, what, why, fix))
+
+
+def _external(graph: Graph, options: EmitOptions) -> bool:
+    if options.weights_as == "inputs" or options.external_data == "never":
+        return False
+    return options.external_data == "always" or sum(map(_bytes, graph.params())) > INLINE_LIMIT
+
+
+def _bytes(param: Param) -> int:
+    return math.prod(param.shape) * np.dtype(param.dtype).itemsize
+
+
+def _inline(graph: Graph, weights: Weights, options: EmitOptions) -> bytes:
+    if options.weights_as == "inputs":
+        return _serialized(graph, options, lambda _: None)
+    total = sum(map(_bytes, graph.params()))
+    if total > PROTOBUF_LIMIT:
+        why = f"a protobuf message ends at {PROTOBUF_LIMIT} bytes"
+        raise _usage(
+            "too-large", f"{total} bytes of weights do not fit into the model", why, "use external data: 'auto'"
+        )
+    return _serialized(graph, options, lambda param: _lazy_tensor(param, weights))
+
+
+def _serialized(graph: Graph, options: EmitOptions, tensor_of: TensorOf) -> bytes:
+    model = build(
+        graph, tensor_of, opset=options.opset, ir_version=options.ir_version, every_tensor=options.every_tensor
+    )
+    return bytes(ir.to_proto(model).SerializeToString(deterministic=True))
+
+
+def _lazy_tensor(param: Param, weights: Weights) -> ir.TensorProtocol:
+    def made() -> ir.TensorProtocol:
+        return ir.Tensor(weights[param], name=param.name)
+
+    return ir.LazyTensor(made, DATA_TYPES[param.dtype], ir.Shape(param.shape), name=param.name)
+
+
+def _places(graph: Graph) -> dict[str, int]:
+    """Byte at which each parameter begins in the file of external data."""
+    places: dict[str, int] = {}
+    end = 0
+    for param in graph.params():
+        places[param.name] = start = -(-end // ALIGNMENT) * ALIGNMENT
+        end = start + _bytes(param)
+    return places
+
+
+def _external_tensor(param: Param, offset: int, location: str) -> ir.TensorProtocol:
+    return ir.ExternalTensor(
+        location, offset, _bytes(param), DATA_TYPES[param.dtype], shape=ir.Shape(param.shape), name=param.name
+    )
+
+
+def _write_data(graph: Graph, weights: Weights, places: dict[str, int], stream: BinaryIO) -> None:
+    for param in graph.params():
+        stream.write(bytes(places[param.name] - stream.tell()))
+        for chunk in weights.chunks(param):
+            stream.write(chunk)

@@ -1,0 +1,142 @@
+"""A graph as an ONNX model: one ONNX node or a few for each operator, every tensor with its shape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxconv.errors import Diagnostic, Refusal, UsageError, Where
+from onnxconv.geometry.size import shift
+from onnxconv.graph import Graph, Node, Param, TensorType, shapes_of
+from onnxconv.ops import Const, Form, Shape
+
+__all__ = ["DATA_TYPES", "TensorOf", "build"]
+
+TensorOf = Callable[[Param], "ir.TensorProtocol | None"]
+"""The array of a parameter as an ONNX tensor; None makes it an input of the model."""
+
+
+def build(graph: Graph, tensor_of: TensorOf, *, opset: int, ir_version: int, every_tensor: bool) -> ir.Model:
+    """The ONNX model of a graph. Raises `UsageError` where the opset cannot say it, or two names clash."""
+    values = {name: _value(name, type) for name, type in graph.inputs}
+    inputs = list(values.values())
+    initializers: list[ir.Value] = []
+    for param in graph.params():
+        value = _value(param.name, TensorType(param.dtype, param.shape))
+        value.const_value = tensor_of(param)
+        _claim(values, param.name, value)
+        (inputs if value.const_value is None else initializers).append(value)
+    nodes: list[ir.Node] = []
+    types = graph.types()
+    refused: list[Diagnostic] = []
+    for node in graph.nodes:
+        try:
+            forms = node.op.onnx(*shapes_of(node, types), opset=opset)
+        except Refusal as refusal:
+            refused.append(refusal.at(node.where if str(node.where) else Where(f"layer {node.name!r}")))
+            continue
+        lowered = _Lowering(node, types, values)
+        nodes += lowered.nodes(forms)
+        initializers += lowered.constants
+    if refused:
+        raise UsageError(refused)
+    produced = [node.output for node in graph.nodes] if every_tensor else []
+    outputs = [values[name] for name in dict.fromkeys((*graph.outputs, *produced))]
+    onnx_graph = ir.Graph(
+        inputs,
+        outputs,
+        nodes=nodes,
+        initializers=initializers,
+        opset_imports={"": opset},
+        name=graph.name or "onnxconv",
+    )
+    return ir.Model(onnx_graph, ir_version=ir_version, producer_name="onnxconv")
+
+
+def _value(name: str, type: TensorType) -> ir.Value:
+    return ir.Value(name=name, shape=ir.Shape(type.shape), type=ir.TensorType(DATA_TYPES[type.dtype]))
+
+
+DATA_TYPES = {
+    "float16": ir.DataType.FLOAT16,
+    "float32": ir.DataType.FLOAT,
+    "float64": ir.DataType.DOUBLE,
+    "int64": ir.DataType.INT64,
+}
+
+
+def _claim(values: dict[str, ir.Value], name: str, value: ir.Value) -> None:
+    if name in values:
+        what = f"{name!r} names both a tensor and a weight, or two of either"
+        fix = "rename the layer; a weight is called LAYER.ROLE"
+        raise UsageError(Diagnostic(Where(), "name-clash", what, "names in an ONNX model are unique", fix))
+    values[name] = value
+
+
+class _Lowering:
+    """The ONNX nodes of one operator; tensors between them and constants are named after its output."""
+
+    def __init__(self, node: Node, types: Mapping[str, TensorType], values: dict[str, ir.Value]) -> None:
+        self.node, self.values = node, values
+        self.known: dict[str, tuple[ir.Value, Shape]] = {
+            **{f"x{i}": (values[name], types[name].shape) for i, name in enumerate(node.inputs)},
+            **{f"w:{role}": (values[param.name], param.shape) for role, param in node.params},
+        }
+        self.dtype = types[node.inputs[0]].dtype
+        self.constants: list[ir.Value] = []
+
+    def nodes(self, forms: Sequence[Form]) -> Iterator[ir.Node]:
+        for form in forms:
+            inputs = [self._operand(operand) for operand in form.operands]
+            final = form.output == "y"
+            name = self.node.output if final else self._scoped(form.output.removeprefix("t:"))
+            shape = self.node.type.shape if final else self._between(form)
+            value = _value(name, TensorType(self.node.type.dtype, shape))
+            _claim(self.values, name, value)
+            self.known[form.output] = (value, shape)
+            attributes = ir.convenience.convert_attributes(dict(form.attributes))
+            label = self.node.name if final else name
+            yield ir.Node("", form.op_type, inputs, attributes, outputs=[value], name=label)
+
+    def _operand(self, operand: str | Const) -> ir.Value | None:
+        if isinstance(operand, Const):
+            return self._constant(operand)
+        return self.known[operand][0] if operand else None
+
+    def _constant(self, const: Const) -> ir.Value:
+        dtype = const.dtype or self.dtype
+        # Real constants are the float32 nearest to what was written, in every data type, as ONNX attributes are.
+        exact = np.array(const.values, np.int64 if dtype == "int64" else np.float32).astype(dtype)
+        array = exact.reshape(()) if const.scalar else exact
+        name = self._scoped(f"const{len(self.constants)}")
+        value = _value(name, TensorType(dtype, array.shape))
+        value.const_value = ir.Tensor(array, name=name)
+        _claim(self.values, name, value)
+        self.constants.append(value)
+        return value
+
+    def _scoped(self, name: str) -> str:
+        """A free name below the operator's."""
+        free = f"{self.node.output}/{name}"
+        while free in self.values:
+            free += "'"
+        return free
+
+    def _between(self, form: Form) -> Shape:
+        """Shape of a tensor between two nodes: those of Slice and Concat follow from the operands, others keep it."""
+        shapes = [self.known[o][1] for o in form.operands if isinstance(o, str) and o]
+        shape = list(shapes[0])
+        if form.op_type == "Slice":
+            starts, ends, axes = (o.values for o in form.operands[1:] if isinstance(o, Const))
+            for start, end, axis in zip(starts, ends, axes, strict=True):
+                size = shape[int(axis)]
+                shape[int(axis)] = (
+                    -int(start) if start < 0 else int(end) if isinstance(size, str) else min(int(end), size)
+                )
+        if form.op_type == "Concat":
+            axis = int(str(form.attributes["axis"]))
+            symbols = [s[axis] for s in shapes if isinstance(s[axis], str)]
+            shape[axis] = shift(symbols[0] if symbols else 0, sum(n for s in shapes if isinstance(n := s[axis], int)))
+        return tuple(shape)

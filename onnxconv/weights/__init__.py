@@ -1,0 +1,210 @@
+"""Arrays for the parameters of a graph: drawn from a seed, read from a file, or given. Nothing is made before it is asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from onnxconv.errors import Diagnostic, WeightsError, Where, closest
+from onnxconv.geometry import Array
+from onnxconv.graph import FoldedBias, FoldedWeight, Graph, Initial, Param, Recipe, Tiled
+from onnxconv.weights.draw import KINDS, draw
+from onnxconv.weights.files import Stored, contents
+
+__all__ = ["KINDS", "Weights", "from_file", "given", "seeded"]
+
+CHUNK = 1 << 18
+"""Elements made at a time."""
+
+_Reader: TypeAlias = Callable[[int, int], Array]
+"""(start, stop) → those elements in row-major order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The array of every parameter, made on demand and the same each time."""
+
+    seed: int = 0
+    stored: Mapping[str, Stored] | None = None
+    """Arrays of a file by the name of the `Initial`; None: they are drawn from the seed."""
+    arrays: Mapping[str, Array] | None = None
+    """Arrays by the name of the `Param`; None: they are made by their recipes."""
+
+    def __getitem__(self, param: Param) -> Array:
+        """The whole array, in the parameter's shape and data type. Raises `WeightsError` where it cannot be made."""
+        if not param.shape:
+            return self._reader(param)(0, 1).reshape(())
+        whole = np.empty(param.shape, param.dtype)
+        flat = whole.reshape(-1)
+        read = self._reader(param)
+        for start in range(0, flat.size, CHUNK):
+            stop = min(start + CHUNK, flat.size)
+            flat[start:stop] = read(start, stop)
+        return whole
+
+    def chunks(self, param: Param, elements: int = CHUNK) -> Iterator[memoryview]:
+        """The little-endian bytes of the array in row-major order, `elements` numbers at a time."""
+        read, size = self._reader(param), math.prod(param.shape)
+        for start in range(0, size, elements):
+            values = read(start, min(start + elements, size))
+            yield np.ascontiguousarray(values, np.dtype(param.dtype).newbyteorder("<")).view(np.uint8).data
+
+    def _reader(self, param: Param) -> _Reader:
+        if self.arrays is None:
+            return self._recipe(param.recipe, param.dtype)
+        if param.name not in self.arrays:
+            raise _missing(param.name, self.arrays)
+        return _flat(self.arrays[param.name], param.name, param.shape, param.dtype)
+
+    def _recipe(self, recipe: Recipe, dtype: str) -> _Reader:
+        match recipe:
+            case Initial():
+                return self._initial(recipe, dtype)
+            case Tiled(source=source, repeats=repeats):
+                return _tiled(self._whole(source, dtype), repeats)
+            case FoldedWeight():
+                return self._folded_weight(recipe, dtype)
+            case FoldedBias():
+                return self._folded_bias(recipe, dtype)
+
+    def _initial(self, initial: Initial, dtype: str) -> _Reader:
+        if self.stored is None:
+            return lambda start, stop: _rounded(draw(initial, self.seed, start, stop), dtype, initial.name)
+        if initial.name not in self.stored:
+            raise _missing(initial.name, self.stored)
+        return _flat(self.stored[initial.name].read(), initial.name, initial.shape, dtype)
+
+    def _whole(self, initial: Initial, dtype: str) -> Array:
+        return self._initial(initial, dtype)(0, math.prod(initial.shape)).reshape(initial.shape)
+
+    def _factor(self, recipe: FoldedWeight | FoldedBias, dtype: str) -> Array:
+        """scale ÷ √(var + ε), per output channel, in float64; ε is the float32 that ONNX would store."""
+        scale, var = (self._whole(initial, dtype).astype(np.float64) for initial in (recipe.scale, recipe.var))
+        epsilon = float(np.float32(recipe.epsilon))
+        if (var + epsilon <= 0).any():
+            what = f"weight {recipe.var.name!r}: a variance of {float(var.min())!r}"
+            raise WeightsError(Diagnostic(Where(), "variance", what, "a variance plus epsilon is above 0"))
+        factor: Array = scale / np.sqrt(var + epsilon)
+        return factor
+
+    def _folded_weight(self, recipe: FoldedWeight, dtype: str) -> _Reader:
+        weight, factor = self._recipe(recipe.weight, dtype), self._factor(recipe, dtype)
+        shape = _shape(recipe.weight)
+        inner = math.prod(shape[recipe.axis + 1 :])
+        if recipe.axis == 1:
+            # A transposed convolution of g groups: rows of group i lead to the output channels of group i.
+            blocks = factor.reshape(-1, shape[1])
+            factor = np.repeat(blocks, shape[0] // len(blocks), axis=0).reshape(-1)
+
+        def read(start: int, stop: int) -> Array:
+            product = weight(start, stop).astype(np.float64) * factor[np.arange(start, stop) // inner]
+            return _rounded(product, dtype, recipe.scale.name)
+
+        return read
+
+    def _folded_bias(self, recipe: FoldedBias, dtype: str) -> _Reader:
+        shift, mean = (self._whole(initial, dtype).astype(np.float64) for initial in (recipe.shift, recipe.mean))
+        bias = 0.0 if recipe.bias is None else self._whole(recipe.bias, dtype).astype(np.float64)
+        whole = _rounded((bias - mean) * self._factor(recipe, dtype) + shift, dtype, recipe.shift.name)
+        return lambda start, stop: whole[start:stop]
+
+
+def seeded(seed: int = 0) -> Weights:
+    """Weights drawn as their initialisers say, from the seed and their names."""
+    return Weights(seed)
+
+
+def given(arrays: Mapping[str, Array]) -> Weights:
+    """The arrays by name of the parameter."""
+    return Weights(arrays=arrays)
+
+
+def from_file(graph: Graph, path: str | Path, seed: int = 0) -> Weights:
+    """Weights read from a .npz or .safetensors file by the names of the graph's stored arrays.
+
+    Raises `WeightsError` with every tensor that is missing, superfluous, of another shape or not floating-point.
+    Counters named ``….num_batches_tracked``, which torch stores beside a batch norm, are passed over.
+    """
+    file = Path(path)
+    stored = contents(file)
+    wanted = {initial.name: initial for param in graph.params() for initial in param.stored()}
+    found: list[Diagnostic] = []
+    for name, initial in wanted.items():
+        found += _compared(file, initial, stored.get(name), stored)
+    for name in stored:
+        if name not in wanted and not name.endswith(".num_batches_tracked"):
+            what = f"{name!r} with shape {list(stored[name].shape)} belongs to no layer"
+            found.append(Diagnostic(Where(str(file)), "superfluous-weight", what, "", _near(name, wanted)))
+    if found:
+        raise WeightsError(found)
+    return Weights(seed, stored)
+
+
+def _compared(file: Path, initial: Initial, stored: Stored | None, known: Mapping[str, Stored]) -> list[Diagnostic]:
+    where = Where(str(file))
+    if stored is None:
+        what = f"{initial.name!r} with shape {list(initial.shape)} is not in the file"
+        return [Diagnostic(where, "missing-weight", what, "", _near(initial.name, known))]
+    if stored.shape != initial.shape:
+        what = f"{initial.name!r} has shape {list(stored.shape)} in the file, the layer needs {list(initial.shape)}"
+        fix = "transpose it" if stored.shape == initial.shape[::-1] else "use the file that belongs to this network"
+        return [Diagnostic(where, "weight-shape", what, "", fix)]
+    if not stored.number:
+        what = f"{initial.name!r} holds {stored.dtype}"
+        why = "weights are floating-point numbers: float16, float32, float64 or, in .safetensors, bfloat16"
+        return [Diagnostic(where, "weight-type", what, why, "convert it")]
+    return []
+
+
+def _near(name: str, known: Mapping[str, object]) -> str:
+    return closest(name, known) if len(known) <= 1000 else ""
+
+
+def _missing(name: str, known: Mapping[str, object]) -> WeightsError:
+    return WeightsError(Diagnostic(Where(), "missing-weight", f"there is no array {name!r}", "", _near(name, known)))
+
+
+def _shape(recipe: Initial | Tiled) -> tuple[int, ...]:
+    if isinstance(recipe, Initial):
+        return recipe.shape
+    return tuple(n * times for n, times in zip(recipe.source.shape, recipe.repeats, strict=True))
+
+
+def _flat(array: Array, name: str, shape: tuple[int, ...], dtype: str) -> _Reader:
+    if array.shape != shape:
+        what = f"weight {name!r} has shape {list(array.shape)}, the layer needs {list(shape)}"
+        raise WeightsError(Diagnostic(Where(), "weight-shape", what))
+    if array.dtype.kind != "f":
+        raise WeightsError(Diagnostic(Where(), "weight-type", f"weight {name!r} holds {array.dtype}, not floats"))
+    flat = array.reshape(-1)
+    return lambda start, stop: _rounded(flat[start:stop], dtype, name)
+
+
+def _tiled(source: Array, repeats: tuple[int, ...]) -> _Reader:
+    """Rows of the source, each repeated along the axes after the first; as many as are asked for."""
+    row = math.prod(source.shape[1:]) * math.prod(repeats[1:])
+
+    def read(start: int, stop: int) -> Array:
+        first, last = start // row, -(-stop // row)
+        rows = source[np.arange(first, last) % len(source)]
+        return np.tile(rows, (1, *repeats[1:])).reshape(-1)[start - first * row : stop - first * row]
+
+    return read
+
+
+def _rounded(values: Array, dtype: str, name: str) -> Array:
+    """Values rounded once to the data type. Raises `WeightsError` where a finite value is too large for it."""
+    if values.dtype == dtype:
+        return values
+    with np.errstate(over="ignore"):
+        rounded = values.astype(dtype)
+    if values.dtype.itemsize > rounded.dtype.itemsize and (np.isinf(rounded) & np.isfinite(values)).any():
+        most = float(np.finfo(rounded.dtype).max)
+        what = f"weight {name!r} holds {float(np.abs(values[np.isfinite(values)]).max())!r}"
+        raise WeightsError(Diagnostic(Where(), "weight-range", what, f"{dtype} ends at {most!r}", "use a wider dtype"))
+    return rounded
