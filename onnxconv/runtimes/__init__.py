@@ -1,0 +1,26 @@
+"""Models run by other programs, each in a process of its own.
+
+>>> with start("onnxruntime:cpu", timeout=60) as worker:
+...     loaded = worker.load("model.onnx")
+...     outputs = worker.run({"x": x})
+
+A runtime that raises, crashes, hangs or returns no arrays is a `RuntimeFailed`, never our end.
+"""
+
+from onnxconv.runtimes.process import Worker
+from onnxconv.runtimes.protocol import Absent, Available, Loaded, Runtime, RuntimeAbsent, RuntimeFailed, Session
+from onnxconv.runtimes.registry import names, start, status
+
+__all__ = [
+    "Absent",
+    "Available",
+    "Loaded",
+    "Runtime",
+    "RuntimeAbsent",
+    "RuntimeFailed",
+    "Session",
+    "Worker",
+    "names",
+    "start",
+    "status",
+]

@@ -1,0 +1,103 @@
+"""Which runtimes there are, by name."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shlex
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from onnxconv.errors import Diagnostic, UsageError, Where, closest
+from onnxconv.runtimes.process import Worker
+from onnxconv.runtimes.protocol import Absent, Available, RuntimeAbsent, RuntimeFailed
+
+GROUP = "onnxconv.runtimes"
+"""The entry-point group; a runtime's name there is ``engine`` or ``engine:device``."""
+
+BUILT_IN: dict[str, str] = {
+    "numpy": "onnxconv.execute.runtime:NumpyRuntime",
+    "onnx-reference": "onnxconv.runtimes.engines.reference:OnnxReference",
+    "onnxruntime:cpu": "onnxconv.runtimes.engines.onnxruntime:cpu",
+    "onnxruntime:cuda": "onnxconv.runtimes.engines.onnxruntime:cuda",
+}
+"""What this package's own entry points say, so that it also works where it is not installed."""
+
+FORMS = {
+    "python": "onnxconv.runtimes.engines.file:PythonFile",
+    "onnx-backend": "onnxconv.runtimes.engines.backend:OnnxBackend",
+    "command": "onnxconv.runtimes.engines.command:Command",
+}
+"""Bring your own: ``python:FILE.py``, ``onnx-backend:MODULE``, ``command:PROGRAM``."""
+
+SHOWN_FORMS = ("python:FILE.py", "onnx-backend:MODULE", "command:PROGRAM")
+
+
+def names() -> tuple[str, ...]:
+    """The runtimes that have a name, ours first, whether or not they can work here."""
+    return tuple(_targets())
+
+
+def status(name: str) -> Available | Absent:
+    """Whether a runtime can work here, asked in a process of its own. Raises `UsageError` for an unknown name."""
+    try:
+        with start(name) as worker:
+            return Available(worker.version)
+    except RuntimeAbsent as absent:
+        return Absent(absent.reason, absent.fix)
+    except RuntimeFailed as failed:
+        return Absent(failed.reason)
+
+
+def start(name: str, *, timeout: float = 60.0, options: Mapping[str, object] | None = None) -> Worker:
+    """A worker process with this runtime in it; `timeout`: seconds for one load or one run.
+
+    Raises `UsageError` for an unknown name or option, `RuntimeAbsent` where it cannot work here, `RuntimeFailed` where
+    it dies while it starts.
+    """
+    target, argument = resolve(name)
+    text = {key: str(int(v) if isinstance(v, bool) else v) for key, v in (options or {}).items()}
+    return Worker(name, target, argument, timeout=timeout, options=text)
+
+
+def resolve(name: str) -> tuple[str, tuple[str, ...]]:
+    """The object behind a name as ``module:object``, and what it is to be called with. Raises `UsageError`."""
+    targets = _targets()
+    if name in targets:
+        return targets[name], ()
+    form, _, rest = name.partition(":")
+    if form not in FORMS:
+        why = f"a runtime is one of {', '.join(targets)}, or {' or '.join(SHOWN_FORMS)}"
+        raise UsageError(Diagnostic(Where(), "unknown-runtime", f"there is no runtime {name!r}", why, _nearest(name)))
+    if not rest:
+        shown = next(s for s in SHOWN_FORMS if s.startswith(f"{form}:"))
+        raise UsageError(Diagnostic(Where(), "unknown-runtime", f"{name!r} names nothing", "", f"write {shown}"))
+    return FORMS[form], _argument(form, rest)
+
+
+def _targets() -> dict[str, str]:
+    """Every named runtime and its object. A stranger cannot take the name of one of ours."""
+    found = {point.name: point.value for point in importlib.metadata.entry_points(group=GROUP)}
+    return BUILT_IN | {name: found[name] for name in sorted(found) if name not in BUILT_IN}
+
+
+def _nearest(name: str) -> str:
+    return closest(name, (*_targets(), *SHOWN_FORMS))
+
+
+def _argument(form: str, rest: str) -> tuple[str, ...]:
+    """What a bring-your-own runtime is opened with; files are checked and made absolute."""
+    if form == "python":
+        file = Path(rest)
+        if not file.is_file():
+            raise UsageError(Diagnostic(Where(rest), "no-file", "there is no such file", "", "write python:FILE.py"))
+        return (str(file.absolute()),)
+    if form == "command":
+        words = [rest] if Path(rest).is_file() else shlex.split(rest)
+        program = shutil.which(words[0])
+        if program is None:
+            what = f"there is no program {words[0]!r} that can be run"
+            fix = "give its path and make it executable, or give a name that is on PATH"
+            raise UsageError(Diagnostic(Where(), "no-program", what, "", fix))
+        return (str(Path(program).absolute()), *words[1:])
+    return (rest,)
