@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from onnxconv.errors import Refusal
-from onnxconv.geometry.axis import Axis, Pads
+from onnxconv.geometry.axis import Axis, Pads, TransposedAxis
 from onnxconv.geometry.size import Size
 
 
@@ -51,6 +51,42 @@ def pads_reaching(n: int, out: int, size: int, stride: int, dilation: int) -> Pa
             f"ask for {natural} outputs or more, or use a larger stride",
             "pad",
         )
+    return total // 2, total - total // 2
+
+
+def same_crop(axis: TransposedAxis) -> Pads:
+    """Crops for stride outputs per input pixel, split as 'same' splits pads; refused where none exist (`Refusal`).
+
+    Source: ONNX, ConvTranspose, auto_pad SAME_UPPER. The crops of `axis` itself are not looked at.
+    """
+    total = axis.extent + axis.output_pad - axis.stride
+    if total < 0:
+        raise Refusal(
+            "unreachable-size",
+            f"a transposed kernel of extent {axis.extent} with stride {axis.stride} and output_pad {axis.output_pad} "
+            f"makes too few outputs for 'same'",
+            "'same' makes stride outputs per input pixel: extent + output_pad - stride of them are cropped, "
+            f"here {axis.extent} + {axis.output_pad} - {axis.stride} = {total}",
+            f"use output_pad {axis.stride - axis.extent}, or a kernel with an extent of at least {axis.stride}",
+            "pad",
+        )
+    return total // 2, total - total // 2
+
+
+def crop_reaching(n: int, out: int, axis: TransposedAxis) -> Pads:
+    """The crops for exactly `out` positions, split as 'same' does; refused where none exist (`Refusal`)."""
+    natural = (n - 1) * axis.stride + axis.extent + axis.output_pad
+    if not 1 <= out <= natural:
+        raise Refusal(
+            "unreachable-size",
+            f"no cropping gives {out} outputs from {n} pixels with kernel {axis.size}, stride {axis.stride}, "
+            f"dilation {axis.dilation}, output_pad {axis.output_pad}",
+            f"uncropped there are ({n} - 1)·{axis.stride} + {axis.extent} + {axis.output_pad} = {natural} outputs, "
+            "and cropping only takes from them",
+            f"ask for 1 to {natural} outputs",
+            "pad",
+        )
+    total = natural - out
     return total // 2, total - total // 2
 
 
