@@ -74,6 +74,13 @@ class Axis:
         """The input position that output `out` reads by its tap; below 0 or beyond the input it is padding."""
         return out * self.stride - self.pad[0] + tap * self.dilation
 
+    def slab(self, n: int, first: int, stop: int) -> tuple[slice, Axis]:
+        """The part of n input pixels that outputs first … stop − 1 read, and the axis that makes just these from it."""
+        start, span = self.position(first, 0), (stop - first - 1) * self.stride + self.extent
+        low, high = min(max(start, 0), n), min(max(start + span, 0), n)
+        begin = min(max(-start, 0), span)
+        return slice(low, high), Axis(self.size, self.stride, self.dilation, (begin, span - begin - (high - low)))
+
     def valid_taps(self, n: int) -> int:
         """(output, tap) pairs that read a real pixel, not padding, summed over the axis."""
         outputs = int(self.out_size(n))
@@ -133,6 +140,16 @@ class TransposedAxis:
         """Input positions that reach output `out`, ascending, on an endless input."""
         reached = (out + self.pad[0] - tap * self.dilation for tap in range(self.size))
         return sorted(at // self.stride for at in reached if at % self.stride == 0)
+
+    def slab(self, n: int, first: int, stop: int) -> tuple[slice, TransposedAxis]:
+        """The part of n input pixels that reach outputs first … stop − 1, and the axis that makes just these from it."""
+        start = first + self.pad[0]
+        low = max(0, min(-((self.extent - 1 - start) // self.stride), start // self.stride, n - 1))
+        high = min(n, (stop - 1 + self.pad[0]) // self.stride + 1)
+        begin = start - low * self.stride
+        left = (high - low - 1) * self.stride + self.extent - begin - (stop - first)
+        pad = (begin, max(0, left))
+        return slice(low, high), TransposedAxis(self.size, self.stride, self.dilation, pad, max(0, -left))
 
     def valid_taps(self, n: int) -> int:
         """(input, tap) pairs that reach an output which is kept, summed over the axis."""

@@ -1,0 +1,119 @@
+"""What a graph costs, for one image: learned numbers, multiply-adds, bytes of weights and of activations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from onnxconv.errors import Refusal
+from onnxconv.graph import Graph, Node, Param, TensorType, shapes_of
+from onnxconv.ops import Work
+
+__all__ = ["BYTES", "Costs", "LayerCost", "Totals", "costs"]
+
+BYTES = {"float16": 2, "float32": 4, "float64": 8}
+"""Bytes per number of each data type."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCost:
+    """The cost of one node. None: a symbolic size hides it.
+
+    `params`: numbers that training would adjust; `weight_bytes`: bytes of the weight tensors. What several nodes share
+    counts at the first one. `macs` counts taps on padding, `valid_macs` does not. `activation_bytes`: bytes of the output.
+    """
+
+    params: int
+    macs: int | None
+    valid_macs: int | None
+    activation_bytes: int | None
+    weight_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over all nodes, and the most bytes of tensors alive while some node runs: its inputs, its output, and what is still needed."""
+
+    params: int
+    macs: int | None
+    valid_macs: int | None
+    weight_bytes: int
+    peak_activation_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """The cost of every node by its name, in the order of the graph, and the totals."""
+
+    layers: Mapping[str, LayerCost]
+    totals: Totals
+
+
+def costs(graph: Graph) -> Costs:
+    """The cost of a graph for one image: whatever the size of the batch, it counts as 1."""
+    types = graph.types()
+    counted: set[str] = set()
+    layers: dict[str, LayerCost] = {}
+    for node in graph.nodes:
+        new = {param.name: param for _, param in node.params if param.name not in counted}
+        counted.update(new)
+        layers[node.name] = _layer(node, new.values(), types)
+    totals = Totals(
+        params=sum(layer.params for layer in layers.values()),
+        macs=_total(layer.macs for layer in layers.values()),
+        valid_macs=_total(layer.valid_macs for layer in layers.values()),
+        weight_bytes=sum(layer.weight_bytes for layer in layers.values()),
+        peak_activation_bytes=_peak(graph, types),
+    )
+    return Costs(layers, totals)
+
+
+def _layer(node: Node, params: Iterable[Param], types: Mapping[str, TensorType]) -> LayerCost:
+    params = tuple(params)
+    work = _work(node, types)
+    return LayerCost(
+        params=sum(param.learned for param in params),
+        macs=work.macs if work else None,
+        valid_macs=work.valid_macs if work else None,
+        activation_bytes=_bytes_per_image(node.type),
+        weight_bytes=sum(math.prod(param.shape) * BYTES[param.dtype] for param in params),
+    )
+
+
+def _work(node: Node, types: Mapping[str, TensorType]) -> Work | None:
+    try:
+        return node.op.work(*shapes_of(node, types))
+    except Refusal:  # a symbolic size
+        return None
+
+
+def _bytes_per_image(type: TensorType) -> int | None:
+    """Bytes of one image of a tensor; None where a symbolic size hides it."""
+    known = [n for n in type.shape[1:] if isinstance(n, int)]
+    return math.prod(known) * BYTES[type.dtype] if len(known) == len(type.shape[1:]) else None
+
+
+def _peak(graph: Graph, types: Mapping[str, TensorType]) -> int | None:
+    """A graph input is alive from the start, an output of the graph to the end, all else from its node to its last use."""
+    size = {name: _bytes_per_image(type) for name, type in types.items()}
+    known = {name: n for name, n in size.items() if n is not None}
+    if len(known) < len(size):
+        return None
+    last = {tensor: step for step, node in enumerate(graph.nodes) for tensor in (node.output, *node.inputs)}
+    alive = {name for name, _ in graph.inputs}
+    peak = sum(known[name] for name in alive)
+    for step, node in enumerate(graph.nodes):
+        alive.add(node.output)
+        peak = max(peak, sum(known[name] for name in alive))
+        alive = {name for name in alive if name in graph.outputs or last.get(name, -1) > step}
+    return peak
+
+
+def _total(numbers: Iterable[int | None]) -> int | None:
+    counted = 0
+    for n in numbers:
+        if n is None:
+            return None
+        counted += n
+    return counted

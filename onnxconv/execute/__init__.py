@@ -1,0 +1,11 @@
+"""The reference executor: every operator by its definition, in float64 or any asked arithmetic, with NumPy alone.
+
+Beyond the tensors that are alive, in their own data types, and the weights of one node, it works in at most
+`WORKING_BYTES` at a time (more only where a single row of outputs needs more).
+"""
+
+from onnxconv.execute.inputs import check_inputs, seeded_inputs
+from onnxconv.execute.parts import WORKING_BYTES
+from onnxconv.execute.run import Arrays, apply, magnitude, run
+
+__all__ = ["WORKING_BYTES", "Arrays", "apply", "check_inputs", "magnitude", "run", "seeded_inputs"]

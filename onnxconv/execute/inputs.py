@@ -1,0 +1,122 @@
+"""Arrays for a graph's inputs: checked when given, drawn from a seed when not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from onnxconv.errors import Diagnostic, UsageError, Where, closest
+from onnxconv.geometry import Array
+from onnxconv.graph import Graph, Initial
+from onnxconv.ops import Shape, shape_text
+from onnxconv.weights.draw import draw
+
+__all__ = ["check_inputs", "seeded_inputs"]
+
+
+def check_inputs(graph: Graph, inputs: Mapping[str, Array]) -> None:
+    """Demand an array for every input of the graph, of its data type and shape. Raises `UsageError` with all that is wrong."""
+    shapes = {name: tuple(np.shape(array)) for name, array in inputs.items()}
+    wrong = list(_shape_mistakes(graph, shapes))
+    for name, type in graph.inputs:
+        if name not in inputs:
+            wrong.append(
+                _mistake(
+                    "missing-input",
+                    f"input {name!r} is missing",
+                    f"it is {type.dtype}{shape_text(type.shape)}",
+                    "give it an array",
+                )
+            )
+        elif (found := np.asarray(inputs[name]).dtype.name) != type.dtype:
+            wrong.append(
+                _mistake(
+                    "input-dtype",
+                    f"input {name!r} is {found}",
+                    f"the graph says {type.dtype}",
+                    f"convert it: .astype({type.dtype!r})",
+                )
+            )
+    if wrong:
+        raise UsageError(wrong)
+
+
+def seeded_inputs(graph: Graph, seed: int = 0, shapes: Mapping[str, Shape] = {}) -> dict[str, Array]:
+    """Normal numbers of mean 0 and deviation 1 for all inputs, drawn from `seed` and the input's name.
+
+    A symbolic batch is what `shapes` says, else 1. Raises `UsageError` for any other symbol that `shapes` leaves open.
+    """
+    wrong = list(_shape_mistakes(graph, shapes))
+    if wrong:
+        raise UsageError(wrong)
+    known = _bindings(graph, shapes)
+    for _, type in graph.inputs:
+        if type.shape and isinstance(type.shape[0], str):
+            known.setdefault(type.shape[0], 1)
+    asked = {
+        name: tuple(known.get(n, n) if isinstance(n, str) else n for n in type.shape) for name, type in graph.inputs
+    }
+    for name, shape in asked.items():
+        if open_symbols := [n for n in shape if isinstance(n, str)]:
+            example = ",".join(str(n) if isinstance(n, int) else "64" for n in shape)
+            wrong.append(
+                _mistake(
+                    "symbolic-input",
+                    f"input {name!r} is {shape_text(shape)}: the size {open_symbols[0]} is not known",
+                    "arrays have numbers as sizes; only a symbolic batch is taken to be 1",
+                    f"give its shape, such as --input-shape {name}={example}",
+                )
+            )
+    if wrong:
+        raise UsageError(wrong)
+    return {name: _draw(name, tuple(int(n) for n in asked[name]), type.dtype, seed) for name, type in graph.inputs}
+
+
+def _draw(name: str, shape: tuple[int, ...], dtype: str, seed: int) -> Array:
+    initial = Initial(f"input {name}", shape, "normal", (0.0, 1.0))
+    return draw(initial, seed, 0, math.prod(shape)).astype(dtype).reshape(shape)
+
+
+def _bindings(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, int]:
+    """What each symbol of the inputs' shapes stands for, as far as `shapes` says."""
+    known: dict[str, int] = {}
+    for name, type in graph.inputs:
+        for declared, found in zip(type.shape, shapes.get(name, ()), strict=False):
+            if isinstance(declared, str) and isinstance(found, int):
+                known.setdefault(declared, found)
+    return known
+
+
+def _shape_mistakes(graph: Graph, shapes: Mapping[str, Shape]) -> Iterator[Diagnostic]:
+    """Names that are no inputs, and shapes that contradict the graph or one another."""
+    declared = dict(graph.inputs)
+    known = _bindings(graph, shapes)
+    for name, found in shapes.items():
+        if name not in declared:
+            yield _mistake("unknown-input", f"there is no input {name!r}", "", closest(name, declared))
+            continue
+        expected = declared[name].shape
+        if len(found) != len(expected):
+            yield _mistake(
+                "input-shape",
+                f"input {name!r} has shape {shape_text(found)}, of {len(found)} axes",
+                f"the graph says {shape_text(expected)}, of {len(expected)} axes",
+                "give one size per axis",
+            )
+            continue
+        for axis, (n, size) in enumerate(zip(expected, found, strict=True)):
+            wanted = known.get(n, size) if isinstance(n, str) else n
+            if size != wanted or (isinstance(size, int) and size < 1):
+                meaning = f"{n} is {wanted}" if isinstance(n, str) and size != wanted else f"the graph says {n}"
+                yield _mistake(
+                    "input-shape",
+                    f"input {name!r} has size {size} on axis {axis}, in {shape_text(found)}",
+                    meaning if size != wanted else "a size is at least 1",
+                    f"use {wanted} on axis {axis}" if size != wanted else "give at least one element",
+                )
+
+
+def _mistake(code: str, what: str, why: str, fix: str) -> Diagnostic:
+    return Diagnostic(Where(), code, what, why, fix)

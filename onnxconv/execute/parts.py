@@ -1,0 +1,132 @@
+"""An operator on arrays, halved until a part fits into memory: every part is the same definition on slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from onnxconv.geometry import Array, Axis, TransposedAxis
+from onnxconv.ops import POINT, Conv, ConvTranspose, Dense, Operator, Softmax
+
+__all__ = ["WORKING_BYTES", "Part", "fill"]
+
+WORKING_BYTES = 32 << 20
+"""Bytes that evaluating one part may take beside its inputs, weights and output."""
+
+Evaluate = Callable[[Operator, Sequence[Array], Mapping[str, Array]], Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """An operator, its inputs and weights by role, and the array that its output goes to. All arrays may be views."""
+
+    op: Operator
+    xs: tuple[Array, ...]
+    w: Mapping[str, Array]
+    y: Array
+
+    def working_bytes(self, itemsize: int) -> int:
+        """Inputs and weights converted, inputs padded and gathered; the output, a product and a sum."""
+        return itemsize * (
+            3 * sum(x.size for x in self.xs) + 3 * self.y.size + 2 * sum(a.size for a in self.w.values())
+        )
+
+
+def fill(part: Part, evaluate: Evaluate, dtype: np.dtype[np.generic]) -> None:
+    """Put what `evaluate` makes of a part, its arrays converted to `dtype`, into the part's output."""
+    halves = halve(part) if part.working_bytes(dtype.itemsize) > WORKING_BYTES else None
+    if halves is None:
+        xs = tuple(x.astype(dtype, copy=False) for x in part.xs)
+        w = {role: a.astype(dtype, copy=False) for role, a in part.w.items()}
+        part.y[...] = evaluate(part.op, xs, w)
+        return
+    for half in halves:
+        fill(half, evaluate, dtype)
+
+
+def halve(part: Part) -> tuple[Part, Part] | None:
+    """Two parts that together are this one; None where no axis can be cut.
+
+    Cut first: the batch, then the output channels where the weights are most of it, then the rows of the image (its
+    outermost spatial axis), then the channels.
+    """
+    weights = sum(a.size for a in part.w.values())
+    by_weights = (_channels, _rows) if weights > part.y.size + sum(x.size for x in part.xs) else (_rows, _channels)
+    for cut in (_batch, *by_weights):
+        if (halves := cut(part)) is not None:
+            return halves
+    return None
+
+
+def _batch(part: Part) -> tuple[Part, Part] | None:
+    if len(part.y) < 2 or (isinstance(part.op, Softmax) and part.op.axis == 0):
+        return None
+    first, second = (Part(part.op, tuple(x[s] for x in part.xs), part.w, part.y[s]) for s in _two_slices(len(part.y)))
+    return first, second
+
+
+def _rows(part: Part) -> tuple[Part, Part] | None:
+    """Cut along the outermost spatial axis; a window's half reads the slab of rows that its outputs need."""
+    if part.y.ndim < 3 or part.y.shape[2] < 2:
+        return None
+    footprints = part.op.footprint(*(x.shape for x in part.xs))
+    steps = [footprint[0] for footprint in footprints]
+    if any(isinstance(step, str) and step != POINT for step in steps):
+        return None
+    first, second = (_rows_between(part, steps, s) for s in _two_slices(part.y.shape[2]))
+    return first, second
+
+
+def _rows_between(part: Part, steps: Sequence[Axis | TransposedAxis | str], rows: slice) -> Part:
+    op, xs = part.op, []
+    for x, step in zip(part.xs, steps, strict=True):
+        if isinstance(step, str):
+            xs.append(x[:, :, rows])
+        else:
+            read, axis = step.slab(x.shape[2], rows.start, rows.stop)
+            xs.append(x[:, :, read])
+            op = replace(op, window=(axis, *op.window[1:]))  # type: ignore[type-var, attr-defined]
+    return Part(op, tuple(xs), part.w, part.y[:, :, rows])
+
+
+def _channels(part: Part) -> tuple[Part, Part] | None:
+    """Cut along the output channels: between groups where there are several, else between the filters of the one."""
+    op, channels = part.op, part.y.shape[1]
+    if channels < 2 or (isinstance(op, Softmax) and op.axis == 1):
+        return None
+    match op:
+        case Conv() | ConvTranspose() if op.groups > 1:
+            first, second = (_groups_between(part, op, s) for s in _two_slices(op.groups))
+        case Conv() | ConvTranspose() | Dense():
+            first, second = (_filters_between(part, op, s) for s in _two_slices(channels))
+        case _:
+            first, second = (
+                Part(op, tuple(x[:, s] for x in part.xs), {role: a[s] for role, a in part.w.items()}, part.y[:, s])
+                for s in _two_slices(channels)
+            )
+    return first, second
+
+
+def _groups_between(part: Part, op: Conv | ConvTranspose, groups: slice) -> Part:
+    def share(n: int) -> slice:
+        return slice(groups.start * n // op.groups, groups.stop * n // op.groups)
+
+    (x,), outs = part.xs, share(op.out_channels)
+    half = replace(op, out_channels=outs.stop - outs.start, groups=groups.stop - groups.start)
+    w = {role: a[share(len(a))] for role, a in part.w.items()}
+    return Part(half, (x[:, share(x.shape[1])],), w, part.y[:, outs])
+
+
+def _filters_between(part: Part, op: Conv | ConvTranspose | Dense, outs: slice) -> Part:
+    count = outs.stop - outs.start
+    half = replace(op, out_features=count) if isinstance(op, Dense) else replace(op, out_channels=count)
+    filters_second = isinstance(op, ConvTranspose)  # its weight is [C, M, *K]
+    w = {role: a[:, outs] if filters_second and role == "weight" else a[outs] for role, a in part.w.items()}
+    return Part(half, part.xs, w, part.y[:, outs])
+
+
+def _two_slices(n: int) -> Iterator[slice]:
+    yield slice(0, n // 2)
+    yield slice(n // 2, n)

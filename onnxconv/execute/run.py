@@ -1,0 +1,86 @@
+"""Graphs and single nodes, executed by their operators' definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from onnxconv.errors import Refusal, UsageError
+from onnxconv.execute.inputs import check_inputs
+from onnxconv.execute.parts import Part, fill
+from onnxconv.geometry import Array
+from onnxconv.graph import Graph, Node, Param
+from onnxconv.ops import Operator
+
+__all__ = ["Arrays", "apply", "magnitude", "run"]
+
+
+class Arrays(Protocol):
+    """Whatever gives the array of a parameter, such as `Weights`; each is asked for when its node runs."""
+
+    def __getitem__(self, param: Param, /) -> Array: ...
+
+
+def run(
+    graph: Graph,
+    weights: Arrays,
+    inputs: Mapping[str, Array],
+    *,
+    every_tensor: bool = False,
+    arithmetic: str = "float64",
+) -> dict[str, Array]:
+    """The graph's outputs (or with `every_tensor` every node's) by tensor name, each rounded once to its data type.
+
+    Raises `UsageError` where inputs are missing, unknown or of the wrong type or shape, or too small for a window.
+    """
+    check_inputs(graph, inputs)
+    kept = {*graph.outputs} | ({node.output for node in graph.nodes} if every_tensor else set())
+    last = {tensor: step for step, node in enumerate(graph.nodes) for tensor in (node.output, *node.inputs)}
+    alive = {name: np.asarray(inputs[name]) for name, _ in graph.inputs}
+    for step, node in enumerate(graph.nodes):
+        xs = tuple(alive[name] for name in node.inputs)
+        w = {role: weights[param] for role, param in node.params}
+        alive[node.output] = _evaluate(node, xs, w, _define, arithmetic, node.type.dtype)
+        for name in {node.output, *node.inputs} - kept:
+            if last[name] == step:
+                del alive[name]
+    order = [name for name, _ in graph.inputs] + [node.output for node in graph.nodes]
+    return {name: alive[name] for name in order if name in kept}
+
+
+def apply(node: Node, xs: Sequence[Array], w: Mapping[str, Array], arithmetic: str = "float64") -> Array:
+    """One node's output, not rounded: in the asked arithmetic. Weights are given by role."""
+    return _evaluate(node, xs, w, _define, arithmetic, arithmetic)
+
+
+def magnitude(node: Node, xs: Sequence[Array], w: Mapping[str, Array]) -> Array:
+    """For each output element the sum of absolute values that its rounding errors are relative to, in float64."""
+    return _evaluate(node, xs, w, _magnitude, "float64", "float64")
+
+
+def _define(op: Operator, xs: Sequence[Array], w: Mapping[str, Array]) -> Array:
+    return op.define(*xs, **w)
+
+
+def _magnitude(op: Operator, xs: Sequence[Array], w: Mapping[str, Array]) -> Array:
+    return op.magnitude(*xs, **w)
+
+
+def _evaluate(
+    node: Node, xs: Sequence[Array], w: Mapping[str, Array], evaluate: Any, arithmetic: str, dtype: str
+) -> Array:
+    """An operator without roundings moves or picks values, so that its own data type serves; all else goes in parts."""
+    shapes = [x.shape for x in xs]
+    try:
+        shape = node.op.out_shape(*shapes)
+    except Refusal as refusal:
+        raise UsageError(refusal.at(node.where)) from refusal
+    with np.errstate(all="ignore"):
+        if node.op.roundings(*shapes) == 0:
+            y: Array = evaluate(node.op, xs, w)
+            return y.astype(dtype, copy=False)
+        y = np.empty([int(n) for n in shape], dtype)
+        fill(Part(node.op, tuple(xs), w, y), evaluate, np.dtype(arithmetic))
+    return y
