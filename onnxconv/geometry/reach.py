@@ -8,7 +8,7 @@ by dilation are exact.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -39,14 +39,13 @@ class Field:
         return (first + turns * self.advance, mask) if mask else NOTHING
 
     def centre(self) -> Fraction | None:
-        """Middle of the field of output 0, averaged over the phases; None where some phase sees nothing."""
-        if not all(mask for _, mask in self.phases):
-            return None
-        middles = (
+        """Middle of the field of output 0, averaged over the phases that see something; None where none does."""
+        middles = [
             Fraction(2 * first + mask.bit_length() - 1, 2) - phase * self.stride
             for phase, (first, mask) in enumerate(self.phases)
-        )
-        return sum(middles, Fraction(0)) / len(self.phases)
+            if mask
+        ]
+        return sum(middles, Fraction(0)) / len(middles) if middles else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +61,15 @@ class Reach:
     whole: bool = False
 
     def size(self, outputs: int | None = None) -> int | None:
-        """Pixels from the first one seen to the last, at most over all outputs; None where that is no one number."""
-        spans = [(first, first + mask.bit_length()) for first, mask in self._widest(outputs)]
-        return None if self.whole or not spans else max(end - first for first, end in spans)
+        """Pixels from the first one seen to the last, at most over all outputs (0: none sees any).
+
+        None where the whole axis is seen, or where strides differ and the number of outputs is not given.
+        """
+        return self._largest(outputs, lambda mask: mask.bit_length())
 
     def samples(self, outputs: int | None = None) -> int | None:
         """Distinct pixels seen by one output, at most over all outputs; None as for `size`."""
-        counts = [mask.bit_count() for _, mask in self._widest(outputs)]
-        return None if self.whole or not counts else max(counts)
+        return self._largest(outputs, lambda mask: mask.bit_count())
 
     def stride(self) -> Fraction | None:
         """Input pixels between neighbouring outputs; None where paths disagree or the whole input is seen."""
@@ -84,20 +84,13 @@ class Reach:
         """(first, mask) of the pixels that one position sees, on an endless input."""
         return _merge(field.at(position) for field in self.fields)
 
-    def _widest(self, outputs: int | None) -> Iterator[tuple[int, int]]:
-        """Enough positions to meet the largest set: one period, or both ends where strides differ.
-
-        With several strides the extent is a maximum of linear functions minus a minimum of linear functions within a
-        phase, hence convex: its largest value is at an end of the tensor.
-        """
-        period = math.lcm(*(len(f.phases) for f in self.fields)) if self.fields else 0
-        if len(self.fields) <= 1:
-            positions: Iterable[int] = range(period)
-        elif outputs is None:
-            return
-        else:
-            positions = {*range(min(period, outputs)), *range(max(0, outputs - period), outputs)}
-        yield from (seen for seen in map(self.at, positions) if seen[1])
+    def _largest(self, outputs: int | None, measure: Callable[[int], int]) -> int | None:
+        """The largest measure of a mask: over one period, or over all outputs where strides differ."""
+        if self.whole or (len(self.fields) > 1 and outputs is None):
+            return None
+        period = len(self.fields[0].phases)
+        positions = outputs if len(self.fields) > 1 else period if outputs is None else min(period, outputs)
+        return max((measure(self.at(position)[1]) for position in range(positions or 0)), default=0)
 
 
 IDENTITY = Reach((Field(1, ((0, 1),)),))
@@ -113,18 +106,22 @@ def through(reach: Reach, axis: Axis | TransposedAxis) -> Reach:
 
 
 def union(reaches: Iterable[Reach]) -> Reach:
-    """What a join of several paths sees: the union position by position."""
+    """What a join of several paths sees: the union position by position. A path that sees nothing adds nothing."""
     paths = tuple(reaches)
+    aligned = all(path.aligned for path in paths)
     if any(path.whole for path in paths):
-        return Reach((), all(path.aligned for path in paths), whole=True)
+        return Reach((), aligned, whole=True)
     fields = [field for path in paths for field in path.fields]
+    seeing = [field for field in fields if field.centre() is not None] or fields[:1]
     by_stride: dict[Fraction, Field] = {}
-    for field in fields:
+    for field in seeing:
         known = by_stride.get(field.stride)
         by_stride[field.stride] = field if known is None else _join(known, field)
-    centres = {field.centre() for field in fields}
-    aligned = all(path.aligned for path in paths) and len(by_stride) <= 1 and len(centres) <= 1
-    return Reach(tuple(by_stride[stride] for stride in sorted(by_stride)), aligned)
+    centres = {field.centre() for field in seeing}
+    return Reach(
+        tuple(by_stride[stride] for stride in sorted(by_stride)),
+        aligned and len(by_stride) <= 1 and len(centres) <= 1,
+    )
 
 
 def _merge(seen: Iterable[tuple[int, int]]) -> tuple[int, int]:
