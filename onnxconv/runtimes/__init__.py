@@ -7,6 +7,7 @@
 A runtime that raises, crashes, hangs or returns no arrays is a `RuntimeFailed`, never our end.
 """
 
+from onnxconv.runtimes.install import conflicts
 from onnxconv.runtimes.process import Worker
 from onnxconv.runtimes.protocol import Absent, Available, Loaded, Runtime, RuntimeAbsent, RuntimeFailed, Session
 from onnxconv.runtimes.registry import names, start, status
@@ -20,6 +21,7 @@ __all__ = [
     "RuntimeFailed",
     "Session",
     "Worker",
+    "conflicts",
     "names",
     "start",
     "status",

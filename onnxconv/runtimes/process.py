@@ -15,7 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from onnxconv.errors import Diagnostic, UsageError, Where
+from onnxconv import errors
+from onnxconv.errors import Diagnostic, OnnxconvError, UsageError, Where
 from onnxconv.runtimes import frames
 from onnxconv.runtimes.external import demand_inside
 from onnxconv.runtimes.protocol import Array, Loaded, RuntimeAbsent, RuntimeFailed
@@ -133,8 +134,8 @@ class Worker:
             raise RuntimeFailed(f"{reason} while {doing}", child.said())
         if "absent" in header:
             raise RuntimeAbsent(header["absent"], header["fix"])
-        if "usage" in header:
-            raise UsageError(Diagnostic(Where(), *said) for said in header["usage"])
+        if "mistake" in header:
+            raise _mistake(header)
         return header, outputs
 
 
@@ -209,6 +210,13 @@ class _Child:
         with stream:
             while chunk := stream.read(SAID):
                 self._said = (self._said + chunk)[-SAID:]
+
+
+def _mistake(header: Mapping[str, Any]) -> OnnxconvError:
+    """The user's mistake that the worker has found, as an error of the same class."""
+    kind = getattr(errors, header["mistake"], UsageError)
+    found: OnnxconvError = kind(Diagnostic(Where(*where), *said) for where, *said in header["diagnostics"])
+    return found
 
 
 def _last_act(status: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import shlex
 import shutil
 from collections.abc import Mapping
@@ -77,7 +76,9 @@ def resolve(name: str) -> tuple[str, tuple[str, ...]]:
 
 def _targets() -> dict[str, str]:
     """Every named runtime and its object. A stranger cannot take the name of one of ours."""
-    found = {point.name: point.value for point in importlib.metadata.entry_points(group=GROUP)}
+    from importlib.metadata import entry_points
+
+    found = {point.name: point.value for point in entry_points(group=GROUP)}
     return BUILT_IN | {name: found[name] for name in sorted(found) if name not in BUILT_IN}
 
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from onnxconv.errors import Diagnostic, NotAvailable, UsageError
+from onnxconv.errors import Diagnostic, NotAvailable, OnnxconvError
 from onnxconv.runtimes import frames
-from onnxconv.runtimes.protocol import Array, Runtime, RuntimeAbsent, Session
+from onnxconv.runtimes.protocol import Array, Runtime, Session
 
 GRACE = 1.0
 """Seconds that a busy worker lives on after its parent is gone."""
@@ -97,12 +97,10 @@ def answer(host: Host, header: Mapping[str, Any], inputs: dict[str, Array]) -> A
                 return host.load(header)
             case _:
                 return host.run(inputs)
-    except UsageError as error:
-        return {"usage": [_plain(d) for d in error.diagnostics]}, {}
-    except RuntimeAbsent as error:
-        return {"absent": error.reason, "fix": error.fix}, {}
     except NotAvailable as error:
         return {"absent": error.diagnostics[0].what, "fix": error.diagnostics[0].fix}, {}
+    except OnnxconvError as error:
+        return {"mistake": type(error).__name__, "diagnostics": [_plain(d) for d in error.diagnostics]}, {}
     except NoArraysError as error:
         return {"failed": str(error)}, {}
     except BaseException as error:  # a foreign runtime may raise anything, SystemExit and KeyboardInterrupt too
@@ -185,8 +183,9 @@ def _kind(value: object) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
 
 
-def _plain(diagnostic: Diagnostic) -> list[str]:
-    return [diagnostic.code, diagnostic.what, diagnostic.why, diagnostic.fix]
+def _plain(diagnostic: Diagnostic) -> list[Any]:
+    where = diagnostic.where
+    return [[where.file, where.line, where.column], diagnostic.code, diagnostic.what, diagnostic.why, diagnostic.fix]
 
 
 if __name__ == "__main__":

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-import importlib.metadata
+import os
+import re
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from onnxconv.runtimes.options import count, one_of, read_options, switch
 from onnxconv.runtimes.protocol import Array, RuntimeAbsent
@@ -19,6 +23,9 @@ LEVELS = {
     "extended": "ORT_ENABLE_EXTENDED",
     "all": "ORT_ENABLE_ALL",
 }
+
+LIBRARIES = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
+"""Brings CUDA's and cuDNN's libraries as packages, where the system has none."""
 
 SESSION_OPTIONS = {"threads": count, "optimization": one_of(*LEVELS)}
 
@@ -76,23 +83,50 @@ class OnnxRuntime:
                 f"{self.provider} could not be created; onnxruntime fell back to {session.get_providers()}"
             )
         graph = self.provider_options.get("enable_cuda_graph") == "1"
-        return OnnxRuntimeSession(session, self.provider, readable, graph)
+        device = ("cuda", int(self.provider_options.get("device_id", 0)))
+        return OnnxRuntimeSession(self.ort, session, self.provider, device if graph else None)
 
 
 class OnnxRuntimeSession:
-    """A session, with the provider that each node of its model was given to."""
+    """A session, with the provider that each node of its model was given to.
 
-    def __init__(self, session: Any, provider: str, readable: bool, graph: bool) -> None:
-        self.session, self.graph = session, graph
+    `replay`: the kind and the number of the device on which runs keep all addresses, as a captured CUDA graph needs.
+    """
+
+    def __init__(self, ort: Any, session: Any, provider: str, replay: tuple[str, int] | None = None) -> None:
+        self.ort, self.session, self.replay = ort, session, replay
         self.outputs: list[str] = [output.name for output in session.get_outputs()]
+        readable = hasattr(session, "get_provider_graph_assignment_info")
         subgraphs = session.get_provider_graph_assignment_info() if readable else ()
         nodes = [(s.ep_name, node) for s in subgraphs for node in s.get_nodes()]
         self.placement = dict(sorted(Counter(name for name, _ in nodes).items()))
         self.unplaced = tuple(node.name or node.op_type for name, node in nodes if name != provider)
+        self._binding: Any = None
+        self._held: dict[str, Any] = {}
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        values = self.session.run(self.outputs, dict(inputs))
+        values = self._replayed(inputs, self.replay) if self.replay else self.session.run(self.outputs, dict(inputs))
         return dict(zip(self.outputs, values, strict=True))
+
+    def _replayed(self, inputs: Mapping[str, Array], device: tuple[str, int]) -> list[Array]:
+        """A run on the inputs' and outputs' memory of the first run; all shapes stay as they were then."""
+        if self._binding is None:
+            self._binding = self.session.io_binding()
+            for name, array in inputs.items():
+                self._held[name] = self.ort.OrtValue.ortvalue_from_numpy(array, *device)
+                self._binding.bind_ortvalue_input(name, self._held[name])
+            for name in self.outputs:
+                self._binding.bind_output(name, *device)
+            self.session.run_with_iobinding(self._binding)
+            for name, value in zip(self.outputs, self._binding.get_outputs(), strict=True):
+                self._binding.bind_ortvalue_output(name, value)
+        else:
+            for name, array in inputs.items():
+                if tuple(self._held[name].shape()) != array.shape:
+                    raise ValueError(f"with enable_cuda_graph the shape of {name} stays {self._held[name].shape()}")
+                self._held[name].update_inplace(np.ascontiguousarray(array))
+            self.session.run_with_iobinding(self._binding)
+        return [value.numpy() for value in self._binding.get_outputs()]
 
 
 def _imported(distribution: str) -> Any:
@@ -113,41 +147,41 @@ def _imported(distribution: str) -> Any:
 
 
 def _demand_cuda(ort: Any) -> None:
-    """Raise `RuntimeAbsent` unless the wheel has the provider, and the driver and the CUDA libraries can be loaded."""
-    if CUDA not in ort.get_available_providers():
-        installed = " and ".join(_distributions()) or "onnxruntime"
-        raise RuntimeAbsent(
-            f"{installed} {ort.__version__} has no CUDAExecutionProvider",
-            "pip uninstall -y onnxruntime && pip install 'onnxruntime-gpu[cuda,cudnn]'",
-        )
-    _demand_library(("libcuda.so.1", "nvcuda.dll"), "NVIDIA's driver", "install the driver of the GPU; pip cannot")
+    """Raise `RuntimeAbsent` unless the wheel has the provider, and the driver, a GPU and the CUDA libraries are there."""
+    folder = Path(ort.__file__).parent / "capi"
+    suffix = ".dll" if os.name == "nt" else ".so"
+    prefix = "" if os.name == "nt" else "lib"
+    parts = [folder / f"{prefix}onnxruntime_providers_{part}{suffix}" for part in ("shared", "cuda")]
+    package = getattr(ort, "package_name", "onnxruntime")
+    if CUDA not in ort.get_available_providers() and not parts[1].exists():
+        remedy = f"pip uninstall -y {package} && pip install 'onnxruntime-gpu[cuda,cudnn]'"
+        raise RuntimeAbsent(f"{package} {ort.__version__} has no {CUDA}", remedy)
+    _demand_gpu()
     if hasattr(ort, "preload_dlls"):
         ort.preload_dlls()
-    major = str(getattr(ort, "cuda_version", "")).split(".")[0]
-    for names, what, package in (
-        ((f"libcublasLt.so.{major}", f"cublasLt64_{major}.dll"), "cuBLAS", "nvidia-cublas"),
-        (("libcudnn.so.9", "cudnn64_9.dll"), "cuDNN 9", "nvidia-cudnn"),
-    ):
-        suffix = f"-cu{major}" if package == "nvidia-cudnn" or major == "12" else ""
-        _demand_library(names, f"{what} for CUDA {major}", f"pip install {package}{suffix}")
+    for library in parts:
+        if library.exists():
+            _demand_loadable(library)
+    if CUDA not in ort.get_available_providers():
+        raise RuntimeAbsent(f"{package} {ort.__version__} could not register {CUDA}", LIBRARIES)
 
 
-def _demand_library(names: tuple[str, str], what: str, fix: str) -> None:
-    import os
-
-    name = names[os.name == "nt"]
+def _demand_gpu() -> None:
+    name = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
     try:
-        ctypes.CDLL(name)
+        driver = ctypes.CDLL(name)
     except OSError as error:
-        raise RuntimeAbsent(f"{what} cannot be loaded ({name})", fix) from error
+        fix = "install the GPU's driver; pip cannot"
+        raise RuntimeAbsent(f"NVIDIA's driver is not installed ({name} cannot be loaded)", fix) from error
+    if code := driver.cuInit(0):
+        raise RuntimeAbsent(f"NVIDIA's driver finds no GPU that it can use (cuInit: error {code})", "see nvidia-smi")
 
 
-def _distributions() -> list[str]:
-    found = []
-    for name in ("onnxruntime", "onnxruntime-gpu"):
-        try:
-            importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-        found.append(name)
-    return found
+def _demand_loadable(library: Path) -> None:
+    """Raise `RuntimeAbsent` naming the library that another one needs and that is not found."""
+    try:
+        ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+    except OSError as error:
+        missing = re.match(r"(\S+): cannot open shared object file", str(error))
+        if missing:
+            raise RuntimeAbsent(f"{missing[1]} cannot be loaded; {library.name} needs it", LIBRARIES) from error

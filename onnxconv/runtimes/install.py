@@ -1,0 +1,46 @@
+"""What is wrong with how runtimes are installed here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onnxconv.errors import Diagnostic, Where
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+MODULE_FILE = "onnxruntime/__init__.py"
+
+
+def conflicts() -> tuple[Diagnostic, ...]:
+    """Packages that overwrite each other; reads package metadata only.
+
+    onnxruntime, onnxruntime-gpu and their like all bring the one module `onnxruntime`. Whichever was installed last
+    is the one that is imported, with files of the other in between, and uninstalling either breaks both.
+    """
+    from importlib.metadata import distributions
+
+    owners = sorted(
+        (distribution.name, distribution.version)
+        for distribution in distributions()
+        if "onnxruntime" in distribution.name.lower().replace("_", "-") and _brings_module(distribution)
+    )
+    if len(owners) < 2:
+        return ()
+    listed = " and ".join(f"{name} {version}" for name, version in owners)
+    names = " ".join(name for name, _ in owners)
+    keep = next((name for name, _ in owners if name.endswith("-gpu")), owners[0][0])
+    return (
+        Diagnostic(
+            Where(),
+            "two-onnxruntimes",
+            f"{listed} are installed together",
+            "both bring the module onnxruntime and overwrite each other's files; which providers there are depends on "
+            "the order of installation",
+            f"pip uninstall -y {names} && pip install {keep}",
+        ),
+    )
+
+
+def _brings_module(distribution: Distribution) -> bool:
+    return any(str(file) == MODULE_FILE for file in distribution.files or ())
