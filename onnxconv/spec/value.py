@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from onnxconv.errors import Where
 
 __all__ = ["Data", "Input", "Layer", "Spec", "Value"]
 
-Data: TypeAlias = "bool | int | float | str | None | tuple[Value, ...] | tuple[tuple[str, Value], ...]"
+Data: TypeAlias = "bool | int | float | str | tuple[Value, ...] | tuple[tuple[str, Value], ...] | None"
 """A scalar, a list as a tuple of values, or a mapping as a tuple of (key, value) pairs."""
 
 
@@ -18,7 +18,7 @@ class Value:
     """One piece of data and the place where it is written."""
 
     value: Data
-    where: Where = Where()
+    where: Where = field(default=Where(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Input:
     name: str
     dtype: str
     shape: tuple[int | str, ...]
-    where: Where = Where()
+    where: Where = field(default=Where(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Layer:
     kind: str
     attributes: tuple[tuple[str, Value], ...]
     inputs: tuple[str, ...]
-    where: Where = Where()
+    where: Where = field(default=Where(), compare=False)
 
     def __contains__(self, attribute: str) -> bool:
         return any(name == attribute for name, _ in self.attributes)

@@ -5,12 +5,28 @@ The parser, the JSON Schema and the table in docs/spec.md are all made from `LAY
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
-__all__ = ["DTYPES", "INITIALISERS", "LAYERS", "PAD_MODES", "WORDS", "Attribute", "Kind", "Type"]
+from onnxconv.errors import closest
+
+__all__ = [
+    "DTYPES",
+    "INITIALISERS",
+    "LAYERS",
+    "LAYER_KEYS",
+    "PAD_MODES",
+    "RESERVED",
+    "SPEC_KEYS",
+    "SYNONYMS",
+    "WORDS",
+    "Attribute",
+    "Kind",
+    "Type",
+    "suggestion",
+]
 
 DTYPES = ("float32", "float64", "float16")
 PAD_MODES = ("zeros", "constant", "reflect", "edge", "wrap")
@@ -212,5 +228,103 @@ _KINDS = (
 LAYERS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in _KINDS})
 """Every kind of layer by its name."""
 
-WORDS = frozenset(word for kind in _KINDS for attribute in kind.attributes for word in attribute.words)
+WORDS = frozenset(
+    (*(word for kind in _KINDS for attribute in kind.attributes for word in attribute.words), *INITIALISERS)
+)
+"""Words that an attribute may hold instead of a number."""
+
+RESERVED = WORDS | {"min", "max", "previous", "layers", "true", "false", "null"}
 """Words with a meaning of their own; no parameter may be called like one."""
+
+LAYER_KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        "name": "what the layer and its tensor are called",
+        "from": "the tensor that it reads, instead of the previous layer's",
+        "repeat": "how often, one after the other: a number, {i: number} counting i from 0, or {d: [values]}",
+        "when": "left out where this is 0",
+    }
+)
+"""Keys that stand beside any layer's kind."""
+
+SPEC_KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        "name": "what the network is called",
+        "parameters": "names for numbers, each with its value; --set overrides them",
+        "dtype": "data type of inputs that do not say theirs; float32 where left out",
+        "init": "how weights are drawn, for every layer that does not say it",
+        "inputs": "the tensors from outside: name and type, such as float32[N, 3, 224, 224]",
+        "blocks": "layers under one name, with parameters, to be used like a layer",
+        "layers": "the layers, each reading the one before it",
+        "outputs": "names of the output tensors; the last layer where left out",
+    }
+)
+"""Keys of the whole file."""
+
+SYNONYMS: Mapping[str, str] = MappingProxyType(
+    {
+        "linear": "dense",
+        "fc": "dense",
+        "fully_connected": "dense",
+        "gemm": "dense",
+        "conv1d": "conv",
+        "conv2d": "conv",
+        "conv3d": "conv",
+        "convolution": "conv",
+        "deconv": "conv_transpose",
+        "convtranspose": "conv_transpose",
+        "avgpool": "average_pool",
+        "avg_pool": "average_pool",
+        "maxpool": "max_pool",
+        "gap": "global_average_pool",
+        "bn": "batch_norm",
+        "batchnorm": "batch_norm",
+        "batchnormalization": "batch_norm",
+        "swish": "silu",
+        "sum": "add",
+        "multiply": "mul",
+        "concatenate": "concat",
+        "cat": "concat",
+        "out_channels": "filters",
+        "channels": "filters",
+        "channel_multiplier": "multiplier",
+        "depth_multiplier": "multiplier",
+        "kernel_size": "kernel",
+        "kernel_shape": "kernel",
+        "size": "kernel",
+        "strides": "stride",
+        "padding": "pad",
+        "pads": "pad",
+        "padding_mode": "pad_mode",
+        "dilations": "dilation",
+        "dilation_rate": "dilation",
+        "groups": "group",
+        "use_bias": "bias",
+        "ceil_mode": "ceil",
+        "output_padding": "output_pad",
+        "units": "features",
+        "out_features": "features",
+        "alpha": "slope",
+        "negative_slope": "slope",
+        "eps": "epsilon",
+        "dim": "axis",
+        "input": "from",
+        "initializer": "init",
+        "params": "parameters",
+        "input_shape": "inputs",
+        "SAME": "same",
+        "SAME_UPPER": "same",
+        "SAME_LOWER": "same_lower",
+        "VALID": "valid",
+        "dw": "depthwise",
+    }
+)
+"""What other tools call our words; for suggestions only."""
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """The known word that is meant by another tool's word or by a misspelt one, or the list of known words."""
+    names = set(known)
+    for spelling in (word, word.lower()):
+        if SYNONYMS.get(spelling) in names:
+            return f"did you mean {SYNONYMS[spelling]!r}?"
+    return closest(word, names)

@@ -1,0 +1,265 @@
+"""Text to a positioned tree: YAML 1.2 without aliases, anchors, tags, duplicate keys and YAML 1.1 surprises; JSON alike."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from onnxconv.errors import Where
+from onnxconv.spec.mistakes import Mistakes
+from onnxconv.spec.node import Entry, Items, Node, Scalar, Table
+from onnxconv.spec.scalar import resolve, surprise
+
+__all__ = ["DEEPEST", "LARGEST", "read_text"]
+
+LARGEST = 1 << 20
+"""Characters in one spec."""
+DEEPEST = 64
+"""Lists and tables inside one another."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_INDENT_TAB = re.compile(r"^ *\t[ \t]*(?=[^\s#])", re.MULTILINE)
+
+
+def read_text(text: str, file: str, mistakes: Mistakes, *, strict_json: bool = False) -> Node | None:
+    """The tree of the document, or None where it cannot be read to its end; what is wrong goes to `mistakes`."""
+    text = text.removeprefix("\ufeff")
+    if len(text) > LARGEST:
+        mistakes.add(
+            Where(file),
+            "size",
+            f"the spec has {len(text)} characters",
+            f"at most {LARGEST} are read",
+            "use blocks and repeat, or several specs",
+        )
+        return None
+    control = _CONTROL.search(text)
+    if control:
+        where = _where(file, text, control.start())
+        mistakes.add(
+            where,
+            "control-character",
+            f"the character U+{ord(control[0]):04X}",
+            "a spec is printable text",
+            "remove it",
+        )
+        return None
+    if strict_json or text.lstrip()[:1] == "{":
+        text = text.replace("\t", " ")  # JSON may indent by tabs; raw tabs are illegal inside its strings
+    tabs = list(_INDENT_TAB.finditer(text))
+    for tab in tabs:
+        where = _where(file, text, tab.start() + tab[0].index("\t"))
+        mistakes.add(where, "tab", "a tab in the indentation", "YAML indents by spaces", "write spaces")
+    tree = None if tabs else _Reader(file, mistakes).read(text)
+    if strict_json and tree is not None:
+        _check_json(text, file, mistakes)
+    return tree
+
+
+def _where(file: str, text: str, offset: int) -> Where:
+    return Where(file, text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
+
+
+def _check_json(text: str, file: str, mistakes: Mistakes) -> None:
+    def refuse(word: str) -> None:
+        raise json.JSONDecodeError(f"{word} is no number in JSON", text, max(0, text.find(word)))
+
+    try:
+        json.loads(text, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        mistakes.add(
+            Where(file, error.lineno, error.colno),
+            "json",
+            f"this is no JSON: {error.msg}",
+            "a .json file is read as JSON (RFC 8259)",
+            "correct it, or name the file .yaml",
+        )
+    except ValueError as error:
+        mistakes.add(
+            Where(file, 1, 1),
+            "json",
+            f"this is no JSON: {error}",
+            "a .json file is read as JSON (RFC 8259)",
+            "use smaller numbers",
+        )
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or table whose end has not been seen."""
+
+    where: Where
+    table: bool
+    items: list[Node] = field(default_factory=list)
+    keys: list[tuple[str, Where]] = field(default_factory=list)
+    awaiting_value: bool = False
+
+
+class _Stop(Exception):
+    """Reading cannot go on."""
+
+
+class _Reader:
+    """Builds the tree from the parser's events, so that depth is bounded and aliases are never followed."""
+
+    def __init__(self, file: str, mistakes: Mistakes) -> None:
+        self._file, self._mistakes = file, mistakes
+        self._stack: list[_Open] = []
+        self._root: Node | None = None
+        self._documents = 0
+
+    def read(self, text: str) -> Node | None:
+        try:
+            for event in YAML(typ="safe", pure=True).parse(text):
+                self._take(event)
+        except _Stop:
+            return None
+        except MarkedYAMLError as error:
+            self._syntax(error, text)
+            return None
+        except (YAMLError, ValueError, AssertionError) as error:
+            self._mistakes.add(Where(self._file), "yaml", f"this is no YAML: {error}", "a spec is YAML 1.2 or JSON")
+            return None
+        return self._root
+
+    def _syntax(self, error: Any, text: str) -> None:
+        mark = error.problem_mark or error.context_mark
+        where = Where(self._file, mark.line + 1, mark.column + 1) if mark else Where(self._file)
+        what = f"{error.problem or 'a syntax error'}{', ' + error.context if error.context else ''}"
+        fix = "check the indentation, the colons and the brackets here"
+        if mark and text[mark.index : mark.index + 1] in ("@", "`", "%"):
+            fix = "put quotes around a text that begins with this character"
+        self._mistakes.add(where, "yaml", what, "a spec is YAML 1.2 or JSON", fix)
+
+    def _take(self, event: Any) -> None:
+        where = Where(self._file, event.start_mark.line + 1, event.start_mark.column + 1)
+        match type(event).__name__:
+            case "DocumentStartEvent":
+                self._document(event, where)
+            case "AliasEvent":
+                self._refuse_reference(where, f"the alias *{event.anchor}")
+                self._put(Scalar(None, "", where), where)
+            case "ScalarEvent":
+                self._decorated(event, where)
+                self._put(self._scalar(event, where), where)
+            case "SequenceStartEvent" | "MappingStartEvent" as kind:
+                self._decorated(event, where)
+                self._begin(where, table=kind == "MappingStartEvent")
+            case "SequenceEndEvent" | "MappingEndEvent":
+                self._end()
+
+    def _document(self, event: Any, where: Where) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            self._mistakes.add(
+                where,
+                "documents",
+                "a second document begins here",
+                "a file holds one spec",
+                "put it in a file of its own",
+            )
+            raise _Stop
+        if event.version not in (None, (1, 2)) or event.tags:
+            self._mistakes.add(
+                where, "directive", "a %YAML or %TAG directive", "a spec is read as YAML 1.2 without tags", "remove it"
+            )
+
+    def _refuse_reference(self, where: Where, what: str) -> None:
+        self._mistakes.add(
+            where,
+            "alias",
+            what,
+            "anchors and aliases are not read: they hide what is repeated",
+            "use a block with parameters, or repeat",
+        )
+
+    def _decorated(self, event: Any, where: Where) -> None:
+        if event.anchor:
+            self._refuse_reference(where, f"the anchor &{event.anchor}")
+        if event.tag:
+            self._mistakes.add(
+                where,
+                "tag",
+                f"the tag {event.tag}",
+                "a spec has no tags: types follow from the attributes",
+                "remove it",
+            )
+
+    def _scalar(self, event: Any, where: Where) -> Scalar:
+        if event.style is not None:
+            if any("\ud800" <= c <= "\udfff" for c in event.value):
+                self._mistakes.add(
+                    where,
+                    "control-character",
+                    "half of a surrogate pair",
+                    "a spec is valid Unicode",
+                    "write the character itself",
+                )
+                return Scalar("", "", where)
+            return Scalar(event.value, event.value, where)
+        other = surprise(event.value)
+        if other:
+            self._mistakes.add(where, "yaml-1.1", event.value, other[0], other[1])
+        return Scalar(resolve(event.value), event.value, where)
+
+    def _begin(self, where: Where, *, table: bool) -> None:
+        if len(self._stack) >= DEEPEST:
+            self._mistakes.add(
+                where,
+                "depth",
+                f"lists and tables nested {len(self._stack) + 1} deep",
+                f"at most {DEEPEST} are read",
+                "move the inner layers to a block",
+            )
+            raise _Stop
+        if self._stack and self._stack[-1].table and not self._stack[-1].awaiting_value:
+            self._mistakes.add(
+                where,
+                "key",
+                "a list or table as a key",
+                "a key is a word",
+                "check for braces too many, or a missing colon",
+            )
+            raise _Stop
+        self._stack.append(_Open(where, table))
+
+    def _end(self) -> None:
+        done = self._stack.pop()
+        if not done.table:
+            self._put(Items(tuple(done.items), done.where), done.where)
+            return
+        seen: dict[str, Entry] = {}
+        for (key, where), value in zip(done.keys, done.items, strict=True):
+            if key in seen:
+                first = seen[key].where
+                self._mistakes.add(
+                    where,
+                    "duplicate-key",
+                    f"the key {key!r} a second time",
+                    f"it is at line {first.line}, column {first.column} already",
+                    "remove one of them",
+                )
+            else:
+                seen[key] = Entry(key, where, value)
+        self._put(Table(tuple(seen.values()), done.where), done.where)
+
+    def _put(self, node: Node, where: Where) -> None:
+        if not self._stack:
+            self._root = node
+            return
+        top = self._stack[-1]
+        if top.table and not top.awaiting_value:
+            assert isinstance(node, Scalar), "keys are scalars: others were refused"
+            top.keys.append((node.text, where))
+            top.awaiting_value = True
+            return
+        if top.table:
+            top.awaiting_value = False
+            if isinstance(node, Scalar) and node.value is None and not node.text:
+                node = Scalar(None, "", top.keys[-1][1])
+        top.items.append(node)

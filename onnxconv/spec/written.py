@@ -1,0 +1,75 @@
+"""Layers as they are written: steps with their attributes, branches, repeats and conditions, not yet expanded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from onnxconv.errors import Where
+from onnxconv.spec.node import Entry, Node
+from onnxconv.spec.value import Value
+from onnxconv.spec.vocabulary import Kind
+
+__all__ = ["Block", "Branch", "Reference", "Repeat", "Step", "Steps"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The name of a tensor, or a pattern for several; `previous` is the one before."""
+
+    name: str
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """So many times, or once per value: `variable` counts from 0 where `values` is a number."""
+
+    values: Node
+    variable: str | None
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of a list of layers: a layer (`kind`), a use of a block (`block`), or a group of layers (`body`)."""
+
+    word: str
+    where: Where
+    kind: Kind | None = None
+    block: str | None = None
+    entries: tuple[Entry, ...] = ()
+    branches: tuple[Branch, ...] | None = None
+    body: Steps | None = None
+    name: str | None = None
+    name_where: Where = field(default=Where(), compare=False)
+    source: tuple[Reference, ...] = ()
+    repeat: Repeat | None = None
+    when: Node | None = None
+    free: frozenset[str] = frozenset()
+    """Parameters that anything in it mentions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A list of layers, and the names given in it, branches included."""
+
+    steps: tuple[Step, ...]
+    names: frozenset[str] = frozenset()
+    free: frozenset[str] = frozenset()
+
+
+Branch: TypeAlias = "Steps | Reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Layers under a name; a parameter without a default (None) must be given."""
+
+    name: str
+    parameters: tuple[tuple[str, Node | None], ...]
+    body: Steps
+    where: Where
+    outside: Mapping[str, Value]
+    """Parameters of the file."""
