@@ -1,0 +1,5 @@
+"""``python -m onnxconv``."""
+
+from onnxconv.cli import main
+
+main()

@@ -1,0 +1,96 @@
+"""The edge between the library and the shell: every way to end becomes text on standard error and an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import click
+
+from onnxconv.errors import OnnxconvError
+
+__all__ = ["BUG", "INTERRUPTED", "NOT_HERE", "USAGE", "guarded"]
+
+USAGE = 2
+NOT_HERE = 3
+BUG = 70
+"""EX_SOFTWARE of sysexits.h: an error in onnxconv itself, told apart from every verdict."""
+INTERRUPTED = 130
+
+
+def guarded(command: Callable[[], Any]) -> int:
+    """Run a command; the exit status of whatever happens, after saying so on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        with _terminated_as_interrupted():
+            result = command()
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted")
+        return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as help:
+        _say(help.format_message())
+        return USAGE
+    except click.ClickException as mistake:
+        mistake.show()
+        return USAGE
+    except OnnxconvError as error:
+        _say(str(error))
+        return error.exit_code
+    except MemoryError as error:
+        _say(f"not enough memory: {error}" if str(error) else "not enough memory")
+        return NOT_HERE
+    except OSError as error:
+        _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return USAGE
+    except SystemExit as end:
+        # click ends with status 1 when the reader of its help has gone away.
+        return (
+            0
+            if isinstance(sys.stdout, click.utils.PacifyFlushWrapper)
+            else end.code
+            if isinstance(end.code, int)
+            else BUG
+        )
+    except Exception as bug:
+        return _bug(bug)
+    return result if isinstance(result, int) else 0
+
+
+def _bug(bug: Exception) -> int:
+    if os.environ.get("ONNXCONV_DEBUG"):
+        traceback.print_exc()
+    else:
+        _say(f"this is a bug in onnxconv: {type(bug).__name__}: {bug}")
+        _say("    fix: set ONNXCONV_DEBUG=1 to see where, and report it with the spec and the command")
+    return BUG
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        click.echo(text, err=True)
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Meanwhile SIGTERM, like Ctrl-C, unwinds: half-written files and worker processes go away."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,115 @@
+"""What is installed here, whether it works, and what to do where it does not."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["EXTRAS", "NEEDED", "Finding", "examine"]
+
+NEEDED = {
+    "click": "click",
+    "numpy": "numpy",
+    "onnx": "onnx",
+    "onnx-ir": "onnx_ir",
+    "onnxruntime": "onnxruntime",
+    "rich": "rich",
+    "ruamel.yaml": "ruamel.yaml",
+}
+"""Packages that onnxconv depends on, and the modules that they bring."""
+
+EXTRAS = {"safetensors": "safetensors"}
+"""Optional packages by the extra that brings them, and their modules."""
+
+NEEDED_RUNTIMES = ("numpy", "onnxruntime:cpu")
+"""The reference, and what `onnxconv verify` checks by default."""
+
+IMPORT_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `state`: ``ok``, ``note`` (optional, and absent) or ``problem``; `fix`: what to do about it."""
+
+    subject: str
+    state: str
+    found: str
+    fix: str = ""
+
+    def document(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def examine() -> Iterator[Finding]:
+    """Python, the packages needed and optional, their conflicts, the scratch folder, and every runtime."""
+    yield Finding("python", "ok", platform.python_version())
+    for package, module in NEEDED.items():
+        yield _package(package, module, "problem", f"pip install --force-reinstall {package}")
+    for extra, module in EXTRAS.items():
+        yield _package(extra, module, "note", f"pip install 'onnxconv[{extra}]'")
+    yield from _conflicts()
+    yield _scratch()
+    yield from _runtimes()
+
+
+def _package(package: str, module: str, otherwise: str, fix: str) -> Finding:
+    """Imported in a process of its own: a broken binary may take its process with it."""
+    program = f"import {module}"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=IMPORT_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Finding(package, otherwise, f"importing {module} takes more than {IMPORT_SECONDS} s", fix)
+    if done.returncode < 0:
+        return Finding(package, otherwise, f"importing {module} dies with signal {-done.returncode}", fix)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it cannot be imported"])[-1]
+        return Finding(package, otherwise, last, fix)
+    return Finding(package, "ok", _version(package, module))
+
+
+def _version(package: str, module: str) -> str:
+    """onnxruntime comes in several packages with one module, so the package's name is not always known."""
+    owners = importlib.metadata.packages_distributions().get(module.partition(".")[0], [])
+    for name in (package, *owners):
+        try:
+            return importlib.metadata.version(name) + ("" if name == package else f" ({name})")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return "version unknown"
+
+
+def _conflicts() -> Iterator[Finding]:
+    from onnxconv.runtimes import conflicts
+
+    for conflict in conflicts():
+        yield Finding("packages", "problem", f"{conflict.what}: {conflict.why}", conflict.fix)
+
+
+def _scratch() -> Finding:
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(b"\0")
+    except OSError as reason:
+        return Finding(
+            "scratch folder", "problem", str(reason), "make space, or let TMPDIR name a folder that can be written"
+        )
+    return Finding("scratch folder", "ok", "can be written")
+
+
+def _runtimes() -> Iterator[Finding]:
+    from onnxconv.runtimes import Absent, names, status
+
+    for name in names():
+        state = status(name)
+        if isinstance(state, Absent):
+            yield Finding(f"runtime {name}", "problem" if name in NEEDED_RUNTIMES else "note", state.reason, state.fix)
+        else:
+            yield Finding(f"runtime {name}", "ok", state.version)

@@ -1,0 +1,84 @@
+"""Results: to standard output, or to a file that appears whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from onnxconv.report import Style
+
+__all__ = ["colourful", "deliver", "present", "style", "width", "written"]
+
+ANSI: dict[str, dict[str, Any]] = {
+    "title": {"bold": True},
+    "heading": {"bold": True},
+    "rule": {"dim": True},
+    "faint": {"dim": True},
+    "good": {"fg": "green"},
+    "bad": {"fg": "red", "bold": True},
+    "doubt": {"fg": "yellow"},
+}
+
+
+def colourful(stream: IO[Any]) -> bool:
+    """Whether colours are welcome there: only on a terminal, and not against https://no-color.org."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def style(output: str | None = None) -> Style:
+    """Colours for standard output, none for a file."""
+    from onnxconv.report import plain
+
+    if output is not None or not colourful(sys.stdout):
+        return plain
+    return lambda text, role: click.style(text, **ANSI[role])
+
+
+def width(output: str | None = None) -> int:
+    """Characters in a line: those of the terminal, else `WIDTH`, so that files do not depend on who makes them."""
+    from onnxconv.report import WIDTH
+
+    if output is not None or not sys.stdout.isatty():
+        return WIDTH
+    return max(60, shutil.get_terminal_size((WIDTH, 24)).columns)
+
+
+def deliver(text: str, output: str | None = None) -> None:
+    """Write a result to a file, or print it. A reader of standard output that has gone away is no error."""
+    if output is not None:
+        with written(output) as stream:
+            stream.write(text.encode())
+        return
+    try:
+        click.echo(text, nl=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextlib.contextmanager
+def written(output: str) -> Iterator[Any]:
+    """A stream that becomes the file when the block ends, or leaves nothing. A device or a pipe is written as it is."""
+    path = Path(output)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        with path.open("wb") as stream:
+            yield stream
+        return
+    from onnxconv.emit import whole_files
+
+    with whole_files(path) as (stream,):
+        yield stream
+    present(path)
+
+
+def present(path: str | Path) -> None:
+    """Say on standard error that a file has appeared."""
+    click.echo(f"wrote {path}", err=True)

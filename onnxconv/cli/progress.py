@@ -1,0 +1,36 @@
+"""How far long work has come: a bar on standard error, on a terminal only."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from onnxconv.cli.output import colourful
+
+__all__ = ["Told", "progress"]
+
+Told: TypeAlias = Callable[[str, int, int], None]
+"""(what is going on, steps done, steps in all)"""
+
+
+@contextlib.contextmanager
+def progress(title: str) -> Iterator[Told | None]:
+    """Something to tell about progress, or None where nobody watches. The bar is gone when the block ends."""
+    if not colourful(sys.stderr):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    parts = (
+        TextColumn("{task.fields[title]}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*parts, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None, title=title)
+        yield lambda doing, done, total: bar.update(task, description=doing, completed=done, total=total)

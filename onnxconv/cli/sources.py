@@ -1,0 +1,33 @@
+"""Sources named on the command line, read into networks; all mistakes of all of them are told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onnxconv.errors import Diagnostic, OnnxconvError
+
+if TYPE_CHECKING:
+    from onnxconv.network import Network
+
+__all__ = ["networks"]
+
+
+def networks(sources: Sequence[str], **options: Any) -> list[Network]:
+    """The networks, in order; options are those of `onnxconv.read`. Raises `OnnxconvError` with every mistake in every source."""
+    from onnxconv.network import read
+
+    if list(sources).count("-") > 1:
+        raise click.UsageError("standard input, -, can be read only once")
+    found: list[Network] = []
+    mistakes: list[Diagnostic] = []
+    for source in sources:
+        try:
+            found.append(read(source, **options))
+        except OnnxconvError as error:
+            mistakes += error.diagnostics
+    if mistakes:
+        raise OnnxconvError(dict.fromkeys(mistakes))
+    return found

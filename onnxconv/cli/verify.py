@@ -1,0 +1,106 @@
+"""``onnxconv verify``: runtimes cross-checked against the reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from onnxconv.cli import options
+from onnxconv.cli.edge import NOT_HERE
+from onnxconv.cli.sources import networks
+
+DISAGREED = 1
+
+
+def _probes(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from onnxconv.verify import PROBES
+
+    return [name for name in PROBES if name.startswith(incomplete)]
+
+
+@click.command(
+    short_help="Cross-check runtimes against the reference.",
+    epilog="""\b
+Examples:
+  onnxconv verify specs/resnet50.yaml
+  onnxconv verify model.onnx --runtime onnxruntime:cpu --runtime onnx-reference
+  onnxconv verify specs/*.yaml --format json -o verdicts.json
+  onnxconv verify specs/lenet5.yaml --runtime python:mine.py --probe exact
+
+\b
+JSON for one source is one object, for several a list of such objects.
+
+\b
+Exit codes: 0 every check passed; 1 a runtime disagreed; 2 wrong usage, spec or
+model; 3 something could not run here, or proved nothing, and nothing disagreed;
+130 interrupted.
+""",
+)
+@options.sources_argument
+@options.runtimes_option(
+    "A runtime to check; may be repeated. See 'onnxconv runtimes'.",
+    multiple=True,
+    default=["onnxruntime:cpu"],
+    show_default=True,
+)
+@click.option(
+    "--probe",
+    "probes",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=_probes,
+    help="A probe; may be repeated.  [default: all]",
+)
+@options.seed_option("the weights and of the probes")
+@click.option(
+    "--trials", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Draws for each probe."
+)
+@options.timeout_option
+@options.format_option("text", "json")
+@options.output_option("Write to this file instead of standard output.")
+@options.weights_option
+@options.input_shapes_option
+@options.set_option
+def verify(
+    sources: tuple[str, ...],
+    runtime: tuple[str, ...],
+    probes: tuple[str, ...],
+    seed: int,
+    trials: int,
+    timeout: float,
+    format: str,
+    output: str | None,
+    weights: str | None,
+    input_shapes: dict[str, Any],
+    parameters: dict[str, int],
+) -> int:
+    """Cross-check runtimes against the reference, layer by layer and as a whole."""
+    from onnxconv.cli.output import deliver, style, width
+    from onnxconv.cli.progress import progress
+    from onnxconv.report import as_json, verification_text
+
+    if weights is not None and len(sources) > 1:
+        raise click.UsageError("--weights belongs to one source")
+    found = networks(sources, set=parameters, input_shapes=input_shapes, weights=weights, seed=seed)
+    documents = []
+    for network in found:
+        with progress(network.source) as told:
+            result = network.verify(
+                runtime, probes=probes or None, seed=seed, trials=trials, timeout=timeout, progress=told
+            )
+        documents.append(result.document())
+        if format == "text" and output is None:
+            deliver(("" if len(documents) == 1 else "\n") + verification_text(documents[-1], width(), style()))
+    if format == "json":
+        deliver(as_json(documents[0] if len(documents) == 1 else documents), output)
+    elif output is not None:
+        deliver("\n".join(map(verification_text, documents)), output)
+    return status({document["verdict"] for document in documents})
+
+
+def status(verdicts: set[str]) -> int:
+    """The exit status for verdicts: to disagree is graver than not to have been able to tell."""
+    if "fail" in verdicts:
+        return DISAGREED
+    return 0 if verdicts == {"pass"} else NOT_HERE

@@ -1,0 +1,122 @@
+"""A report's values as cells of a table, the same in text, Markdown and HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from onnxconv.report.document import Document
+from onnxconv.report.table import Column
+
+__all__ = ["columns", "number", "shape", "tensors", "totals", "window"]
+
+UNKNOWN = "?"
+"""A number that a symbolic size hides."""
+MIXED = "mixed"
+"""Paths that meet here have no one number."""
+WHOLE = "whole"
+"""Every output sees the whole input."""
+
+
+def columns(report: Document) -> list[Column]:
+    """One row a layer; columns that would say nothing about this network are left out."""
+    layers = report["layers"]
+    found = [
+        Column("layer", tuple(layer["name"] for layer in layers), elastic=True),
+        Column("op", tuple(layer["op"] for layer in layers), rank=2),
+        Column("output", tuple(shape(layer["output_shape"]) for layer in layers)),
+    ]
+    if any(layer["window"] for layer in layers):
+        found.append(Column("window", tuple(window(layer["window"]) for layer in layers), rank=6))
+    found += [
+        Column("params", tuple(number(layer["params"]) for layer in layers), numeric=True),
+        Column("MACs", tuple(number(layer["macs"]) for layer in layers), numeric=True),
+    ]
+    several = len(report["inputs"]) > 1
+    for entry in report["inputs"]:
+        found += _field_columns(
+            [layer["receptive_field"].get(entry["name"]) for layer in layers], entry["name"] if several else ""
+        )
+    return found
+
+
+def _field_columns(fields: Sequence[Document | None], of: str) -> list[Column]:
+    """What the layers see of one input. `samples` appears where dilation leaves holes, `aligned` where a join does not."""
+    seen = [field for field in fields if field]
+    suffix = f" of {of}" if of else ""
+    found = [
+        Column(f"field{suffix}", tuple(_part(field, "size", "×") for field in fields), numeric=True),
+        Column("stride", tuple(_part(field, "stride", "×", collapse=True) for field in fields), numeric=True, rank=1),
+        Column("padding", tuple(_part(field, "padding", "×", collapse=True) for field in fields), numeric=True, rank=5),
+    ]
+    if any(field["samples"] != field["size"] for field in seen):
+        found.append(Column("samples", tuple(_part(field, "samples", "×") for field in fields), numeric=True, rank=4))
+    if not all(field["aligned"] for field in seen):
+        found.append(
+            Column(
+                "aligned", tuple("" if not field else "yes" if field["aligned"] else "no" for field in fields), rank=3
+            )
+        )
+    return found
+
+
+def _part(field: Document | None, key: str, between: str, *, collapse: bool = False) -> str:
+    if field is None:
+        return ""
+    values = field[key]
+    if values is None:
+        return WHOLE if key == "size" else ""
+    texts = [MIXED if value is None else number(value) for value in values]
+    return texts[0] if collapse and len(set(texts)) == 1 else between.join(texts)
+
+
+def number(value: int | float | str | None) -> str:
+    """With separators between thousands; `UNKNOWN` for None."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def shape(dimensions: Sequence[int | str]) -> str:
+    """Such as ``N×64×112×112``; a dimension that is a formula is bracketed."""
+    return "×".join(f"({d})" if isinstance(d, str) and not d.isidentifier() else str(d) for d in dimensions)
+
+
+def window(axes: Sequence[Document]) -> str:
+    """Such as ``3×3 s2 d6 p6``: kernel, stride, dilation, pad; what is at its default is left out."""
+    if not axes:
+        return ""
+    pads = ["{}:{}".format(*axis["pad"]) if axis["pad"][0] != axis["pad"][1] else str(axis["pad"][0]) for axis in axes]
+    parts = [
+        "×".join(str(axis["size"]) for axis in axes),
+        _letter("s", [str(axis["stride"]) for axis in axes], "1"),
+        _letter("d", [str(axis["dilation"]) for axis in axes], "1"),
+        _letter("p", pads, "0"),
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _letter(letter: str, values: Sequence[str], default: str) -> str:
+    if len(set(values)) == 1:
+        return "" if values[0] == default else f"{letter}{values[0]}"
+    return f"{letter}{'×'.join(values)}"
+
+
+def tensors(report: Document) -> list[tuple[str, str, str]]:
+    """(role, name, type) of the inputs and the outputs."""
+    return [
+        (role, tensor["name"], f"{tensor['dtype']} {shape(tensor['shape'])}")
+        for role, found in (("input", report["inputs"]), ("output", report["outputs"]))
+        for tensor in found
+    ]
+
+
+def totals(report: Document) -> list[tuple[str, str, str]]:
+    """(what, number, unit) of the totals."""
+    found = report["totals"]
+    return [
+        ("parameters", number(found["params"]), ""),
+        ("weights", number(found["weight_bytes"]), "bytes"),
+        ("multiply-adds", number(found["macs"]), "per image, taps on padding counted"),
+        ("", number(found["valid_macs"]), "per image, taps on real pixels only"),
+        ("peak activations", number(found["peak_activation_bytes"]), "bytes per image"),
+    ]

@@ -1,0 +1,63 @@
+"""A report for programs: JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+from onnxconv.report.document import Document
+
+__all__ = ["as_csv", "as_json"]
+
+
+def as_json(value: Any) -> str:
+    """One JSON document, ASCII only, so that it survives any terminal; ends with a newline."""
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
+PLAIN_KEYS = ("name", "op", "output", "params", "macs", "valid_macs", "activation_bytes", "weight_bytes")
+WINDOW_KEYS = ("size", "stride", "dilation", "pad", "extent", "unused_end")
+FIELD_KEYS = ("size", "stride", "padding", "samples", "aligned")
+
+
+def as_csv(report: Document) -> str:
+    """One row a layer, with a heading. Several numbers in a cell are separated by blanks; unknown is empty."""
+    inputs = [entry["name"] for entry in report["inputs"]]
+    file = io.StringIO()
+    rows = csv.writer(file, lineterminator="\n")
+    rows.writerow(
+        [
+            *PLAIN_KEYS,
+            "inputs",
+            "output_shape",
+            *(f"window_{key}" for key in WINDOW_KEYS),
+            *(f"field_{key}_{name}" for name in inputs for key in FIELD_KEYS),
+        ]
+    )
+    for layer in report["layers"]:
+        fields = [layer["receptive_field"].get(name, {}) for name in inputs]
+        rows.writerow(
+            [
+                *(_cell(layer[key]) for key in PLAIN_KEYS),
+                _cell(layer["inputs"]),
+                _cell(layer["output_shape"]),
+                *(_cell([axis[key] for axis in layer["window"]]) for key in WINDOW_KEYS),
+                *(_cell(field.get(key)) for field in fields for key in FIELD_KEYS),
+            ]
+        )
+    return file.getvalue()
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case list():
+            return " ".join(
+                ":".join(map(str, item)) if isinstance(item, list) else _cell(item) or "?" for item in value
+            )
+    return str(value)

@@ -1,0 +1,45 @@
+"""What can run here, and how well onnxconv is installed, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from onnxconv.report.document import Document
+from onnxconv.report.table import MARGIN, Column, Style, lines, plain
+from onnxconv.report.text import WIDTH, paragraph
+
+__all__ = ["doctor_text", "runtimes_text"]
+
+
+def runtimes_text(entries: Sequence[Document], width: int = WIDTH, style: Style = plain) -> str:
+    """A line for each runtime that can run, and for each that cannot why not and what to do about it."""
+    columns = (
+        Column("runtime", tuple(entry["name"] for entry in entries)),
+        Column("version", tuple(entry["version"] or "" for entry in entries)),
+        Column("state", tuple("ready" if entry["available"] else "absent" for entry in entries)),
+    )
+    heading, rule, *rows = lines(columns, style)
+    found = [heading, rule]
+    for entry, row in zip(entries, rows, strict=True):
+        found.append(style(row, "good" if entry["available"] else "faint"))
+        if not entry["available"]:
+            found += paragraph(entry["reason"], width, MARGIN * 3, MARGIN * 3)
+            found += paragraph(f"fix: {entry['fix']}", width, MARGIN * 3, MARGIN * 3) if entry["fix"] else []
+    return "\n".join(found) + "\n"
+
+
+ROLES = {"ok": "good", "note": "faint", "problem": "bad"}
+
+
+def doctor_text(findings: Sequence[Document], width: int = WIDTH, style: Style = plain) -> str:
+    """A line for each finding, and under what is not well what to do about it."""
+    longest = max(len(finding["subject"]) for finding in findings)
+    found: list[str] = []
+    for finding in findings:
+        first = f"{MARGIN}{finding['state'].ljust(7)}  {finding['subject'].ljust(longest)}  "
+        head, *rest = paragraph(finding["found"], width, first, " " * len(first))
+        found += [style(head, ROLES[finding["state"]]), *rest]
+        found += (
+            paragraph(f"fix: {finding['fix']}", width, " " * len(first), " " * len(first)) if finding["fix"] else []
+        )
+    return "\n".join(found) + "\n"

@@ -1,0 +1,83 @@
+"""What a verification found out, as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from onnxconv.report.cells import number
+from onnxconv.report.document import Document
+from onnxconv.report.table import MARGIN, Column, Style, fitting, lines, plain
+from onnxconv.report.text import WIDTH, paragraph
+
+__all__ = ["verification_text"]
+
+ROLES = {"pass": "good", "fail": "bad", "not_run": "doubt", "untrusted": "doubt"}
+
+
+def verification_text(found: Document, width: int = WIDTH, style: Style = plain) -> str:
+    """The verdict, a line for each check with its figures, and under it all that did not pass, with a line to see it again."""
+    blocks = [
+        [f"{style(found['source'], 'title')}: {style(found['verdict'], ROLES[found['verdict']])}"],
+        _table(found["checks"], width, style),
+        *([placed] if (placed := list(_placements(found["checks"], style))) else []),
+        *(list(_trouble(check, width, style)) for check in found["checks"] if check["verdict"] != "pass"),
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _table(checks: Sequence[Document], width: int, style: Style) -> list[str]:
+    if not checks:
+        return []
+    columns = [
+        Column("runtime", tuple(f"{c['runtime']} {c['version']}".rstrip() for c in checks), rank=1, elastic=True),
+        Column("probe", tuple(c["probe"] for c in checks)),
+        Column("output", tuple(c["output"] for c in checks), elastic=True),
+        Column("verdict", tuple(c["verdict"] for c in checks)),
+        Column("compared", tuple(number(c["elements"]) for c in checks), numeric=True),
+        Column("wrong", tuple(number(c["mismatches"]) for c in checks), numeric=True),
+        Column("error/bound", tuple(_ratio(c["bound_used"]) for c in checks), numeric=True, rank=2),
+        Column("coverage", tuple(_coverage(c.get("coverage", {})) for c in checks), rank=3),
+    ]
+    told = [column for column in columns if column.heading != "coverage" or any(column.cells)]
+    heading, rule, *rows = lines(fitting(told, width), style)
+    return [heading, rule, *(_coloured(row, c["verdict"], style) for row, c in zip(rows, checks, strict=True))]
+
+
+def _coloured(row: str, verdict: str, style: Style) -> str:
+    return row if verdict == "pass" else style(row, ROLES[verdict])
+
+
+def _ratio(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.3g}"
+
+
+def _coverage(shares: Document) -> str:
+    return ", ".join(f"{what} {share:.1%}" for what, share in shares.items())
+
+
+def _placements(checks: Sequence[Document], style: Style) -> Iterator[str]:
+    """Where each runtime has put the nodes, once for each different answer."""
+    told = {}
+    for check in checks:
+        where = ", ".join(f"{number(nodes)} nodes on {provider}" for provider, nodes in check["placement"].items())
+        elsewhere = check.get("unplaced", ())
+        where += f"; not where asked: {', '.join(elsewhere)}" if elsewhere else ""
+        if where:
+            told[f"{MARGIN}{style('placement', 'faint')}  {check['runtime']}: {where}"] = None
+    yield from told
+
+
+def _trouble(check: Document, width: int, style: Style) -> Iterator[str]:
+    """Why a check did not pass, the first layer that went astray, and how to see it again."""
+    name = f"{check['runtime']} · {check['probe']}" + (f" · {check['output']}" if check["output"] else "")
+    yield f"{style(check['verdict'], ROLES[check['verdict']])}  {name}"
+    yield from paragraph(check.get("reason", ""), width)
+    first = check["first_divergence"]
+    if first:
+        at = ", ".join(map(str, first["index"]))
+        yield from paragraph(
+            f"first wrong layer: {first['layer']} ({first['op']}) at [{at}]: "
+            f"got {first['got']}, expected {first['expected']}, allowed error {first['bound']}",
+            width,
+        )
+    yield f"{MARGIN}{style(check['reproduce'], 'faint')}"
