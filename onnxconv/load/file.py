@@ -1,0 +1,108 @@
+"""An ONNX file as a checked protobuf message, and its constant tensors as arrays. Nothing in the file is trusted."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+from onnxconv.errors import Diagnostic, ModelError, Where
+from onnxconv.geometry import Array
+
+__all__ = ["array_of", "check", "message", "refuse"]
+
+_LIMIT = 2**31 - 1
+"""Bytes; no protobuf message is longer."""
+
+_FLOATS: dict[int, str] = {
+    onnx.TensorProto.FLOAT: "<f4",
+    onnx.TensorProto.DOUBLE: "<f8",
+    onnx.TensorProto.FLOAT16: "<f2",
+}
+
+
+def refuse(file: Path, code: str, what: str, why: str = "", fix: str = "") -> ModelError:
+    """The error to raise about a model as a whole."""
+    return ModelError(Diagnostic(Where(str(file)), code, what, why, fix))
+
+
+def message(file: Path) -> onnx.ModelProto:
+    """The file parsed, external tensors left alone. Raises `ModelError` for anything but an ONNX model."""
+    try:
+        if file.stat().st_size > _LIMIT:
+            raise refuse(
+                file, "too-large", f"it has {file.stat().st_size} bytes", f"an ONNX file ends at {_LIMIT} bytes"
+            )
+        model = onnx.load_model_from_string(file.read_bytes())
+    except OSError as reason:
+        raise refuse(file, "not-readable", f"it cannot be read: {reason.strerror or reason}") from reason
+    except (DecodeError, ValueError) as reason:
+        raise refuse(file, "not-onnx", "this is not an ONNX model", "", "export it again") from reason
+    if not model.HasField("graph"):
+        raise refuse(file, "not-onnx", "this is not an ONNX model: it has no graph", "", "export it again")
+    return model
+
+
+def check(file: Path) -> None:
+    """Raises `ModelError` where onnx's own checker finds the file wrong."""
+    try:
+        onnx.checker.check_model(str(file))
+    except (onnx.checker.ValidationError, ValueError, RuntimeError, OSError) as reason:
+        said = " ".join(str(reason).split())[:400]
+        raise refuse(file, "invalid-model", f"onnx's checker refuses it: {said}") from reason
+
+
+@dataclass(frozen=True, slots=True)
+class _External:
+    location: str
+    offset: int
+    length: int | None
+
+
+def array_of(tensor: onnx.TensorProto, file: Path) -> Array:
+    """The array of a constant tensor; external ones are mapped, not read. Raises `ModelError` for malformed ones."""
+    try:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            return _mapped(tensor, file)
+        array: Array = onnx.numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError, OverflowError) as reason:
+        raise refuse(file, "tensor", f"tensor {tensor.name!r} is malformed: {reason}") from reason
+    return array
+
+
+def _mapped(tensor: onnx.TensorProto, file: Path) -> Array:
+    """Only a regular file in the model's own folder or below it is read, reached without symbolic links."""
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    place = PurePosixPath(entries.get("location", "").replace("\\", "/"))
+    if not place.parts or place.is_absolute() or ".." in place.parts or ":" in place.parts[0] or "\0" in str(place):
+        why = "external data lie in the model's folder or below it"
+        raise refuse(file, "external-data", f"tensor {tensor.name!r} lies in {entries.get('location')!r}", why)
+    at = file.parent
+    for part in place.parts:
+        at = at / part
+        if at.is_symlink():
+            why = "external data are not followed through symbolic links"
+            raise refuse(file, "external-data", f"tensor {tensor.name!r}: {str(place)!r} is a symbolic link", why)
+    if not at.is_file():
+        fix = "copy it along with the model"
+        raise refuse(file, "external-data", f"tensor {tensor.name!r}: there is no file {str(place)!r}", "", fix)
+    return _slice(tensor, at, int(entries.get("offset", "0")), entries.get("length"))
+
+
+def _slice(tensor: onnx.TensorProto, at: Path, offset: int, length: str | None) -> Array:
+    if tensor.data_type not in _FLOATS:
+        raise ValueError("external tensors are float16, float32 or float64 here")
+    shape, dtype = tuple(tensor.dims), np.dtype(_FLOATS[tensor.data_type])
+    size = math.prod(shape) * dtype.itemsize
+    has = at.stat().st_size
+    if min(shape, default=1) < 0 or offset < 0 or offset + size > has or (length is not None and int(length) != size):
+        what = f"shape {list(shape)} needs {size} bytes from {offset}; it says {length}, and {at.name!r} has {has}"
+        raise ValueError(what)
+    if not size:
+        return np.zeros(shape, dtype)
+    mapped: Array = np.memmap(at, dtype, "r", offset, shape or (1,))
+    return mapped.reshape(shape)

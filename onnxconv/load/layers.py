@@ -1,0 +1,118 @@
+"""How each ONNX operator is read. Defaults and versions are those of the ONNX operator specification."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from onnxconv.errors import Refusal
+from onnxconv.load.moves import flatten, pad, reshape, squeeze
+from onnxconv.load.pools import average_pool, max_pool, reduce_mean
+from onnxconv.load.products import batch_norm, conv, conv_transpose, gemm, matmul
+from onnxconv.load.step import Reader, Reading, Step
+from onnxconv.ops import (
+    Add,
+    Clip,
+    Concat,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    Identity,
+    LeakyRelu,
+    Mul,
+    Operator,
+    Relu,
+    Shape,
+    Sigmoid,
+    Softmax,
+    shape_text,
+)
+
+__all__ = ["READERS"]
+
+
+def _clip(at: Reading) -> Sequence[Step]:
+    if at.opset < 11:
+        most = float(np.finfo(np.float32).max)
+        return (Step(Clip(at.real("min", -most), at.real("max", most)), (at.tensor(),)),)
+    low, high = (at.number(i, name) if at.has(i) else None for i, name in ((1, "min"), (2, "max")))
+    return (Step(Clip(low, high), (at.tensor(),)),)
+
+
+def _softmax(at: Reading) -> Sequence[Step]:
+    x = at.shape()
+    if at.opset >= 13:
+        return (Step(Softmax(at.axis(-1, len(x))), (at.tensor(),)),)
+    axis = at.axis(1, len(x))
+    # Before opset 13 all axes from `axis` on are taken together: a single one, if the others have size 1.
+    wide = [i for i in range(axis, len(x)) if x[i] != 1] or [axis]
+    if len(wide) > 1:
+        what = f"it takes the axes {wide} of {shape_text(x)} together"
+        raise Refusal("axis", what, "a softmax runs along one axis", "convert the model to opset 13 or later")
+    return (Step(Softmax(wide[0]), (at.tensor(),)),)
+
+
+def _dropout(at: Reading) -> Sequence[Step]:
+    if at.opset >= 12 and at.has(2) and at.constant(2, "training mode").array.any():
+        raise Refusal(
+            "training", "it is in training mode", "", "export the model for inference (in torch: model.eval())"
+        )
+    return (Step(Identity(), (at.tensor(),)),)
+
+
+def _leaky_relu(at: Reading) -> Sequence[Step]:
+    return (Step(LeakyRelu(at.real("alpha", 0.01)), (at.tensor(),)),)
+
+
+def _concat(at: Reading) -> Sequence[Step]:
+    return (Step(Concat(at.axis(1, len(at.shape()))), at.tensors()),)
+
+
+def _join(op: Operator) -> Reader:
+    def reader(at: Reading) -> Sequence[Step]:
+        for index, name in enumerate(at.node.input):
+            if name in at.constants:
+                shape = shape_text(at.constants[name].array.shape)
+                why = "tensors are joined with tensors of the same shape; nothing is broadcast"
+                raise Refusal("broadcast", f"its input {index} ({name!r}) is a constant of shape {shape}", why)
+        shapes: set[Shape] = {at.shape(index) for index in range(len(at.node.input))}
+        if len(shapes) > 1:
+            what = f"it joins {' and '.join(sorted(map(shape_text, shapes)))}"
+            raise Refusal("broadcast", what, "tensors are joined with tensors of the same shape; nothing is broadcast")
+        return (Step(op, at.tensors()),)
+
+    return reader
+
+
+def _plain(op: Operator) -> Reader:
+    return lambda at: (Step(op, (at.tensor(),)),)
+
+
+READERS: dict[str, Reader] = {
+    "Add": _join(Add()),
+    "AveragePool": average_pool,
+    "BatchNormalization": batch_norm,
+    "Clip": _clip,
+    "Concat": _concat,
+    "Conv": conv,
+    "ConvTranspose": conv_transpose,
+    "Dropout": _dropout,
+    "Flatten": flatten,
+    "Gemm": gemm,
+    "GlobalAveragePool": _plain(GlobalAveragePool()),
+    "GlobalMaxPool": _plain(GlobalMaxPool()),
+    "Identity": _plain(Identity()),
+    "LeakyRelu": _leaky_relu,
+    "MatMul": matmul,
+    "MaxPool": max_pool,
+    "Mul": _join(Mul()),
+    "Pad": pad,
+    "ReduceMean": reduce_mean,
+    "Relu": _plain(Relu()),
+    "Reshape": reshape,
+    "Sigmoid": _plain(Sigmoid()),
+    "Softmax": _softmax,
+    "Squeeze": squeeze,
+    "Sum": _join(Add()),
+}
+"""ONNX operators of the default domain that are read, besides Constant."""

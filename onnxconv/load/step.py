@@ -1,0 +1,170 @@
+"""One ONNX node as it is read, and what it becomes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import onnx
+
+from onnxconv.errors import Refusal
+from onnxconv.geometry import Array
+from onnxconv.graph import TensorType
+from onnxconv.ops import Operator, Shape, shape_text
+
+__all__ = ["PREVIOUS", "Constant", "Reader", "Reading", "Step"]
+
+
+PREVIOUS = "\0previous"
+"""As an input of a step: the output of the step before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A tensor whose value the model holds."""
+
+    name: str
+    array: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operator to be applied. Inputs are tensor names; `PREVIOUS` is the step before it."""
+
+    op: Operator
+    inputs: tuple[str, ...]
+    weights: Mapping[str, Constant] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A node among the tensors and constants known so far. Its methods raise `Refusal`."""
+
+    node: onnx.NodeProto
+    opset: int
+    types: Mapping[str, TensorType]
+    constants: Mapping[str, Constant]
+    attributes: Mapping[str, Any]
+
+    @staticmethod
+    def of(
+        node: onnx.NodeProto, opset: int, types: Mapping[str, TensorType], constants: Mapping[str, Constant]
+    ) -> Reading:
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        return Reading(node, opset, types, constants, attributes)
+
+    def has(self, index: int) -> bool:
+        """The node has this optional input."""
+        return index < len(self.node.input) and bool(self.node.input[index])
+
+    def tensor(self, index: int = 0) -> str:
+        """The name of an input that is computed. Refused where it is a constant or missing."""
+        name = self.node.input[index] if self.has(index) else ""
+        if name in self.types:
+            return name
+        raise Refusal(
+            "constant-operand" if name in self.constants else "missing-operand",
+            f"its input {index} ({name!r}) is a constant" if name else f"it has no input {index}",
+            "this operand is a tensor that another layer or an input of the model gives",
+        )
+
+    def tensors(self) -> tuple[str, ...]:
+        return tuple(self.tensor(index) for index in range(len(self.node.input)))
+
+    def shape(self, index: int = 0) -> Shape:
+        return self.types[self.tensor(index)].shape
+
+    def constant(self, index: int, meaning: str) -> Constant:
+        """An input that the model holds. Refused where it is computed or an input of the model."""
+        name = self.node.input[index] if self.has(index) else ""
+        if name in self.constants:
+            return self.constants[name]
+        raise Refusal(
+            "not-constant",
+            f"its {meaning} ({name!r}) is not a constant of the model" if name else f"it has no {meaning}",
+            f"the {meaning} is an initializer or comes from a Constant node",
+            "export the model with its weights",
+        )
+
+    def weight(self, index: int, meaning: str) -> Constant:
+        """A constant of the data type of the first input, none of its sizes 0."""
+        found = self.constant(index, meaning)
+        dtype = self.types[self.tensor()].dtype
+        if found.array.dtype.name != dtype:
+            raise Refusal("dtype", f"its {meaning} {found.name!r} is {found.array.dtype.name}, its input {dtype}")
+        if 0 in found.array.shape:
+            raise Refusal("empty-weight", f"its {meaning} {found.name!r} has shape {shape_text(found.array.shape)}")
+        return found
+
+    def integers(self, index: int, meaning: str) -> tuple[int, ...]:
+        """A constant vector of integers."""
+        array = self.constant(index, meaning).array
+        if array.dtype.kind not in "iu" or array.ndim > 1 or array.size > 64:
+            raise Refusal("not-integers", f"its {meaning} is not a short list of integers")
+        return tuple(int(n) for n in array.reshape(-1))
+
+    def number(self, index: int, meaning: str) -> float:
+        """A constant scalar. Refused unless a float32 holds it exactly, as `Clip` and `Pad` demand."""
+        array = self.constant(index, meaning).array
+        if array.size != 1 or array.dtype.kind != "f":
+            raise Refusal("not-a-number", f"its {meaning} is not one floating-point number")
+        value = float(array.reshape(-1)[0])
+        if math.isnan(value) or float(np.float32(value)) != value:
+            raise Refusal("not-a-number", f"its {meaning} is {value!r}, which is no float32")
+        return shortest(value)
+
+    def integer(self, name: str, default: int) -> int:
+        value: int = self.attributes.get(name, default)
+        return value
+
+    def real(self, name: str, default: float) -> float:
+        return shortest(self.attributes.get(name, default))
+
+    def word(self, name: str, default: str) -> str:
+        value: bytes = self.attributes.get(name, default.encode())
+        return value.decode("ascii", "replace")
+
+    def per_axis(self, name: str, axes: int, default: int) -> tuple[int, ...]:
+        """A list attribute with one number per spatial axis."""
+        values: Sequence[int] = self.attributes.get(name) or (default,) * axes
+        if len(values) != axes:
+            raise Refusal(
+                "attribute-length",
+                f"{name} has {len(values)} numbers",
+                f"there are {axes} spatial axes, one number each",
+            )
+        return tuple(values)
+
+    def axis(self, default: int, rank: int) -> int:
+        """The attribute `axis`, counted from the front."""
+        axis = self.integer("axis", default)
+        if not -rank <= axis < rank:
+            raise Refusal("axis", f"axis is {axis}", f"the input has {rank} axes: {-rank} to {rank - 1}")
+        return axis % rank
+
+    def axes(self, since: int) -> tuple[int, ...]:
+        """The axes of a node, counted from the front: an attribute before opset `since`, an input from then on."""
+        rank = len(self.shape())
+        if self.opset < since:
+            axes = tuple(self.attributes.get("axes", ()))
+        else:
+            axes = self.integers(1, "axes") if self.has(1) else ()
+        return tuple(axis % rank if -rank <= axis < rank else axis for axis in axes)
+
+    def demand(self, name: str, only: float) -> None:
+        """Refuse an attribute at any value but the one that is understood; missing counts as that."""
+        value = self.attributes.get(name, only)
+        if value != only:
+            raise Refusal("unsupported-attribute", f"{name} is {value}", f"onnxconv understands {name} {only} only")
+
+
+def shortest(value: float) -> float:
+    """The shortest decimal that names the same float32: 0.01, not 0.009999999776482582."""
+    return float(str(np.float32(value)))
+
+
+Reader: TypeAlias = Callable[[Reading], Sequence[Step]]
+"""How an ONNX operator is read: the steps it becomes, the last one giving its output."""
