@@ -1,0 +1,64 @@
+"""How stored arrays are drawn where no file gives them.
+
+Defaults are chosen so that a check on the drawn network can fail: no weight is zero or one, so that a forgotten bias or
+batch norm shows, and every variance is positive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+from onnxconv.errors import Refusal
+from onnxconv.graph import Initial
+
+__all__ = ["BATCH_NORM", "WEIGHTED", "Draw", "initial"]
+
+Draw: TypeAlias = "tuple[str, tuple[float, ...]]"
+"""The kind of an `Initial` and its numbers."""
+
+WEIGHTED: Mapping[str, Draw] = MappingProxyType({"weight": ("he_normal", ()), "bias": ("uniform", (-0.125, 0.125))})
+"""Of convolutions and dense layers, by role."""
+
+BATCH_NORM: Mapping[str, Draw] = MappingProxyType(
+    {
+        "weight": ("uniform", (0.5, 1.5)),
+        "bias": ("uniform", (-0.5, 0.5)),
+        "running_mean": ("uniform", (-0.5, 0.5)),
+        "running_var": ("uniform", (0.5, 1.5)),
+    }
+)
+"""Of batch norms, by role."""
+
+
+def initial(
+    op: str, name: str, shape: tuple[int, ...], fan: tuple[int, int], asked: tuple[str | float, ...] | None
+) -> Initial:
+    """The stored array `name`, drawn as `asked` = (kind, *numbers), or by default. Raises `Refusal`."""
+    role = name.rpartition(".")[2]
+    if asked is None:
+        kind, values = (BATCH_NORM if op == "BatchNormalization" else WEIGHTED)[role]
+    else:
+        kind, values = str(asked[0]), tuple(map(float, asked[1:]))
+        _check(role, kind, values)
+    return Initial(name, shape, kind, values, fan, learned=not role.startswith("running_"))
+
+
+def _check(role: str, kind: str, values: tuple[float, ...]) -> None:
+    if kind in ("uniform", "integers") and values[0] > values[1]:
+        raise Refusal(
+            "init-range",
+            f"{role} is drawn from {values[0]:g} to {values[1]:g}",
+            "the lower end of a range is not above its upper end",
+            f"write {values[1]:g} first",
+            "init",
+        )
+    if kind == "normal" and values[1] < 0:
+        raise Refusal(
+            "init-range",
+            f"{role} is drawn with the standard deviation {values[1]:g}",
+            "a standard deviation is never negative",
+            f"write {-values[1]:g}",
+            "init",
+        )

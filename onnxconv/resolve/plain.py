@@ -1,0 +1,114 @@
+"""Layers that are one operator as it stands: activations, batch norm, joins, flatten."""
+
+from __future__ import annotations
+
+from onnxconv.errors import Refusal
+from onnxconv.graph import Node
+from onnxconv.ops import (
+    Add,
+    BatchNorm,
+    Clip,
+    Concat,
+    Flatten,
+    Identity,
+    LeakyRelu,
+    Mul,
+    Relu,
+    Sigmoid,
+    Silu,
+    Softmax,
+)
+from onnxconv.resolve.site import Site
+
+__all__ = [
+    "add",
+    "batch_norm",
+    "clip",
+    "concat",
+    "flatten",
+    "identity",
+    "leaky_relu",
+    "mul",
+    "relu",
+    "relu6",
+    "sigmoid",
+    "silu",
+    "softmax",
+]
+
+
+def relu(site: Site) -> tuple[Node, ...]:
+    return (site.node(Relu()),)
+
+
+def relu6(site: Site) -> tuple[Node, ...]:
+    return (site.node(Clip(0.0, 6.0)),)
+
+
+def leaky_relu(site: Site) -> tuple[Node, ...]:
+    return (site.node(LeakyRelu(float(site.get("slope")))),)
+
+
+def clip(site: Site) -> tuple[Node, ...]:
+    low, high = (site.get(limit) for limit in ("min", "max"))
+    return (site.node(Clip(None if low is None else float(low), None if high is None else float(high))),)
+
+
+def sigmoid(site: Site) -> tuple[Node, ...]:
+    return (site.node(Sigmoid()),)
+
+
+def silu(site: Site) -> tuple[Node, ...]:
+    return (site.node(Silu()),)
+
+
+def softmax(site: Site) -> tuple[Node, ...]:
+    return (site.node(Softmax(site.integer("axis"))),)
+
+
+def batch_norm(site: Site) -> tuple[Node, ...]:
+    """A batch norm kept as a layer of its own; `fold` sees to the others. Raises `Refusal`."""
+    if len(site.x) < 2:
+        raise Refusal(
+            "rank",
+            f"batch norm on a tensor of {len(site.x)} axis",
+            "tensors are [N, C, *spatial], and batch norm has one set of numbers per channel",
+            "give the input an axis of channels",
+        )
+    return (site.node(BatchNorm(float(site.get("epsilon")))),)
+
+
+def identity(site: Site) -> tuple[Node, ...]:
+    """Also what dropout is outside of training."""
+    return (site.node(Identity()),)
+
+
+def flatten(site: Site) -> tuple[Node, ...]:
+    return (site.node(Flatten()),)
+
+
+def add(site: Site) -> tuple[Node, ...]:
+    _one_dtype(site, "add")
+    return (site.node(Add()),)
+
+
+def mul(site: Site) -> tuple[Node, ...]:
+    _one_dtype(site, "multiply")
+    return (site.node(Mul()),)
+
+
+def concat(site: Site) -> tuple[Node, ...]:
+    _one_dtype(site, "concatenate")
+    return (site.node(Concat(site.integer("axis"))),)
+
+
+def _one_dtype(site: Site, verb: str) -> None:
+    """Refuse to join tensors of different data types."""
+    for name, type_ in zip(site.inputs, site.types, strict=True):
+        if type_.dtype != site.dtype:
+            raise Refusal(
+                "dtype",
+                f"cannot {verb} {site.inputs[0]!r} of {site.dtype} and {name!r} of {type_.dtype}",
+                "tensors that are joined have one data type",
+                "give the inputs of the network the same data type",
+            )

@@ -1,0 +1,130 @@
+"""One layer about to be lowered: its attributes in plain form, what it reads, and how its nodes are named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from onnxconv.errors import Diagnostic, Refusal
+from onnxconv.graph import Node, Param, Recipe, TensorType
+from onnxconv.ops import Operator, Shape, shape_text
+from onnxconv.ops.protocol import need_spatial
+from onnxconv.resolve.initial import initial
+from onnxconv.resolve.limits import LARGEST_INTEGER, check_tensor, check_weight
+from onnxconv.spec import Layer, Value
+
+__all__ = ["Site", "plain"]
+
+
+def plain(data: Any) -> Any:
+    """Scalars as they are, lists as tuples and mappings as dicts, their positions dropped."""
+    if isinstance(data, Value):
+        return plain(data.value)
+    if not isinstance(data, tuple):
+        return data
+    if data and isinstance(data[0], tuple):
+        return {key: plain(value) for key, value in data}
+    return tuple(map(plain, data))
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A layer, and the names and types of the tensors that it reads."""
+
+    layer: Layer
+    inputs: tuple[str, ...]
+    types: tuple[TensorType, ...]
+
+    @property
+    def x(self) -> Shape:
+        """Shape of the only input, or of the first one."""
+        return self.types[0].shape
+
+    @property
+    def dtype(self) -> str:
+        return self.types[0].dtype
+
+    def spatial(self) -> Shape:
+        """The spatial sizes of the input. Raises `Refusal` where there is none."""
+        need_spatial(self.x)
+        return self.x[2:]
+
+    def get(self, attribute: str, default: Any = None) -> Any:
+        """An attribute in plain form; `default` where it is neither written nor has a default of its own."""
+        return plain(self.layer[attribute]) if attribute in self.layer else default
+
+    def integer(self, attribute: str) -> int:
+        return self.check(attribute, self.get(attribute))
+
+    def per_axis(self, attribute: str) -> tuple[int, ...]:
+        """One integer per spatial axis; a single one stands for all of them. Raises `Refusal` for another number."""
+        given = self.get(attribute)
+        axes = len(self.spatial())
+        values = given if isinstance(given, tuple) else (given,) * axes
+        self.check_axes(attribute, len(values))
+        return tuple(self.check(attribute, value) for value in values)
+
+    def check_axes(self, attribute: str, count: int) -> None:
+        """Refuse a list that has not one entry per spatial axis."""
+        axes = len(self.spatial())
+        if count != axes:
+            raise Refusal(
+                "axes",
+                f"{attribute} has {count} entr{'y' if count == 1 else 'ies'}, "
+                f"the input {shape_text(self.x)} has {axes} spatial ax{'is' if axes == 1 else 'es'}",
+                f"{attribute} is one entry per spatial axis, outermost first, or a single one for all",
+                f"write {axes} of them, or a single number",
+                attribute,
+            )
+
+    def check(self, attribute: str, value: int) -> int:
+        """The value itself. Raises `Refusal` where it is absurdly large."""
+        if value > LARGEST_INTEGER:
+            raise Refusal(
+                "too-large",
+                f"{attribute} is {value}",
+                f"whole numbers go up to {LARGEST_INTEGER}",
+                "write a smaller number",
+                attribute,
+            )
+        return value
+
+    def node(
+        self,
+        op: Operator,
+        *,
+        part: str = "",
+        fan: tuple[int, int] = (1, 1),
+        recipes: Mapping[str, Recipe] | None = None,
+    ) -> Node:
+        """The operator applied here, with its weights. `part` names a node that prepares the layer's own.
+
+        `recipes` replace the ordinary way to make a weight, by role. Raises `Refusal`.
+        """
+        shapes = tuple(t.shape for t in self.types)
+        shape = op.out_shape(*shapes)
+        check_tensor(shape)
+        name = f"{self.layer.name}.{part}" if part else self.layer.name
+        roles = op.weight_shapes(*shapes)
+        made: dict[str, Recipe] = {role: self.stored(op.kind, role, roles[role], fan) for role in roles}
+        params = []
+        for role, recipe in (made | dict(recipes or {})).items():
+            check_weight(role, roles[role], self.dtype)
+            params.append((role, Param(f"{self.layer.name}.{role}", self.dtype, roles[role], recipe)))
+        type_ = TensorType(self.dtype, shape)
+        return Node(name, op, self.inputs, name, type_, tuple(params), self.layer.where)
+
+    def stored(self, op: str, role: str, shape: tuple[int, ...], fan: tuple[int, int]) -> Any:
+        """The stored array of a role, drawn as the layer's `init` says or by default."""
+        return initial(op, f"{self.layer.name}.{role}", shape, fan, self.get("init", {}).get(role))
+
+    def after(self, node: Node) -> Site:
+        """The same layer, reading the output of a node that prepares its input."""
+        return replace(self, inputs=(node.output,), types=(node.type,))
+
+    def diagnostic(self, refusal: Refusal) -> Diagnostic:
+        """The refusal at the attribute at fault, or else at the layer."""
+        at = self.layer[refusal.attribute].where if refusal.attribute in self.layer else self.layer.where
+        said = refusal.at(at)
+        return replace(said, what=f"{self.layer.name}: {said.what}")

@@ -1,0 +1,130 @@
+"""Layers that sum products: convolutions in all their variants, transposed convolutions, dense layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from onnxconv.errors import Refusal
+from onnxconv.geometry import Axis
+from onnxconv.graph import Node, Recipe, Tiled
+from onnxconv.ops import Conv, ConvTranspose, Dense, Pad
+from onnxconv.ops.conv import check_groups
+from onnxconv.ops.protocol import fixed
+from onnxconv.resolve.padding import transposed_window, window
+from onnxconv.resolve.site import Site
+
+__all__ = ["conv", "conv_transpose", "dense", "pad"]
+
+
+def conv(site: Site) -> tuple[Node, ...]:
+    """A convolution; before it a Pad node where the padding holds anything but zeros.
+
+    Groups that are summed are an ordinary convolution over all channels: Σ_g w_g ∗ x_g = w ∗ x with the kernels w_g side
+    by side. A tied kernel is one stored kernel repeated, along the filters where groups are concatenated and along the
+    input channels where they are summed.
+    """
+    site.spatial()
+    channels, groups = _channels(site), _groups(site)
+    summed, tied = site.get("join") == "sum", site.get("tied") and groups > 1
+    filters = _filters(site, channels)
+    axes = window(site)
+    nodes: tuple[Node, ...] = ()
+    if _mode(site) != ("constant", 0.0) and any(any(axis.pad) for axis in axes):
+        nodes = (_padded(site, axes),)
+        axes = tuple(Axis(a.size, a.stride, a.dilation) for a in axes)
+        site = site.after(nodes[0])
+    if summed:
+        check_groups(channels, 0, groups)
+    op = Conv(axes, filters, 1 if summed else groups, site.get("bias"))
+    op.out_shape(site.x)
+    shape, taps = op.weight_shapes(site.x)["weight"], math.prod(a.size for a in axes)
+    fan = shape[1] * taps, filters // op.groups * taps
+    recipes: Mapping[str, Recipe] = {}
+    if tied:
+        repeats = (1, groups) if summed else (groups, 1)
+        own = (shape[0] // repeats[0], shape[1] // repeats[1], *shape[2:])
+        recipes = {"weight": Tiled(site.stored(op.kind, "weight", own, fan), (*repeats, *[1] * len(axes)))}
+    return (*nodes, site.node(op, fan=fan, recipes=recipes))
+
+
+def conv_transpose(site: Site) -> tuple[Node, ...]:
+    """A transposed convolution. At most ⌈size · gcd(stride, dilation) ÷ stride⌉ taps of an axis reach one output."""
+    channels, groups, filters = _channels(site), _groups(site), site.integer("filters")
+    axes = transposed_window(site)
+    check_groups(channels, filters, groups)
+    reaching = math.prod(-(-a.size * math.gcd(a.stride, a.dilation) // a.stride) for a in axes)
+    fan = channels // groups * reaching, filters // groups * math.prod(a.size for a in axes)
+    return (site.node(ConvTranspose(axes, filters, groups, site.get("bias")), fan=fan),)
+
+
+def dense(site: Site) -> tuple[Node, ...]:
+    """A dense layer on [N, features]."""
+    op = Dense(site.integer("features"), site.get("bias"))
+    op.out_shape(site.x)
+    return (site.node(op, fan=(fixed(site.x[1], "the number of features"), op.out_features)),)
+
+
+def pad(site: Site) -> tuple[Node, ...]:
+    """Pixels added around the input, as a layer of its own."""
+    mode, value = _mode(site)
+    return (site.node(Pad(tuple(axis.pad for axis in window(site)), mode, value)),)
+
+
+def _padded(site: Site, axes: tuple[Axis, ...]) -> Node:
+    mode, value = _mode(site)
+    return site.node(Pad(tuple(axis.pad for axis in axes), mode, value), part="pad")
+
+
+def _mode(site: Site) -> tuple[str, float]:
+    """What padding holds: the mode as `Pad` knows it, and the number for mode constant. Raises `Refusal`."""
+    mode, value = site.get("pad_mode"), float(site.get("pad_value"))
+    if value and mode != "constant":
+        raise Refusal(
+            "pad-value",
+            f"pad_value is {value:g} with pad_mode {mode}",
+            "pad_value is what pad_mode constant adds",
+            "write pad_mode: constant, or leave pad_value out",
+            "pad_value",
+        )
+    return ("constant" if mode == "zeros" else mode), value
+
+
+def _channels(site: Site) -> int:
+    site.spatial()
+    return fixed(site.x[1], "the number of input channels")
+
+
+def _groups(site: Site) -> int:
+    return _channels(site) if site.get("group") == "depthwise" else site.integer("group")
+
+
+def _filters(site: Site, channels: int) -> int:
+    """Output channels: as written, or the multiplier times the input channels, or as many as those if depthwise."""
+    layer, depthwise = site.layer, site.get("group") == "depthwise"
+    if "filters" in layer and "multiplier" in layer:
+        raise Refusal(
+            "filters",
+            f"both filters {site.get('filters')} and multiplier {site.get('multiplier')} are given",
+            "multiplier counts the filters per input channel, filters all of them",
+            "leave one of them out",
+            "multiplier",
+        )
+    if "filters" in layer:
+        return site.integer("filters")
+    if "multiplier" in layer and not (depthwise and site.get("join") == "concat"):
+        raise Refusal(
+            "multiplier",
+            f"multiplier with group {site.get('group')} and join {site.get('join')}",
+            "multiplier counts the filters of each input channel, whose outputs are concatenated",
+            f"write group: depthwise and leave join out, or write filters: {site.integer('multiplier') * channels}",
+            "multiplier",
+        )
+    if not depthwise or site.get("join") == "sum":
+        raise Refusal(
+            "filters",
+            "the number of filters is missing",
+            "a convolution has as many output channels as filters",
+            "write filters, or multiplier with group: depthwise",
+        )
+    return channels * (site.integer("multiplier") if "multiplier" in layer else 1)

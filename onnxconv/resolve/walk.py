@@ -1,0 +1,113 @@
+"""The walk over a spec's layers, in order, each lowered by the function of its kind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+from onnxconv.errors import Diagnostic, Refusal, SpecError, Where
+from onnxconv.graph import Graph, Node
+from onnxconv.ops import Shape
+from onnxconv.resolve import plain, pools, sums
+from onnxconv.resolve.fold import fold
+from onnxconv.resolve.inputs import input_types
+from onnxconv.resolve.site import Site
+from onnxconv.spec import Spec
+
+__all__ = ["LOWERINGS", "Lowering", "resolve"]
+
+Lowering: TypeAlias = Callable[[Site], tuple[Node, ...]]
+"""From a layer and what it reads to its nodes, of which the last has the layer's name. Raises `Refusal`."""
+
+LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
+    {
+        "conv": sums.conv,
+        "conv_transpose": sums.conv_transpose,
+        "dense": sums.dense,
+        "pad": sums.pad,
+        "max_pool": pools.max_pool,
+        "average_pool": pools.average_pool,
+        "global_max_pool": pools.global_max_pool,
+        "global_average_pool": pools.global_average_pool,
+        "relu": plain.relu,
+        "relu6": plain.relu6,
+        "leaky_relu": plain.leaky_relu,
+        "clip": plain.clip,
+        "sigmoid": plain.sigmoid,
+        "silu": plain.silu,
+        "softmax": plain.softmax,
+        "batch_norm": plain.batch_norm,
+        "add": plain.add,
+        "mul": plain.mul,
+        "concat": plain.concat,
+        "flatten": plain.flatten,
+        "dropout": plain.identity,
+        "identity": plain.identity,
+    }
+)
+"""How each kind of layer becomes operators. A new kind is added here and in the spec's vocabulary."""
+
+
+def resolve(spec: Spec, input_shapes: Mapping[str, Shape] = MappingProxyType({})) -> Graph:
+    """The graph that a spec describes. `input_shapes` replace the shapes of inputs, by name.
+
+    Raises `SpecError` with every mistake. What depends on a layer that is wrong is not looked at; of the same mistake
+    in several copies of one line, the first is reported.
+    """
+    types, wrong = input_types(spec, input_shapes)
+    inputs = tuple(types.items())
+    readers = Counter([name for layer in spec.layers for name in layer.inputs] + list(spec.outputs))
+    nodes: dict[str, Node] = {}
+    for layer in spec.layers:
+        if not all(name in types for name in layer.inputs):
+            continue
+        site = Site(layer, layer.inputs, tuple(types[name] for name in layer.inputs))
+        try:
+            made = _lowered(site, nodes, readers)
+        except Refusal as refusal:
+            wrong.append(site.diagnostic(refusal))
+        else:
+            nodes |= {node.output: node for node in made}
+            types |= {node.output: node.type for node in made}
+    wrong = wrong or [*_clashes(spec, nodes.values())]
+    if wrong:
+        raise SpecError(_distinct(wrong))
+    return Graph(spec.name, inputs, tuple(nodes.values()), spec.outputs)
+
+
+def _lowered(site: Site, nodes: dict[str, Node], readers: Counter[str]) -> tuple[Node, ...]:
+    """The nodes of a layer. A folded batch norm takes the node before it out of `nodes` and returns it changed."""
+    if site.layer.kind == "batch_norm" and site.get("fold"):
+        (name,) = site.inputs
+        made = fold(site, nodes.get(name), readers[name])
+        del nodes[name]
+        return (made,)
+    return LOWERINGS[site.layer.kind](site)
+
+
+def _clashes(spec: Spec, nodes: Iterable[Node]) -> Iterable[Diagnostic]:
+    """Layers with the name of another layer's weight or padding: in a model file those share one space of names."""
+    places: dict[str, Where] = {layer.name: layer.where for layer in spec.layers}
+    places |= {given.name: given.where for given in spec.inputs}
+    layers = {layer.name for layer in spec.layers}
+    for node in nodes:
+        own = [param.name for _, param in node.params] + ([node.output] if node.output not in layers else [])
+        for name in own:
+            if name in places:
+                yield Diagnostic(
+                    places[name],
+                    "name-taken",
+                    f"the name {name!r} is taken by a part of the layer {name.rpartition('.')[0]!r}",
+                    "weights and padding are named after their layer: conv1.weight, conv1.bias, conv1.pad",
+                    "choose another name",
+                )
+
+
+def _distinct(wrong: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """By place, and of one kind of mistake at one place the first."""
+    first: dict[object, Diagnostic] = {}
+    for found in wrong:
+        first.setdefault((found.where, found.code) if found.where.line else found, found)
+    return sorted(first.values(), key=lambda found: found.where)
