@@ -74,6 +74,15 @@ class Axis:
         """The input position that output `out` reads by its tap; below 0 or beyond the input it is padding."""
         return out * self.stride - self.pad[0] + tap * self.dilation
 
+    def blind(self, n: int) -> int:
+        """Outputs that read nothing but padding."""
+        blind = 0
+        for out in range(int(self.out_size(n))):
+            start = self.position(out, 0)
+            tap = max(0, -(start // self.dilation))  # the first one at 0 or beyond
+            blind += tap >= self.size or self.position(out, tap) >= n
+        return blind
+
     def slab(self, n: int, first: int, stop: int) -> tuple[slice, Axis]:
         """The part of n input pixels that outputs first … stop − 1 read, and the axis that makes just these from it."""
         start, span = self.position(first, 0), (stop - first - 1) * self.stride + self.extent
@@ -140,6 +149,11 @@ class TransposedAxis:
         """Input positions that reach output `out`, ascending, on an endless input."""
         reached = (out + self.pad[0] - tap * self.dilation for tap in range(self.size))
         return sorted(at // self.stride for at in reached if at % self.stride == 0)
+
+    def phases(self) -> tuple[int, ...]:
+        """How many taps reach each of `stride` neighbouring outputs."""
+        residues = [tap * self.dilation % self.stride for tap in range(self.size)]
+        return tuple(residues.count(phase) for phase in range(self.stride))
 
     def slab(self, n: int, first: int, stop: int) -> tuple[slice, TransposedAxis]:
         """The part of n input pixels that reach outputs first … stop − 1, and the axis that makes just these from it."""

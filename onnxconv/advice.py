@@ -1,0 +1,195 @@
+"""What is legal but seldom meant: pixels nobody reads, holes in receptive fields, weights that do nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from onnxconv.cost import Costs, costs
+from onnxconv.geometry import Axis, Reach
+from onnxconv.graph import Graph, Node, TensorType
+from onnxconv.ops import AveragePool, BatchNorm, Conv, ConvTranspose, Dense, MaxPool
+from onnxconv.receptive import Reaches, receptive_fields
+
+__all__ = ["PADDING_SHARE", "RULES", "Advice", "advise"]
+
+PADDING_SHARE = 0.25
+"""The share of a layer's taps on padding above which it is worth a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One thing worth a look: a stable code, the layer, and a sentence with the numbers."""
+
+    code: str
+    layer: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the rules look at, of a whole graph."""
+
+    types: Mapping[str, TensorType]
+    reaches: Mapping[str, Reaches]
+    readers: Mapping[str, tuple[Node, ...]]
+    outputs: tuple[str, ...]
+    costs: Costs
+
+
+def advise(graph: Graph) -> tuple[Advice, ...]:
+    """All advice on a graph, in the order of its layers. What is passed on along the graph is said where it begins."""
+    readers: dict[str, tuple[Node, ...]] = {}
+    for node in graph.nodes:
+        for tensor in node.inputs:
+            readers[tensor] = (*readers.get(tensor, ()), node)
+    facts = Facts(graph.types(), receptive_fields(graph), readers, graph.outputs, costs(graph))
+    told: dict[str, set[str]] = {code: set() for code, _, lasts in RULES if lasts}
+    return tuple(advice for node in graph.nodes for advice in _on(node, facts, told))
+
+
+def _on(node: Node, facts: Facts, told: Mapping[str, set[str]]) -> Iterator[Advice]:
+    for code, rule, lasts in RULES:
+        known = lasts and not told[code].isdisjoint(node.inputs)
+        message = "" if known else rule(node, facts)
+        if lasts and (known or message):
+            told[code].add(node.output)
+        if message:
+            yield Advice(code, node.name, message)
+
+
+def _windows(node: Node, facts: Facts) -> Iterator[tuple[int, Axis, int]]:
+    """(axis counted from 0, window, pixels) for the spatial axes of known size of a sliding window."""
+    if isinstance(node.op, Conv | MaxPool | AveragePool):
+        sizes = facts.types[node.inputs[0]].spatial
+        for at, (axis, n) in enumerate(zip(node.op.window, sizes, strict=True)):
+            if isinstance(n, int):
+                yield at, axis, n
+
+
+def _fields(tensor: str, facts: Facts) -> Iterator[tuple[str, int, Reach, int | None]]:
+    """(input, its axis counted from 0, what `tensor` sees of it, positions on that axis of `tensor` if known)."""
+    sizes = facts.types[tensor].spatial
+    for name, reaches in facts.reaches[tensor].items():
+        for at, reach in enumerate(reaches):
+            n = sizes[at] if sizes else 1
+            yield name, at, reach, n if isinstance(n, int) else None
+
+
+def _along(at: int) -> str:
+    return f"along spatial axis {at}"
+
+
+def _dropped_pixels(node: Node, facts: Facts) -> str:
+    lost = [(at, axis.unused_end(n), n) for at, axis, n in _windows(node, facts) if axis.stride <= axis.extent]
+    said = [f"the last {count} of {n} pixels {_along(at)}" for at, count, n in lost if count]
+    return f"no window reads {' and '.join(said)}; pad the end, or use sizes that fit" if said else ""
+
+
+def _skipped_pixels(node: Node, facts: Facts) -> str:
+    if not isinstance(node.op, Conv):
+        return ""
+    gaps = [(at, axis) for at, axis, n in _windows(node, facts) if axis.stride > axis.extent and n > axis.extent]
+    said = [f"{axis.extent} of every {axis.stride} pixels {_along(at)}" for at, axis in gaps]
+    return f"it reads {' and '.join(said)}, and skips the rest; a kernel of the stride's size reads all" if said else ""
+
+
+def _dead_on_padding(node: Node, facts: Facts) -> str:
+    blind = [(at, axis.blind(n), int(axis.out_size(n))) for at, axis, n in _windows(node, facts)]
+    said = [f"{count} of {outs} outputs {_along(at)}" for at, count, outs in blind if count]
+    return f"{' and '.join(said)} read nothing but padding; pad less than the window's extent" if said else ""
+
+
+def _padding_heavy(node: Node, facts: Facts) -> str:
+    cost = facts.costs.layers[node.name]
+    if not cost.macs or cost.valid_macs is None or cost.valid_macs >= (1 - PADDING_SHARE) * cost.macs:
+        return ""
+    share = 100 * (cost.macs - cost.valid_macs) / cost.macs
+    return f"{share:.0f} % of its multiply-adds are on padding ({cost.macs - cost.valid_macs} of {cost.macs})"
+
+
+def _even_kernel_same(node: Node, facts: Facts) -> str:
+    uneven = [
+        f"a kernel of {axis.size} padded [{axis.pad[0]}, {axis.pad[1]}] {_along(at)}"
+        for at, axis, _ in _windows(node, facts)
+        if axis.stride == 1 and axis.extent % 2 == 0 and abs(axis.pad[0] - axis.pad[1]) == 1
+        and sum(axis.pad) == axis.extent - 1
+    ]  # fmt: skip
+    return f"{' and '.join(uneven)} shifts the picture by half a pixel; odd kernels do not" if uneven else ""
+
+
+def _checkerboard(node: Node, _: Facts) -> str:
+    if not isinstance(node.op, ConvTranspose):
+        return ""
+    uneven = [(at, axis) for at, axis in enumerate(node.op.window) if len(set(axis.phases())) > 1]
+    said = [
+        f"kernel {axis.size} with stride {axis.stride} reaches neighbouring outputs {_along(at)} with "
+        f"{', '.join(map(str, axis.phases()))} taps"
+        for at, axis in uneven
+    ]
+    return f"{'; '.join(said)}: a checkerboard. Use a kernel divisible by the stride" if said else ""
+
+
+def _useless_bias(node: Node, facts: Facts) -> str:
+    if not isinstance(node.op, Conv | ConvTranspose | Dense) or not node.op.bias or node.output in facts.outputs:
+        return ""
+    readers = facts.readers.get(node.output, ())
+    if not readers or not all(isinstance(reader.op, BatchNorm) for reader in readers):
+        return ""
+    count = sum(param.learned for role, param in node.params if role == "bias")
+    return f"batch norm {readers[0].name!r} subtracts its bias again: {count} numbers for nothing; write bias: false"
+
+
+def _gridding(node: Node, facts: Facts) -> str:
+    if not isinstance(node.op, Conv):
+        return ""
+    before = {(name, at): reach for name, at, reach, _ in _fields(node.inputs[0], facts)}
+    for name, at, reach, outputs in _fields(node.output, facts):
+        size, samples = reach.size(outputs), reach.samples(outputs)
+        was, seen = before[name, at].size(outputs), before[name, at].samples(outputs)
+        if not size or samples is None or was is None or seen is None or node.op.window[at].dilation == 1:
+            continue
+        if seen < was and samples < size:
+            return (
+                f"dilations with a common factor leave holes: of the {size} pixels of {name!r} under its receptive field "
+                f"{_along(at)} it sees {samples}; vary the dilations, such as 1, 2, 5"
+            )
+    return ""
+
+
+def _field_beyond_input(node: Node, facts: Facts) -> str:
+    for name, at, reach, outputs in _fields(node.output, facts):
+        size, n = reach.size(outputs), facts.types[name].spatial[at]
+        if size is not None and isinstance(n, int) and size > n > 1:
+            return f"from here on the receptive field {_along(at)} ({size} pixels) is larger than input {name!r} ({n} pixels)"
+    return ""
+
+
+def _misaligned_join(node: Node, facts: Facts) -> str:
+    for name, at, reach, _ in _fields(node.output, facts):
+        if not reach.aligned:
+            return f"its paths see input {name!r} {_along(at)} with different centres or strides; match their pads and strides"
+    return ""
+
+
+def _sees_nothing(node: Node, facts: Facts) -> str:
+    for name, at, reach, outputs in _fields(node.output, facts):
+        if reach.size(outputs) == 0:
+            return f"it sees nothing of input {name!r} {_along(at)}: strides step over all that an upsampling filled"
+    return ""
+
+
+RULES: tuple[tuple[str, Callable[[Node, Facts], str], bool], ...] = (
+    ("dropped-pixels", _dropped_pixels, False),
+    ("skipped-pixels", _skipped_pixels, False),
+    ("dead-on-padding", _dead_on_padding, False),
+    ("padding-heavy", _padding_heavy, False),
+    ("even-kernel-same", _even_kernel_same, False),
+    ("checkerboard", _checkerboard, False),
+    ("bias-before-batch-norm", _useless_bias, False),
+    ("gridding", _gridding, True),
+    ("field-beyond-input", _field_beyond_input, True),
+    ("misaligned-join", _misaligned_join, True),
+    ("sees-nothing", _sees_nothing, True),
+)
+"""(code, rule, lasts): a rule gives a sentence or nothing; what lasts holds for all that follows and is said once."""
