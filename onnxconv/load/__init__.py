@@ -28,7 +28,7 @@ def load(path: str | Path) -> tuple[Graph, Weights]:
         if model.graph.sparse_initializer:
             raise refuse(file, "sparse", "it has sparse initializers", "weights are dense tensors")
         walk = Walk(model, file)
-        check(file)
+        check(model, file)
         graph = walk.whole()
     except UnicodeDecodeError as reason:
         raise refuse(file, "not-onnx", "it holds text that is not UTF-8", "", "export it again") from reason

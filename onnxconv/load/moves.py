@@ -66,7 +66,7 @@ def squeeze(at: Reading) -> Sequence[Step]:
 
 
 def flatten(at: Reading) -> Sequence[Step]:
-    axis = at.axis(1, len(at.shape()) + 1)
-    if axis != 1:
+    axis = at.integer("axis", 1)
+    if axis not in (1, 1 - len(at.shape())):
         raise Refusal("axis", f"axis is {axis}", "a flatten keeps the batch: its axis is 1")
     return (Step(Flatten(), (at.tensor(),)),)

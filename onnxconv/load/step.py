@@ -90,9 +90,9 @@ class Reading:
         )
 
     def weight(self, index: int, meaning: str) -> Constant:
-        """A constant of the data type of the first input, none of its sizes 0."""
+        """A constant of the same data type as the tensor it meets, none of its sizes 0."""
         found = self.constant(index, meaning)
-        dtype = self.types[self.tensor()].dtype
+        dtype = next((self.types[name].dtype for name in self.node.input if name in self.types), "missing")
         if found.array.dtype.name != dtype:
             raise Refusal("dtype", f"its {meaning} {found.name!r} is {found.array.dtype.name}, its input {dtype}")
         if 0 in found.array.shape:

@@ -27,15 +27,20 @@ def window(at: Reading, kernel: tuple[int, ...]) -> Window:
 def window_of_pool(at: Reading) -> tuple[Window, Window]:
     """(as written, with the end pads that its ceil mode amounts to).
 
-    With ``auto_pad`` the ceil mode changes nothing: SAME rounds up and VALID down whatever it says (ONNX, MaxPool).
+    With auto_pad SAME the ceil mode changes nothing. With VALID it does in onnxruntime 1.32 and in onnx's shape inference,
+    but not in the formula of the standard (ONNX, MaxPool, auto_pad): refused where that makes a difference.
     """
     kernel = at.attributes.get("kernel_shape")
     if not kernel:
         raise Refusal("attribute-length", "it has no kernel_shape", "a pool needs a size per spatial axis")
-    written = window(at, tuple(kernel))
-    if not at.integer("ceil_mode", 0) or _auto_pad(at) != "NOTSET":
+    written, auto = window(at, tuple(kernel)), _auto_pad(at)
+    if not at.integer("ceil_mode", 0) or auto in _SAME:
         return written, written
-    return written, tuple(ceil_axis(a, n) for a, n in zip(written, at.shape()[2:], strict=True))
+    rounded = tuple(ceil_axis(a, n) for a, n in zip(written, at.shape()[2:], strict=True))
+    if auto == "VALID" and rounded != written:
+        why = "auto_pad VALID rounds down by the standard's formula, ceil_mode rounds up, and runtimes differ"
+        raise Refusal("ambiguous", "it has auto_pad VALID and ceil_mode", why, "write pads, or leave ceil_mode out")
+    return written, rounded
 
 
 def transposed_window(at: Reading, kernel: tuple[int, ...]) -> TransposedWindow:
