@@ -173,10 +173,13 @@ def _misaligned_join(node: Node, facts: Facts) -> str:
 
 
 def _sees_nothing(node: Node, facts: Facts) -> str:
-    for name, at, reach, outputs in _fields(node.output, facts):
-        if reach.size(outputs) == 0:
-            return f"it sees nothing of input {name!r} {_along(at)}: strides step over all that an upsampling filled"
-    return ""
+    before = {name for tensor in node.inputs for name in facts.reaches[tensor]}
+    lost = sorted(before - set(facts.reaches[node.output]))
+    return (
+        f"it sees nothing of input {', '.join(map(repr, lost))}: its stride steps over all that an upsampling filled"
+        if lost
+        else ""
+    )
 
 
 RULES: tuple[tuple[str, Callable[[Node, Facts], str], bool], ...] = (
@@ -190,6 +193,6 @@ RULES: tuple[tuple[str, Callable[[Node, Facts], str], bool], ...] = (
     ("gridding", _gridding, True),
     ("field-beyond-input", _field_beyond_input, True),
     ("misaligned-join", _misaligned_join, True),
-    ("sees-nothing", _sees_nothing, True),
+    ("sees-nothing", _sees_nothing, False),
 )
 """(code, rule, lasts): a rule gives a sentence or nothing; what lasts holds for all that follows and is said once."""

@@ -18,7 +18,7 @@ Reaches: TypeAlias = "dict[str, tuple[Reach, ...]]"
 def receptive_fields(graph: Graph) -> dict[str, Reaches]:
     """What a position of every tensor sees of every graph input, by tensor; exact away from the borders.
 
-    A tensor without spatial axes keeps the reaches of the tensor it was flattened from. An axis that is seen as a whole
+    A path that sees nothing along one axis sees nothing at all. A tensor without spatial axes keeps the reaches of the tensor it was flattened from. An axis that is seen as a whole
     is `WHOLE`, unless it is one position long: then it is that position.
     """
     types = graph.types()
@@ -34,7 +34,8 @@ def _joined(node: Node, seen: Mapping[str, Reaches], types: Mapping[str, TensorT
     for tensor, footprint in zip(node.inputs, footprints, strict=True):
         for name, reaches in seen[tensor].items():
             path = reaches if not footprint else _through(reaches, footprint, types[tensor].spatial)
-            paths.setdefault(name, []).append(path)
+            if not any(reach.sees_nothing for reach in path):
+                paths.setdefault(name, []).append(path)
     return {name: tuple(union(axis) for axis in zip(*found, strict=True)) for name, found in paths.items()}
 
 

@@ -71,6 +71,11 @@ class Reach:
         """Distinct pixels seen by one output, at most over all outputs; None as for `size`."""
         return self._largest(outputs, lambda mask: mask.bit_count())
 
+    @property
+    def sees_nothing(self) -> bool:
+        """No position sees any pixel, as where strides step over all that an upsampling filled."""
+        return not self.whole and not any(mask for field in self.fields for _, mask in field.phases)
+
     def stride(self) -> Fraction | None:
         """Input pixels between neighbouring outputs; None where paths disagree or the whole input is seen."""
         return self.fields[0].stride if len(self.fields) == 1 and not self.whole else None
@@ -112,7 +117,7 @@ def union(reaches: Iterable[Reach]) -> Reach:
     if any(path.whole for path in paths):
         return Reach((), aligned, whole=True)
     fields = [field for path in paths for field in path.fields]
-    seeing = [field for field in fields if field.centre() is not None] or fields[:1]
+    seeing = [field for field in fields if any(mask for _, mask in field.phases)] or fields[:1]
     by_stride: dict[Fraction, Field] = {}
     for field in seeing:
         known = by_stride.get(field.stride)
