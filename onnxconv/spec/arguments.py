@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from onnxconv.spec.form import Scope, is_table, whole_number, work_out
+from onnxconv.spec.form import Scope, whole_number, work_out
 from onnxconv.spec.mistakes import Mistakes
 from onnxconv.spec.value import Value
 from onnxconv.spec.written import Block, Repeat, Step
@@ -33,19 +33,21 @@ def repetitions(repeat: Repeat, scope: Scope, mistakes: Mistakes) -> Sequence[Va
     value = work_out(repeat.values, scope, mistakes)
     if value is None:
         return None
-    if isinstance(value.value, tuple) and repeat.variable is not None and not is_table(value):
-        return tuple(v for v in value.value if isinstance(v, Value))
+    items = value.items()
+    if items is not None and repeat.variable is not None:
+        return items
     count = whole_number(value, "repeat", mistakes, most=2**62)
     return None if count is None else _Counting(count, value)
 
 
 def arguments(block: Block, step: Step, scope: Scope, mistakes: Mistakes) -> Scope | None:
     """What the block's layers see: the file's parameters and the block's own, given or by default."""
-    given = {entry.key: entry.value for entry in step.entries}
-    values = {entry: work_out(node, scope, mistakes) for entry, node in given.items()}
+    given = {entry.key: work_out(entry.value, scope, mistakes) for entry in step.entries}
     inner: dict[str, Value] = dict(block.outside)
     for name, default in block.parameters:
-        value = values[name] if name in values else default and work_out(default, inner, mistakes)
+        value = given.get(name)
+        if name not in given and default is not None:
+            value = work_out(default, inner, mistakes)
         if value is None:
             return None
         inner[name] = value

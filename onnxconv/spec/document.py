@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from onnxconv.errors import Where, closest
-from onnxconv.spec.attribute import checked_init
 from onnxconv.spec.declared import read_inputs, read_parameters
 from onnxconv.spec.expand import Expander
-from onnxconv.spec.form import Scope, free_names, work_out
+from onnxconv.spec.form import Scope, work_out
+from onnxconv.spec.initial import initialisers
 from onnxconv.spec.layers import LayerReader, parameter_name, tensor_name
 from onnxconv.spec.mistakes import Mistakes
 from onnxconv.spec.node import Entry, Items, Node, Scalar, Table, described
@@ -100,8 +100,8 @@ class _Document:
 
     def _init(self, scope: Scope) -> Value | None:
         entry = self._tree.get("init")
-        value = entry and work_out(entry.value, scope, self._mistakes)
-        return value and checked_init(value, ("weight", "bias"), self._mistakes)
+        value = work_out(entry.value, scope, self._mistakes) if entry else None
+        return value and initialisers(value, ("weight", "bias"), self._mistakes)
 
     def _layers(self, scope: Scope) -> tuple[dict[str, Block], Steps]:
         heads = self._heads()
@@ -178,7 +178,7 @@ class _Document:
                     suggestion(entry.key, ("parameters", "layers")),
                 )
         layers = block.value.get("layers")
-        return block, self._parameters(block.value.get("parameters")), layers and layers.value
+        return block, self._parameters(block.value.get("parameters")), layers.value if layers else None
 
     def _parameters(self, entry: Entry | None) -> tuple[tuple[str, Node | None], ...]:
         if entry is None or (isinstance(entry.value, Scalar) and entry.value.value is None):

@@ -14,7 +14,7 @@ from onnxconv.spec.node import Items, Node, Scalar, Table
 from onnxconv.spec.value import Value
 from onnxconv.spec.vocabulary import WORDS, suggestion
 
-__all__ = ["Scope", "called", "check_node", "free_names", "is_table", "shown", "whole_number", "work_out"]
+__all__ = ["Scope", "called", "check_node", "free_names", "shown", "whole_number", "work_out"]
 
 Scope: TypeAlias = Mapping[str, Value]
 """Parameters and loop variables by name."""
@@ -24,17 +24,14 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 def shown(value: Value) -> str:
     """A value as a person would write it."""
-    match value.value:
-        case bool():
-            return str(value.value).lower()
-        case None:
-            return "nothing"
-        case tuple(parts):
-            inner = [f"{p[0]}: {shown(p[1])}" if isinstance(p, tuple) else shown(p) for p in parts]
-            return (
-                "{" + ", ".join(inner) + "}" if parts and isinstance(parts[0], tuple) else "[" + ", ".join(inner) + "]"
-            )
-    return str(value.value)
+    if isinstance(value.value, bool):
+        return str(value.value).lower()
+    if value.value is None:
+        return "nothing"
+    pairs, items = value.pairs(), value.items()
+    if pairs:
+        return "{" + ", ".join(f"{key}: {shown(inner)}" for key, inner in pairs) + "}"
+    return str(value.value) if items is None else "[" + ", ".join(shown(item) for item in items) + "]"
 
 
 def free_names(node: Node) -> frozenset[str]:
@@ -56,9 +53,9 @@ def check_node(node: Node, known: frozenset[str], words: tuple[str, ...], mistak
     """Whether every expression in the node can be parsed and mentions only known parameters."""
     match node:
         case Items(items):
-            return all([check_node(item, known, words, mistakes) for item in items])
+            return all([check_node(item, known, words, mistakes) for item in items])  # noqa: C419 (all mistakes)
         case Table(entries):
-            return all([check_node(entry.value, known, words, mistakes) for entry in entries])
+            return all([check_node(e.value, known, words, mistakes) for e in entries])  # noqa: C419
         case Scalar(str() as text) if text not in WORDS:
             return _checked(text, known, words, node.where, mistakes) is not None
     return True
@@ -176,16 +173,10 @@ def _whole_fix(value: Value, least: int) -> str:
 
 def called(value: Value) -> str:
     """A value with the name of its type."""
-    match value.value:
-        case str():
-            return f"the word {value.value!r}"
-        case tuple():
-            return f"the list {shown(value)}" if not is_table(value) else f"the table {shown(value)}"
-        case float():
-            return f"the real number {value.value}"
+    if isinstance(value.value, str):
+        return f"the word {value.value!r}"
+    if isinstance(value.value, tuple):
+        return f"the {'table' if value.pairs() else 'list'} {shown(value)}"
+    if isinstance(value.value, float):
+        return f"the real number {value.value}"
     return shown(value)
-
-
-def is_table(value: Value) -> bool:
-    """Whether it is a table of at least one key."""
-    return isinstance(value.value, tuple) and bool(value.value) and isinstance(value.value[0], tuple)

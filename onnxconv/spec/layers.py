@@ -122,15 +122,15 @@ class LayerReader:
         source = table.get("from")
         if when is not None:
             self._scalar(when, inner)
-        named = name and tensor_name(name.value, "name", self._mistakes)
+        named = tensor_name(name.value, "name", self._mistakes) if name else None
         step = Step(
             word.key,
             word.where,
-            name=named or None,
+            name=named,
             name_where=name.value.where if name else word.where,
             source=() if source is None else self._references(source.value, many=_is_join(word.key)),
             repeat=repeat,
-            when=when and when.value,
+            when=when.value if when else None,
         )
         filled = self._filled(step, word, inner)
         outside = free_names(when.value) if when else frozenset[str]()

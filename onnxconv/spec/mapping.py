@@ -9,12 +9,12 @@ from onnxconv.spec.mistakes import Mistakes
 from onnxconv.spec.node import Entry, Items, Node, Scalar, Table
 from onnxconv.spec.text import DEEPEST
 
-__all__ = ["tree_of"]
+__all__ = ["placed", "tree_of"]
 
 
-def tree_of(value: object, mistakes: Mistakes, path: str = "spec", depth: int = 0) -> Node:
+def tree_of(value: object, mistakes: Mistakes, path: str = "", depth: int = 0) -> Node:
     """The tree of mappings, lists, tuples and scalars; anything else is a mistake at its path."""
-    where = Where(path)
+    where = Where(path or "spec")
     if depth > DEEPEST:
         mistakes.add(
             where,
@@ -27,7 +27,7 @@ def tree_of(value: object, mistakes: Mistakes, path: str = "spec", depth: int = 
     if isinstance(value, Mapping):
         entries = []
         for key, inner in value.items():
-            at = f"{path}.{key}" if path != "spec" else str(key)
+            at = f"{path}.{key}" if path else str(key)
             if not isinstance(key, str):
                 mistakes.add(Where(at), "key", f"the key {key!r}", "a key is a text", "use a string")
             entries.append(Entry(str(key), Where(at), tree_of(inner, mistakes, at, depth + 1)))
@@ -44,3 +44,12 @@ def tree_of(value: object, mistakes: Mistakes, path: str = "spec", depth: int = 
         "convert it, with int() for instance",
     )
     return Scalar(None, "", where)
+
+
+def placed(node: Node, where: Where) -> Node:
+    """The same tree, all of it at one place."""
+    if isinstance(node, Items):
+        return Items(tuple(placed(item, where) for item in node.items), where)
+    if isinstance(node, Table):
+        return Table(tuple(Entry(e.key, where, placed(e.value, where)) for e in node.entries), where)
+    return Scalar(node.value, node.text, where)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from onnxconv.errors import Diagnostic, SpecError, Where
+from onnxconv.spec.descriptor import is_descriptor, read_descriptor
 from onnxconv.spec.document import read_document
-from onnxconv.spec.mapping import tree_of
+from onnxconv.spec.mapping import placed, tree_of
 from onnxconv.spec.mistakes import Mistakes
 from onnxconv.spec.text import LARGEST, read_text
 from onnxconv.spec.value import Spec
@@ -16,7 +17,7 @@ from onnxconv.spec.value import Spec
 __all__ = ["parse", "read"]
 
 
-def parse(text: str, file: str = "<text>", set: Mapping[str, object] = {}) -> Spec:  # noqa: B006
+def parse(text: str, file: str = "<text>", set: Mapping[str, object] = {}) -> Spec:
     """The spec in a text, YAML or, where `file` ends in .json, JSON; `set` overrides its parameters.
 
     Raises SpecError with every mistake in the text.
@@ -29,17 +30,27 @@ def parse(text: str, file: str = "<text>", set: Mapping[str, object] = {}) -> Sp
     return read_document(tree, file, stem or "network", set, mistakes)
 
 
-def read(source: Path | str | Mapping[str, object], set: Mapping[str, object] = {}) -> Spec:  # noqa: B006
-    """The spec in a file, on standard input (``-``), or in a Python mapping of the same form.
+def read(source: Path | str | Mapping[str, object], set: Mapping[str, object] = {}) -> Spec:
+    """The spec in a file, on standard input (``-``), in a Python mapping of the same form, or a problem of benchdnn's.
 
     Raises SpecError with every mistake, also where the file cannot be read.
     """
     if isinstance(source, Mapping):
         mistakes = Mistakes()
         return read_document(tree_of(source, mistakes), "", "network", set, mistakes)
+    if isinstance(source, str) and is_descriptor(source):
+        return _described(source, set)
     if source == "-":
         return parse(_decoded(sys.stdin.buffer.read(4 * LARGEST + 4), "<stdin>"), "<stdin>", set)
     return parse(_decoded(_content(Path(source)), str(source)), str(source), set)
+
+
+def _described(descriptor: str, overrides: Mapping[str, object]) -> Spec:
+    mistakes = Mistakes()
+    values = read_descriptor(descriptor, mistakes)
+    mistakes.check()
+    tree = placed(tree_of(values, mistakes), Where(descriptor.strip()))
+    return read_document(tree, descriptor.strip(), "conv", overrides, mistakes)
 
 
 def _content(path: Path) -> bytes:

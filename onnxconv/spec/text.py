@@ -100,7 +100,7 @@ class _Open:
     awaiting_value: bool = False
 
 
-class _Stop(Exception):
+class _UnreadableError(Exception):
     """Reading cannot go on."""
 
 
@@ -117,7 +117,7 @@ class _Reader:
         try:
             for event in YAML(typ="safe", pure=True).parse(text):
                 self._take(event)
-        except _Stop:
+        except _UnreadableError:
             return None
         except MarkedYAMLError as error:
             self._syntax(error, text)
@@ -163,7 +163,7 @@ class _Reader:
                 "a file holds one spec",
                 "put it in a file of its own",
             )
-            raise _Stop
+            raise _UnreadableError
         if event.version not in (None, (1, 2)) or event.tags:
             self._mistakes.add(
                 where, "directive", "a %YAML or %TAG directive", "a spec is read as YAML 1.2 without tags", "remove it"
@@ -216,7 +216,7 @@ class _Reader:
                 f"at most {DEEPEST} are read",
                 "move the inner layers to a block",
             )
-            raise _Stop
+            raise _UnreadableError
         if self._stack and self._stack[-1].table and not self._stack[-1].awaiting_value:
             self._mistakes.add(
                 where,
@@ -225,7 +225,7 @@ class _Reader:
                 "a key is a word",
                 "check for braces too many, or a missing colon",
             )
-            raise _Stop
+            raise _UnreadableError
         self._stack.append(_Open(where, table))
 
     def _end(self) -> None:

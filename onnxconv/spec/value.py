@@ -20,6 +20,16 @@ class Value:
     value: Data
     where: Where = field(default=Where(), compare=False)
 
+    def items(self) -> tuple[Value, ...] | None:
+        """The parts of a list; None where it is none."""
+        parts = self.value if isinstance(self.value, tuple) else None
+        return None if parts is None or self.pairs() else tuple(part for part in parts if isinstance(part, Value))
+
+    def pairs(self) -> tuple[tuple[str, Value], ...] | None:
+        """The keys and values of a table of at least one key; None where it is none."""
+        parts = self.value if isinstance(self.value, tuple) else ()
+        return tuple(part for part in parts if isinstance(part, tuple)) or None
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
