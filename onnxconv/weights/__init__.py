@@ -162,7 +162,7 @@ def _compared(file: Path, initial: Initial, stored: Stored | None, known: Mappin
 
 
 def _near(name: str, known: Mapping[str, object]) -> str:
-    return closest(name, known) if len(known) <= 1000 else ""
+    return closest(name, known) if 0 < len(known) <= 1000 else ""
 
 
 def _missing(name: str, known: Mapping[str, object]) -> WeightsError:
