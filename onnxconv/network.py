@@ -100,7 +100,7 @@ class Network:
 def read(
     source: Source,
     *,
-    set: Mapping[str, int] | None = None,
+    set: Mapping[str, object] | None = None,
     input_shapes: Mapping[str, Shape] | None = None,
     weights: str | Path | Arrays | None = None,
     seed: int = 0,

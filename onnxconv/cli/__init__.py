@@ -26,7 +26,7 @@ COMMANDS: tuple[click.Command, ...] = (build, run, verify, report, runtimes, sch
 class Commands(click.Group):
     """The commands, with everything that can go wrong turned into text on standard error and an exit status."""
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
         extra = {**extra, "standalone_mode": False}
         raise SystemExit(guarded(lambda: click.Group.main(self, args, prog_name or "onnxconv", **extra)))
 

@@ -76,7 +76,7 @@ def build(
     seed: int,
     dtype: str | None,
     input_shapes: dict[str, Any],
-    parameters: dict[str, int],
+    parameters: dict[str, str],
     **how: Any,
 ) -> None:
     """Write ONNX models: all of the sources, or on any mistake none."""

@@ -36,9 +36,6 @@ def guarded(command: Callable[[], Any]) -> int:
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted")
         return INTERRUPTED
-    except click.exceptions.NoArgsIsHelpError as help:
-        _say(help.format_message())
-        return USAGE
     except click.ClickException as mistake:
         mistake.show()
         return USAGE
@@ -52,14 +49,9 @@ def guarded(command: Callable[[], Any]) -> int:
         _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return USAGE
     except SystemExit as end:
-        # click ends with status 1 when the reader of its help has gone away.
-        return (
-            0
-            if isinstance(sys.stdout, click.utils.PacifyFlushWrapper)
-            else end.code
-            if isinstance(end.code, int)
-            else BUG
-        )
+        if isinstance(end.__context__, BrokenPipeError):  # the reader of click's own output has gone away
+            return 0
+        return end.code if isinstance(end.code, int) else BUG
     except Exception as bug:
         return _bug(bug)
     return result if isinstance(result, int) else 0

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 __all__ = [
+    "DEFAULT_TIMEOUT",
     "Assignment",
     "dimensions",
     "format_option",
@@ -25,11 +26,14 @@ __all__ = [
     "weights_option",
 ]
 
+DEFAULT_TIMEOUT = 60.0
+"""Seconds."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
 
 
-class Seed(click.ParamType):
+class Seed(click.ParamType):  # type: ignore[type-arg]
     """A whole number of at most 64 bits."""
 
     name = "seed"
@@ -40,7 +44,7 @@ class Seed(click.ParamType):
         return int(value)
 
 
-class Assignment(click.ParamType):
+class Assignment(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3 only
     """``NAME=value``, read into a pair. `read` turns the text of the value into it, or raises ValueError."""
 
     name = "assignment"
@@ -61,13 +65,6 @@ class Assignment(click.ParamType):
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         return self.metavar
-
-
-def whole(text: str) -> int:
-    """An integer in decimal digits."""
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
-        raise ValueError(f"{text!r} is not an integer")
-    return int(text)
 
 
 def dimensions(text: str) -> tuple[int | str, ...]:
@@ -104,7 +101,7 @@ sources_argument: Decorator[Any] = click.argument("sources", metavar="SOURCE..."
 set_option: Decorator[Any] = click.option(
     "--set",
     "parameters",
-    type=Assignment("NAME=value", whole),
+    type=Assignment("NAME=value"),
     multiple=True,
     callback=_unique,
     help="Override a parameter of the spec; may be repeated.",
@@ -126,7 +123,7 @@ weights_option: Decorator[Any] = click.option(
 timeout_option: Decorator[Any] = click.option(
     "--timeout",
     type=click.FloatRange(0, min_open=True),
-    default=60.0,
+    default=DEFAULT_TIMEOUT,
     show_default=True,
     metavar="S",
     help="Seconds that a runtime may take for one load or one run.",

@@ -11,8 +11,8 @@ from onnxconv.cli.output import colourful
 
 __all__ = ["Told", "progress"]
 
-Told: TypeAlias = Callable[[str, int, int], None]
-"""(what is going on, steps done, steps in all)"""
+Told: TypeAlias = Callable[[float, float, str], None]
+"""(done, total, what is going on)"""
 
 
 @contextlib.contextmanager
@@ -22,15 +22,15 @@ def progress(title: str) -> Iterator[Told | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     parts = (
         TextColumn("{task.fields[title]}"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TaskProgressColumn(),
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
     )
     with Progress(*parts, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None, title=title)
-        yield lambda doing, done, total: bar.update(task, description=doing, completed=done, total=total)
+        yield lambda done, total, doing: bar.update(task, description=doing, completed=done, total=total)

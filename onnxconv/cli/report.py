@@ -32,7 +32,7 @@ def report(
     format: str,
     output: str | None,
     input_shapes: dict[str, Any],
-    parameters: dict[str, int],
+    parameters: dict[str, str],
 ) -> None:
     """Tell shapes, receptive fields, cost and advice, layer by layer."""
     from onnxconv.cli.output import deliver, style, width

@@ -57,7 +57,7 @@ def run(
     timeout: float,
     options: dict[str, str],
     input_shapes: dict[str, Any],
-    parameters: dict[str, int],
+    parameters: dict[str, str],
 ) -> None:
     """Execute a network and write its outputs."""
     if not output.endswith(".npz"):

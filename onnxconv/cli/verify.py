@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
 from onnxconv.cli import options
 from onnxconv.cli.edge import NOT_HERE
+from onnxconv.cli.options import DEFAULT_TIMEOUT
 from onnxconv.cli.sources import networks
 
 DISAGREED = 1
@@ -57,6 +60,7 @@ model; 3 something could not run here, or proved nothing, and nothing disagreed;
     "--trials", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Draws for each probe."
 )
 @options.timeout_option
+@options.runtime_option_option
 @options.format_option("text", "json")
 @options.output_option("Write to this file instead of standard output.")
 @options.weights_option
@@ -69,11 +73,12 @@ def verify(
     seed: int,
     trials: int,
     timeout: float,
+    options: dict[str, str],
     format: str,
     output: str | None,
     weights: str | None,
     input_shapes: dict[str, Any],
-    parameters: dict[str, int],
+    parameters: dict[str, str],
 ) -> int:
     """Cross-check runtimes against the reference, layer by layer and as a whole."""
     from onnxconv.cli.output import deliver, style, width
@@ -83,13 +88,20 @@ def verify(
     if weights is not None and len(sources) > 1:
         raise click.UsageError("--weights belongs to one source")
     found = networks(sources, set=parameters, input_shapes=input_shapes, weights=weights, seed=seed)
+    again = _again({"--set": parameters, "--input-shape": input_shapes, "--runtime-option": options}, weights, timeout)
     documents = []
     for network in found:
         with progress(network.source) as told:
             result = network.verify(
-                runtime, probes=probes or None, seed=seed, trials=trials, timeout=timeout, progress=told
-            )
-        documents.append(result.document())
+                runtime,
+                probes=probes or None,
+                seed=seed,
+                trials=trials,
+                timeout=timeout,
+                options=options,
+                progress=told,
+            ).document()
+        documents.append(result | {"checks": [c | {"reproduce": c["reproduce"] + again} for c in result["checks"]]})
         if format == "text" and output is None:
             deliver(("" if len(documents) == 1 else "\n") + verification_text(documents[-1], width(), style()))
     if format == "json":
@@ -104,3 +116,16 @@ def status(verdicts: set[str]) -> int:
     if "fail" in verdicts:
         return DISAGREED
     return 0 if verdicts == {"pass"} else NOT_HERE
+
+
+def _again(assigned: Mapping[str, Mapping[str, Any]], weights: str | None, timeout: float) -> str:
+    """The options that a line which reproduces a check needs besides those that the library knows of."""
+
+    def words() -> Iterator[str]:
+        for option, values in assigned.items():
+            for name, value in values.items():
+                yield from (option, f"{name}={','.join(map(str, value)) if isinstance(value, tuple) else value}")
+        yield from () if weights is None else ("--weights", weights)
+        yield from () if timeout == DEFAULT_TIMEOUT else ("--timeout", f"{timeout:g}")
+
+    return "".join(f" {shlex.quote(word)}" for word in words())

@@ -116,7 +116,7 @@ def totals(report: Document) -> list[tuple[str, str, str]]:
     return [
         ("parameters", number(found["params"]), ""),
         ("weights", number(found["weight_bytes"]), "bytes"),
-        ("multiply-adds", number(found["macs"]), "per image, taps on padding counted"),
-        ("", number(found["valid_macs"]), "per image, taps on real pixels only"),
+        ("multiply-adds", number(found["macs"]), "per image, padding counted"),
+        ("", number(found["valid_macs"]), "per image, real pixels only"),
         ("peak activations", number(found["peak_activation_bytes"]), "bytes per image"),
     ]

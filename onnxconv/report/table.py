@@ -39,10 +39,10 @@ class Column:
 
 
 def fitting(columns: Sequence[Column], width: int) -> tuple[Column, ...]:
-    """The columns that fit into `width` characters: elastic ones are cut first, then the highest ranks dropped."""
+    """The columns that fit into `width` characters: elastic ones are cut first, then those of the highest rank dropped."""
     kept = list(columns)
-    while _least(kept) > width and any(column.rank for column in kept):
-        kept.remove(max(kept, key=lambda column: column.rank))
+    while _least(kept) > width and (highest := max(column.rank for column in kept)):
+        kept = [column for column in kept if column.rank < highest]
     spare = width - _least(kept)
     return tuple(_cut(column, NARROWEST + max(0, spare)) if column.elastic else column for column in kept)
 
@@ -63,10 +63,10 @@ def lines(columns: Sequence[Column], style: Style = plain) -> list[str]:
 
 
 def shortened(text: str, width: int) -> str:
-    """The text, or its beginning and end around ``…`` when it is longer than `width`."""
+    """The text, or a little of its beginning and more of its end, which tells more, when it is longer than `width`."""
     if len(text) <= width:
         return text
-    head = (width - 1) // 2
+    head = (width - 1) // 4
     return f"{text[:head]}…{text[head + 1 - width :]}"
 
 

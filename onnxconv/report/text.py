@@ -17,7 +17,7 @@ def text(report: Document, width: int = WIDTH, style: Style = plain) -> str:
     """Title, inputs and outputs, one line a layer, totals, advice; as wide as asked, ends with a newline."""
     wanted = columns(report)
     kept = fitting(wanted, width)
-    gone = [c.heading for c in wanted if c.heading not in {k.heading for k in kept}]
+    gone = list(dict.fromkeys(c.heading for c in wanted if c.heading not in {k.heading for k in kept}))
     blocks = [
         _title(report, style),
         lines(kept, style),

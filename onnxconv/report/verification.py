@@ -19,7 +19,7 @@ def verification_text(found: Document, width: int = WIDTH, style: Style = plain)
     blocks = [
         [f"{style(found['source'], 'title')}: {style(found['verdict'], ROLES[found['verdict']])}"],
         _table(found["checks"], width, style),
-        *([placed] if (placed := list(_placements(found["checks"], style))) else []),
+        [*_remarks(found["checks"], width, style), *_placements(found["checks"], width, style)],
         *(list(_trouble(check, width, style)) for check in found["checks"] if check["verdict"] != "pass"),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -36,10 +36,8 @@ def _table(checks: Sequence[Document], width: int, style: Style) -> list[str]:
         Column("compared", tuple(number(c["elements"]) for c in checks), numeric=True),
         Column("wrong", tuple(number(c["mismatches"]) for c in checks), numeric=True),
         Column("error/bound", tuple(_ratio(c["bound_used"]) for c in checks), numeric=True, rank=2),
-        Column("coverage", tuple(_coverage(c.get("coverage", {})) for c in checks), rank=3),
     ]
-    told = [column for column in columns if column.heading != "coverage" or any(column.cells)]
-    heading, rule, *rows = lines(fitting(told, width), style)
+    heading, rule, *rows = lines(fitting(columns, width), style)
     return [heading, rule, *(_coloured(row, c["verdict"], style) for row, c in zip(rows, checks, strict=True))]
 
 
@@ -51,20 +49,38 @@ def _ratio(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:.3g}"
 
 
+def _remarks(checks: Sequence[Document], width: int, style: Style) -> Iterator[str]:
+    """How the probes judged and how much they could see, once for each different answer."""
+    told = {
+        f"{check['probe']}: {'; '.join(parts)}": None
+        for check in checks
+        if (parts := [part for part in (check.get("note", ""), _coverage(check.get("coverage", {}))) if part])
+    }
+    for line in told:
+        yield from _labelled("judged", line, width, style)
+
+
 def _coverage(shares: Document) -> str:
-    return ", ".join(f"{what} {share:.1%}" for what, share in shares.items())
+    return f"covered {', '.join(f'{share:.1%} of {what}' for what, share in shares.items())}" if shares else ""
 
 
-def _placements(checks: Sequence[Document], style: Style) -> Iterator[str]:
-    """Where each runtime has put the nodes, once for each different answer."""
-    told = {}
+def _placements(checks: Sequence[Document], width: int, style: Style) -> Iterator[str]:
+    """Where each runtime has put the nodes, once for each different answer, and for which probes."""
+    told: dict[str, dict[str, None]] = {}
     for check in checks:
         where = ", ".join(f"{number(nodes)} nodes on {provider}" for provider, nodes in check["placement"].items())
         elsewhere = check.get("unplaced", ())
         where += f"; not where asked: {', '.join(elsewhere)}" if elsewhere else ""
         if where:
-            told[f"{MARGIN}{style('placement', 'faint')}  {check['runtime']}: {where}"] = None
-    yield from told
+            told.setdefault(f"{check['runtime']}: {where}", {})[check["probe"]] = None
+    for line, probes in told.items():
+        yield from _labelled("placement", f"{line} ({', '.join(probes)})", width, style)
+
+
+def _labelled(label: str, said: str, width: int, style: Style) -> list[str]:
+    begin = f"{MARGIN}{label.ljust(9)}{MARGIN}"
+    first, *rest = paragraph(said, width, begin, " " * len(begin))
+    return [first.replace(label, style(label, "faint"), 1), *rest]
 
 
 def _trouble(check: Document, width: int, style: Style) -> Iterator[str]:
