@@ -125,6 +125,7 @@ class Worker:
                 reason = _last_act(status)
             raise RuntimeFailed(f"{reason} while {doing}", child.said()) from None
         except BaseException:
+            child.kill()
             self.close()
             raise
         if expired.is_set():

@@ -94,11 +94,19 @@ def _argument(form: str, rest: str) -> tuple[str, ...]:
             raise UsageError(Diagnostic(Where(rest), "no-file", "there is no such file", "", "write python:FILE.py"))
         return (str(file.absolute()),)
     if form == "command":
-        words = [rest] if Path(rest).is_file() else shlex.split(rest)
-        program = shutil.which(words[0])
-        if program is None:
-            what = f"there is no program {words[0]!r} that can be run"
-            fix = "give its path and make it executable, or give a name that is on PATH"
-            raise UsageError(Diagnostic(Where(), "no-program", what, "", fix))
-        return (str(Path(program).absolute()), *words[1:])
+        return _program(rest)
     return (rest,)
+
+
+def _program(rest: str) -> tuple[str, ...]:
+    """A program's absolute path and its arguments, from a path as it is or from a command line."""
+    try:
+        words = [rest] if Path(rest).is_file() else shlex.split(rest)
+    except ValueError as error:
+        raise UsageError(Diagnostic(Where(), "no-program", f"{rest!r} is no command line", str(error))) from error
+    program = shutil.which(words[0]) if words else None
+    if program is None:
+        what = f"there is no program {words[0] if words else rest!r} that can be run"
+        fix = "give its path and make it executable, or give a name that is on PATH"
+        raise UsageError(Diagnostic(Where(), "no-program", what, "", fix))
+    return (str(Path(program).absolute()), *words[1:])

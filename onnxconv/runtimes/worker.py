@@ -114,7 +114,8 @@ def raised(error: BaseException) -> str:
     except Exception:
         message = "its message cannot be shown"
     short = message if len(message) <= LONGEST_MESSAGE else message[:LONGEST_MESSAGE] + " …"
-    return f"raised {type(error).__name__}" + (f": {short}" if short else "")
+    kind = "MemoryError" if isinstance(error, MemoryError) else type(error).__name__
+    return f"raised {kind}" + (f": {short}" if short else "")
 
 
 def serve(requests: io.RawIOBase, answers: io.RawIOBase, host: Host) -> None:

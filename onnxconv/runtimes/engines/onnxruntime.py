@@ -113,7 +113,7 @@ class OnnxRuntimeSession:
         if self._binding is None:
             self._binding = self.session.io_binding()
             for name, array in inputs.items():
-                self._held[name] = self.ort.OrtValue.ortvalue_from_numpy(array, *device)
+                self._held[name] = self.ort.OrtValue.ortvalue_from_numpy(np.array(array), *device)
                 self._binding.bind_ortvalue_input(name, self._held[name])
             for name in self.outputs:
                 self._binding.bind_output(name, *device)
