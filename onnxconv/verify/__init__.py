@@ -1,0 +1,20 @@
+"""Do runtimes compute what the model says? Probes that are proofs, not tolerances, and their verdicts.
+
+>>> verify(graph, weights, runtimes=["onnxruntime:cpu"]).verdict
+<Verdict.PASS: 'pass'>
+"""
+
+from onnxconv.verify.verdict import Check, Divergence, Finding, Verdict, Verification, overall
+from onnxconv.verify.verify import PROBES, Progress, verify
+
+__all__ = [
+    "PROBES",
+    "Check",
+    "Divergence",
+    "Finding",
+    "Progress",
+    "Verdict",
+    "Verification",
+    "overall",
+    "verify",
+]

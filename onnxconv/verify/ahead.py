@@ -1,0 +1,54 @@
+"""What awaits a layer's output, so that values can be kept where the next activation does not flatten them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from onnxconv.graph import Graph, Node
+
+__all__ = ["Ahead", "ahead", "consumers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """`low`, `high`: between these the next activation lets values through. `normalised`: a batch norm comes first."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    normalised: bool = False
+
+
+def consumers(graph: Graph) -> dict[str, list[Node]]:
+    """The nodes that read each tensor."""
+    reading: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        for name in dict.fromkeys(node.inputs):
+            reading.setdefault(name, []).append(node)
+    return reading
+
+
+def ahead(tensor: str, reading: Mapping[str, Sequence[Node]]) -> Ahead:
+    """Follow a tensor through layers that keep its values apart, up to the first activation."""
+    normalised = False
+    while len(readers := reading.get(tensor, ())) == 1:
+        (node,) = readers
+        match node.op.kind:
+            case "BatchNormalization":
+                if normalised:
+                    break
+                normalised = True
+            case "Identity" | "Flatten" | "MaxPool" | "AveragePool" | "GlobalMaxPool" | "GlobalAveragePool":
+                pass
+            case "Relu":
+                return Ahead(0.0, math.inf, normalised)
+            case "Clip":
+                low, high = getattr(node.op, "low", None), getattr(node.op, "high", None)
+                return Ahead(-math.inf if low is None else low, math.inf if high is None else high, normalised)
+            case "Sigmoid" | "Silu" | "Softmax":
+                return Ahead(-4.0, 4.0, normalised)
+            case _:
+                break
+        tensor = node.output
+    return Ahead(normalised=normalised)

@@ -1,0 +1,89 @@
+"""Probe `bound`: every layer of the whole model on real-valued data, within what its arithmetic may err, and not more.
+
+Every tensor is an output of the model. Each layer is judged on the runtime's *own* previous tensors, so that a bound
+never has to be carried through the network, where it would grow beyond use within a few layers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from onnxconv.execute import apply, magnitude
+from onnxconv.graph import Node
+from onnxconv.verify.case import Case, judged
+from onnxconv.verify.compare import Comparison, all_same, merge, outputs_differ, within
+from onnxconv.verify.draw import KINDS, Stream, real
+from onnxconv.verify.rounding import bound as error_bound
+from onnxconv.verify.sizes import concrete
+from onnxconv.verify.verdict import Finding, Verdict
+from onnxconv.verify.words import Array
+
+__all__ = ["bound"]
+
+LARGE = 1 << 31
+"""Terms summed in all of the model's outputs together, above which one trial sees two kinds of data, not all."""
+
+
+def bound(case: Case) -> Iterator[Finding]:
+    """One finding for the whole model: the first layer, in the graph's order, that errs too much; or none does."""
+    shapes = concrete(case.graph, 1)
+    kinds = KINDS if _terms(case, shapes) < LARGE else KINDS[:2]
+    runs = [(kind, case.seed + trial) for trial in range(case.trials) for kind in kinds]
+    case.bench.load(case.graph, case.weights, every_tensor=True)
+    total: Comparison | None = None
+    telling: set[str] = set()
+    for done, (kind, seed) in enumerate(runs):
+        case.advance(done / len(runs), f"bound: {kind} data")
+        inputs = {
+            name: real(kind, shapes[name], type.dtype, Stream("bound", seed, kind, name))
+            for name, type in case.graph.inputs
+        }
+        got = case.bench.run(inputs)
+        wrong = outputs_differ(got, {node.output: (node.type.dtype, shapes[node.output]) for node in case.graph.nodes})
+        if wrong:
+            yield Finding(case.output, Verdict.FAIL, wrong, note=f"{kind} data")
+            return
+        for place, node in enumerate(case.graph.nodes):
+            case.advance((done + place / len(case.graph.nodes)) / len(runs), f"bound: {kind} data, {node.name}")
+            found = _judge(case, node, inputs | got)
+            total = merge(total, found)
+            if found.mismatches:
+                mine = replace(found, elements=total.elements, max_error=total.max_error)
+                yield judged(case.output, mine, node, note=f"{kind} data, seed {seed}")
+                return
+            if found.unjudged < found.elements and not (got[node.output].size > 1 and all_same(got[node.output])):
+                telling.add(node.name)
+    yield _summary(case, total, telling, kinds)
+
+
+def _judge(case: Case, node: Node, tensors: Mapping[str, Array]) -> Comparison:
+    """One layer's output against its definition on the runtime's own inputs to it."""
+    xs = [tensors[name] for name in node.inputs]
+    w = {role: case.weights[param] for role, param in node.params}
+    n = node.op.roundings(*(x.shape for x in xs))
+    with np.errstate(all="ignore"):
+        y = apply(node, xs, w)
+        limit = error_bound(node.type.dtype, n, magnitude(node, xs, w)) if n else 0.0
+    return within(tensors[node.output], y, limit)
+
+
+def _terms(case: Case, shapes: Mapping[str, tuple[int, ...]]) -> int:
+    return sum(
+        math.prod(shapes[node.output]) * node.op.roundings(*(shapes[name] for name in node.inputs))
+        for node in case.graph.nodes
+    )
+
+
+def _summary(case: Case, total: Comparison | None, telling: set[str], kinds: tuple[str, ...]) -> Finding:
+    if total is None:
+        return Finding(case.output, Verdict.UNTRUSTED, "the model has no layers")
+    blind = [node.name for node in case.graph.nodes if node.name not in telling]
+    reason = f"{blind[0]} and {len(blind) - 1} more" if len(blind) > 1 else "".join(blind)
+    reason = f"one value throughout, or nothing finite to compare, in {reason}" if blind else ""
+    verdict = Verdict.UNTRUSTED if blind else Verdict.PASS
+    note = f"{len(case.graph.nodes)} layers on {', '.join(kinds)} data"
+    return Finding(case.output, verdict, reason, 0, total.elements, total.max_error, total.bound_used, note=note)

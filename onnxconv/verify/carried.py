@@ -1,0 +1,66 @@
+"""How an error on a layer's inputs shows in its output, once values have stopped being exact.
+
+Routed networks have one tap a filter, so that errors hardly grow and the bound stays tight at any depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+
+import numpy as np
+
+from onnxconv.execute import apply, magnitude
+from onnxconv.graph import Node
+from onnxconv.verify.rounding import bound
+from onnxconv.verify.signal import Signal
+from onnxconv.verify.words import Array
+
+__all__ = ["error_after"]
+
+
+def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Array, terms: Array) -> Array:
+    """|runtime − reference| of the output y is at most this, given that of the inputs.
+
+    Lipschitz constants: 1 for pools, clips and what moves values, ¼ for the sigmoid, below 1.1 for SiLU. A softmax
+    changes by a factor of at most e^2ε when all its inputs change by at most ε. Zero products of a routed kernel are
+    exact, which leaves two roundings: of the product and of the sum with the bias.
+    """
+    dtype, op = node.type.dtype, node.op
+    errors = [x.slack() for x in xs]
+    reach = [x.terms + e for x, e in zip(xs, errors, strict=True)]
+    n = op.roundings(*(x.value.shape for x in xs))
+    none = {role: np.zeros_like(a) for role, a in w.items()}
+    match op.kind:
+        case "Conv" | "ConvTranspose" | "Gemm":
+            through = apply(node, errors, none | {"weight": np.abs(w["weight"])})
+            return through + bound(dtype, 2, terms + through)
+        case "BatchNormalization":
+            scaling = none | {"weight": w["weight"], "running_var": w["running_var"]}
+            return magnitude(node, errors, scaling) + bound(dtype, n, magnitude(node, reach, w))
+        case "Add":
+            return reduce(np.add, errors) + bound(dtype, n, reduce(np.add, reach))
+        case "Mul":
+            product: Array = reduce(np.multiply, reach)
+            least = reduce(np.multiply, [np.abs(x.value) for x in xs])
+            grown: Array = product - least + bound(dtype, n, product)
+            return grown
+        case "AveragePool" | "GlobalAveragePool":
+            return apply(node, errors, {}) + bound(dtype, n, magnitude(node, reach, {}))
+        case "Relu" | "Clip" | "Identity":
+            return errors[0]
+        case "LeakyRelu":
+            slope = max(1.0, abs(float(getattr(op, "slope", 1.0))))
+            return slope * errors[0] + bound(dtype, n, slope * reach[0])
+        case "MaxPool" | "GlobalMaxPool" | "Concat" | "Flatten" | "Pad":
+            return np.abs(apply(node, errors, {}))
+        case "Sigmoid":
+            return errors[0] / 4 + bound(dtype, n, np.ones_like(y))
+        case "Silu":
+            return 1.1 * errors[0] + bound(dtype, n, reach[0])
+        case "Softmax":
+            factor = np.exp(2 * errors[0].max())
+            own = bound(dtype, n, factor * (1 + 2 * errors[0].max()) * magnitude(node, [x.value for x in xs], {}))
+            return y * (factor - 1) + own
+        case _:
+            return np.full_like(y, np.inf)

@@ -1,0 +1,128 @@
+"""What every probe works on: a graph, its weights, and a runtime in its worker process."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from onnxconv.emit import EmitOptions, save
+from onnxconv.errors import UsageError
+from onnxconv.graph import Graph, Node
+from onnxconv.runtimes import Worker, start
+from onnxconv.verify.compare import Comparison
+from onnxconv.verify.verdict import Divergence, Finding, Verdict
+from onnxconv.verify.words import Array
+from onnxconv.weights import Weights
+
+__all__ = ["Bench", "Case", "judged"]
+
+INLINE = 1 << 28
+"""Bytes of weights above which they go beside the model, to keep fewer copies in memory."""
+LATER_OPSET = 22
+"""For the operators that the default opset cannot express."""
+
+
+class Bench:
+    """A runtime's worker, and a scratch folder with the model that it has loaded. A context manager."""
+
+    def __init__(self, runtime: str, timeout: float, options: Mapping[str, str]) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="onnxconv-")
+        self._path = Path(self._folder.name) / "model.onnx"
+        try:
+            self._worker: Worker = start(runtime, timeout=timeout, options=options)
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        self.version = self._worker.version
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin a new account of where nodes were placed."""
+        self.placement: dict[str, int] = {}
+        self.unplaced: tuple[str, ...] = ()
+
+    def load(self, graph: Graph, weights: Weights, *, every_tensor: bool = False) -> None:
+        """Emit the graph and load it. Raises `RuntimeFailed`."""
+        size = sum(math.prod(p.shape) * np.dtype(p.dtype).itemsize for p in graph.params())
+        options = EmitOptions(every_tensor=every_tensor, external_data="always" if size > INLINE else "auto")
+        try:
+            save(graph, weights, self._path, options)
+        except UsageError as error:
+            if not any(d.code == "opset" for d in error.diagnostics):
+                raise
+            save(graph, weights, self._path, replace(options, opset=LATER_OPSET, ir_version=10))
+        loaded = self._worker.load(self._path)
+        self.version = loaded.version
+        for provider, count in loaded.placement.items():
+            self.placement[provider] = self.placement.get(provider, 0) + count
+        self.unplaced += tuple(name for name in loaded.unplaced if name not in self.unplaced)
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """All outputs of the model loaded last. Raises `RuntimeFailed`."""
+        return self._worker.run(dict(inputs))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._worker.close()
+        self._folder.cleanup()
+
+
+def _silent(_share: float, _text: str) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One graph to be probed on one runtime. `advance(share, text)` tells how far a probe has come, from 0 to 1."""
+
+    graph: Graph
+    weights: Weights
+    bench: Bench
+    seed: int = 0
+    trials: int = 1
+    advance: Callable[[float, str], None] = field(default=_silent)
+
+    @property
+    def output(self) -> str:
+        return ", ".join(self.graph.outputs)
+
+
+def judged(
+    output: str, found: Comparison, node: Node, *, coverage: Mapping[str, float] | None = None, note: str = ""
+) -> Finding:
+    """A comparison as a finding, which blames `node` where there are mismatches."""
+    if not found.mismatches:
+        verdict, reason, divergence = Verdict.PASS, "", None
+        if found.unjudged == found.elements:
+            verdict, reason = Verdict.UNTRUSTED, "no element has a finite bound"
+    else:
+        verdict = Verdict.FAIL
+        divergence = Divergence(node.name, node.op.kind, found.worst, found.got, found.expected, found.bound)
+        demanded = f", allowed error {found.bound:.3g}" if found.bound else ""
+        reason = (
+            f"layer {node.name!r} ({node.op.kind}): {found.mismatches} of {found.elements} elements are wrong; "
+            f"the worst, at {list(found.worst)}, is {found.got!r} instead of {found.expected!r}{demanded}"
+        )
+    return Finding(
+        output,
+        verdict,
+        reason,
+        found.mismatches,
+        found.elements,
+        found.max_error,
+        found.bound_used,
+        divergence,
+        coverage or {},
+        note,
+    )

@@ -1,0 +1,70 @@
+"""Which filters and kernel taps of a routed network show at its outputs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from onnxconv.graph import Graph, Node
+from onnxconv.verify.route import Routed
+from onnxconv.verify.words import Array
+
+__all__ = ["Seen", "add", "observed", "shares"]
+
+Seen = dict[str, tuple[Array, Array]]
+"""By layer with taps: which filters [M] were observed, and which taps [∏K] some observed filter has."""
+
+MIXING = ("Softmax",)
+
+
+def observed(
+    graph: Graph, shapes: Mapping[str, tuple[int, ...]], routes: Mapping[str, Routed], live: Mapping[str, Array]
+) -> Seen:
+    """Walk from the outputs back along the taps. A channel counts where its values vary and reach an output."""
+    reached = {name: np.zeros(shapes[name][1:2], bool) for name in shapes}
+    for name in graph.outputs:
+        reached[name][...] = True
+    seen: Seen = {}
+    for node in reversed(graph.nodes):
+        here = reached[node.output] & live[node.output]
+        route = routes[node.name]
+        if route.sources is not None and route.taps is not None:
+            kernel = math.prod(dict(node.params)["weight"].shape[2:])
+            seen[node.name] = here, np.bincount(route.taps[here], minlength=kernel).astype(bool)
+            reached[node.inputs[0]][route.sources[here]] = True
+        else:
+            _back(node, here, reached)
+    return seen
+
+
+def _back(node: Node, here: Array, reached: Mapping[str, Array]) -> None:
+    start = 0
+    for name in node.inputs:
+        mask = reached[name]
+        match node.op.kind:
+            case "Concat" if getattr(node.op, "axis", 1) == 1:
+                mask |= here[start : start + len(mask)]
+                start += len(mask)
+            case "Flatten":
+                mask |= here.reshape(len(mask), -1).any(axis=1)
+            case kind if kind in MIXING or len(mask) != len(here):
+                mask |= here.any()
+            case _:
+                mask |= here
+
+
+def add(one: Seen, other: Seen) -> Seen:
+    """What either has observed."""
+    return {name: tuple(a | b for a, b in zip(one.get(name, seen), seen, strict=True)) for name, seen in other.items()}  # type: ignore[misc]
+
+
+def shares(seen: Seen) -> dict[str, float]:
+    """Observed shares of all filters, and of all taps of all kernels (a tap is a place in a layer's window)."""
+    found: dict[str, float] = {}
+    for i, what in enumerate(("filters", "taps")):
+        total = sum(masks[i].size for masks in seen.values())
+        if total:
+            found[what] = round(sum(int(masks[i].sum()) for masks in seen.values()) / total, 4)
+    return found

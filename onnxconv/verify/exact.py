@@ -1,0 +1,122 @@
+"""Probe `exact`: every layer by itself on integers so chosen that no correct direct evaluation rounds anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from onnxconv.execute import apply, magnitude
+from onnxconv.graph import Graph, Node, TensorType
+from onnxconv.runtimes import RuntimeFailed
+from onnxconv.verify.case import Case, judged
+from onnxconv.verify.compare import Comparison, all_same, merge, outputs_differ, within
+from onnxconv.verify.instance import Instance, instances
+from onnxconv.verify.rounding import bound, representable
+from onnxconv.verify.sizes import concrete
+from onnxconv.verify.verdict import Finding, Verdict
+from onnxconv.verify.words import Array
+from onnxconv.weights import given
+
+__all__ = ["exact", "layers"]
+
+BATCHES = (2, 1)
+"""Images where the batch is symbolic: two for the first instance of a layer, one for the others."""
+
+
+def exact(case: Case) -> Iterator[Finding]:
+    """One finding for the whole model: the first layer with a mismatch, or that all agree."""
+    found = layers(case.graph)
+    total: Comparison | None = None
+    inexact: list[str] = []
+    blind: list[str] = []
+    thin = 1.0
+    for done, node in enumerate(found):
+        case.advance(done / len(found), f"exact: {node.name}")
+        seen: Comparison | None = None
+        telling = False
+        for instance, one, y in _instances(case, node):
+            try:
+                comparison = _try(case, one, instance, y)
+            except RuntimeFailed as failure:
+                raise RuntimeFailed(f"layer {node.name!r} alone: {failure.reason}", failure.said) from failure
+            if isinstance(comparison, str):
+                yield Finding(case.output, Verdict.FAIL, f"layer {node.name!r} alone: {comparison}")
+                return
+            if comparison.mismatches:
+                merged = merge(total, comparison) if total else comparison
+                note = f"one layer alone, {instance.grade} operands"
+                finding = judged(case.output, replace(comparison, elements=merged.elements), one, note=note)
+                yield replace(finding, max_error=merged.max_error)
+                return
+            seen = merge(seen, comparison)
+            telling = telling or _telling(y, instance)
+            thin = min(thin, instance.density)
+            if not instance.exact and node.op.kind not in inexact:
+                inexact.append(node.op.kind)
+        assert seen is not None, "every layer has an instance"
+        total = merge(total, seen)
+        if not telling:
+            blind.append(node.name)
+    yield _summary(case, found, total, blind, inexact, thin)
+
+
+def layers(graph: Graph) -> tuple[Node, ...]:
+    """One node of each kind there is: of equal operators on equal input types, the first."""
+    types = graph.types()
+    first: dict[object, Node] = {}
+    for node in graph.nodes:
+        same = tuple(node.inputs.index(name) for name in node.inputs)
+        first.setdefault((node.op, same, *(types[name] for name in node.inputs)), node)
+    return tuple(first.values())
+
+
+def _instances(case: Case, node: Node) -> Iterator[tuple[Instance, Node, Array]]:
+    """Each instance, the node with its sizes as numbers, and the exact result."""
+    dtype = node.type.dtype
+    sizes = [concrete(case.graph, batch) for batch in BATCHES]
+    for i, make in enumerate(instances(node, dtype, (case.seed, str(node.op)))):
+        shapes = sizes[min(i, 1)]
+        one = replace(node, type=TensorType(dtype, shapes[node.output]))
+        instance = make(tuple(shapes[name] for name in node.inputs))
+        y = apply(one, instance.xs, instance.weights)
+        assert not instance.exact or representable(y, dtype), f"{node.op} is exact on {instance.grade} operands"
+        yield instance, one, y
+
+
+def _try(case: Case, one: Node, instance: Instance, y: Array) -> Comparison | str:
+    """The layer alone on the runtime, compared; or what is wrong with its output as a whole."""
+    dtype, inputs = one.type.dtype, dict(zip(one.inputs, instance.xs, strict=True))
+    graph = Graph(
+        one.name, tuple((name, TensorType(dtype, x.shape)) for name, x in inputs.items()), (one,), (one.output,)
+    )
+    arrays = {param.name: instance.weights[role] for role, param in one.params}
+    case.bench.load(graph, given(arrays))
+    got = case.bench.run(inputs)
+    if wrong := outputs_differ(got, {one.output: (dtype, y.shape)}):
+        return wrong
+    if instance.exact:
+        return within(got[one.output], y, 0.0)
+    n = one.op.roundings(*(x.shape for x in instance.xs))
+    return within(got[one.output], y, bound(dtype, n, magnitude(one, instance.xs, instance.weights)))
+
+
+def _telling(y: Array, instance: Instance) -> bool:
+    """The result depends on the input: without its bias it is not all zero, nor one value throughout."""
+    if (bias := instance.weights.get("bias")) is not None:
+        y = y - bias.astype(np.float64).reshape(-1, *[1] * (y.ndim - 2))
+    return bool(y.any()) and (y.size == 1 or not all_same(y))
+
+
+def _summary(
+    case: Case, found: tuple[Node, ...], total: Comparison | None, blind: list[str], inexact: list[str], thin: float
+) -> Finding:
+    if total is None:
+        return Finding(case.output, Verdict.UNTRUSTED, "the model has no layers")
+    note = f"{len(found)} distinct layers of {len(case.graph.nodes)}, each alone"
+    note += f"; {', '.join(inexact)} judged by a bound" if inexact else ""
+    note += f"; sparsest kernels {thin:.2g} non-zero" if thin < 1 else ""
+    reason = f"the results of {', '.join(blind)} do not depend on the input" if blind else ""
+    verdict = Verdict.UNTRUSTED if blind else Verdict.PASS
+    return Finding(case.output, verdict, reason, 0, total.elements, total.max_error, total.bound_used, note=note)

@@ -1,0 +1,201 @@
+"""Operands on which a layer is exact: integers of graded widths whose sums of absolute products fit the significand.
+
+With p bits of significand every integer up to 2^p is a number. If the absolute values of all terms of an output sum to
+at most 2^p, every partial sum in every order is such an integer, and nothing is ever rounded. Wide operands matter as
+much as full sums: those of h = ⌈p/2⌉ bits and more cannot pass through a narrower format unharmed (TF32 keeps 11 bits,
+bfloat16 8), so each side in turn is given h and p bits, with the other side, and the number of non-zero weights of a
+filter, only as small as the sum demands.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from onnxconv.graph import Node
+from onnxconv.verify.draw import Stream, real
+from onnxconv.verify.rounding import BITS
+from onnxconv.verify.words import Array
+
+__all__ = ["Instance", "instances"]
+
+Shapes = tuple[tuple[int, ...], ...]
+Maker = Callable[[Shapes], "Instance"]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Operands of one layer. `exact`: equality may be demanded. `density`: share of non-zero weights of a filter."""
+
+    grade: str
+    exact: bool
+    xs: tuple[Array, ...]
+    weights: dict[str, Array] = field(default_factory=dict)
+    density: float = 1.0
+
+
+def instances(node: Node, dtype: str, keys: tuple[object, ...]) -> Iterator[Maker]:
+    """Makers of instances, given the shapes of the inputs, the densest first."""
+    match node.op.kind:
+        case "Conv" | "ConvTranspose" | "Gemm":
+            for grade in _grades(dtype):
+                yield lambda shapes, grade=grade: _products(node, dtype, shapes, grade, Stream(*keys, grade))  # type: ignore[misc]
+        case _:
+            yield lambda shapes: _other(node, dtype, shapes, Stream(*keys))
+
+
+Grade = tuple[int, int]
+"""Bits of inputs and of weights; 0: as many as the sums allow."""
+
+
+def _grades(dtype: str) -> tuple[Grade, ...]:
+    p = BITS[dtype]
+    half = (p + 1) // 2
+    return (0, 0), (half, 2), (2, half), (p, 1), (1, p)
+
+
+def _products(node: Node, dtype: str, shapes: Shapes, grade: Grade, stream: Stream) -> Instance:
+    """Sums of products: Σ|x·w| + |b| ≤ terms · X · W + B ≤ 2^p."""
+    (shape,) = shapes
+    budget = 1 << BITS[dtype]
+    terms = node.op.roundings(*shapes) - 1
+    kernel = node.op.weight_shapes(*shapes)
+    x_bits, w_bits = grade
+    b_max = 0 if BITS[dtype] in grade else budget // 8
+    if grade == (0, 0):
+        x_max = w_max = max(1, math.isqrt((budget - b_max) // terms))
+        name = f"dense {x_max.bit_length()}-bit"
+        x = stream.filled(shape, x_max, dtype)
+    else:
+        x_max, w_max = (1 << x_bits) - 1, (1 << w_bits) - 1
+        name = f"{x_bits}-bit × {w_bits}-bit"
+        x = stream.long(shape, x_bits, dtype) if x_bits > w_bits else stream.filled(shape, x_max, dtype)
+    kept = min(terms, (budget - b_max) // (x_max * w_max))
+    assert kept >= 1, "one product always fits"
+    weight, density = _filters(node, kernel["weight"], kept, w_max, w_bits if w_bits > x_bits else 0, dtype, stream)
+    weights = {"weight": weight}
+    if "bias" in kernel:
+        weights["bias"] = stream.filled(kernel["bias"], b_max, dtype) if b_max else np.zeros(kernel["bias"], dtype)
+    return Instance(name, True, (x,), weights, density)
+
+
+def _filters(
+    node: Node, shape: tuple[int, ...], kept: int, w_max: int, long_bits: int, dtype: str, stream: Stream
+) -> tuple[Array, float]:
+    """Weights of which at most `kept` per filter are not 0, spread evenly from a random start; and their share."""
+    groups = getattr(node.op, "groups", 1)
+    transposed = node.op.kind == "ConvTranspose"
+    rows, slots = (
+        (groups * shape[1], shape[0] // groups * math.prod(shape[2:]))
+        if transposed
+        else (shape[0], math.prod(shape[1:]))
+    )
+
+    def draw(size: tuple[int, ...]) -> Array:
+        return stream.long(size, long_bits, dtype) if long_bits else stream.filled(size, w_max, dtype)
+
+    if kept >= slots:
+        return draw(shape), 1.0
+    flat = np.zeros((rows, slots), dtype)
+    at = (stream.below(slots, rows)[:, None] + np.arange(kept) * slots // kept) % slots
+    flat[np.arange(rows)[:, None], at] = draw((rows, kept))
+    if not transposed:
+        return flat.reshape(shape), kept / slots
+    blocks = flat.reshape(groups, shape[1], shape[0] // groups, *shape[2:])  # [g, M/g, C/g, *K]
+    return np.ascontiguousarray(np.swapaxes(blocks, 1, 2)).reshape(shape), kept / slots
+
+
+def _other(node: Node, dtype: str, shapes: Shapes, stream: Stream) -> Instance:
+    """Everything but sums of products. Inputs that are one tensor get one array."""
+    p, op = BITS[dtype], node.op
+    n = op.roundings(*shapes)
+    exact, weights = True, dict[str, Array]()
+
+    def draw(shape: tuple[int, ...]) -> Array:
+        match op.kind:
+            case "Add":
+                return stream.filled(shape, (1 << p) // len(shapes), dtype)
+            case "Mul":
+                return stream.filled(shape, (1 << p // len(shapes)) - 1, dtype)
+            case "AveragePool" | "GlobalAveragePool":
+                return stream.filled(shape, max(1, (1 << p) // (n - 1)), dtype)
+            case "LeakyRelu":
+                return _powers_below_zero(shape, p, dtype, stream)
+            case "BatchNormalization":
+                return stream.filled(shape, 1 << (p - 4), dtype)
+            case _ if n == 0:
+                return _around_limits(op, shape, p, dtype, stream)
+            case _:
+                return 2 * real("normal", shape, dtype, stream)
+
+    drawn = {name: draw(shape) for name, shape in dict(zip(node.inputs, shapes, strict=True)).items()}
+    match op.kind:
+        case "AveragePool":
+            unpadded = not any(any(axis.pad) for axis in getattr(op, "window", ()))
+            exact = _power_of_two(n - 1) and (unpadded or bool(getattr(op, "count_include_pad", False)))
+        case "GlobalAveragePool":
+            exact = _power_of_two(n - 1)
+        case "BatchNormalization":
+            exact = dtype != "float16"
+            weights = _normalisation(op, int(shapes[0][1]), dtype, stream)
+        case "LeakyRelu":
+            exact = dtype != "float16"
+        case "Add" | "Mul":
+            pass
+        case _:
+            exact = n == 0
+    return Instance(
+        "integer" if exact else "judged by its bound", exact, tuple(drawn[name] for name in node.inputs), weights
+    )
+
+
+def _power_of_two(count: int) -> bool:
+    return count & (count - 1) == 0
+
+
+def _powers_below_zero(shape: tuple[int, ...], p: int, dtype: str, stream: Stream) -> Array:
+    """Positive integers, and negative powers of two, which times any slope are exact."""
+    count = math.prod(shape)
+    integers = stream.bits(p, count)
+    powers = -(2.0 ** stream.below(p, count))
+    return np.where(stream.below(2, count) == 0, integers, powers).astype(dtype).reshape(shape)
+
+
+def _around_limits(op: object, shape: tuple[int, ...], p: int, dtype: str, stream: Stream) -> Array:
+    """Numbers of p bits on both sides of 0 and of a clip's limits."""
+    limits = [
+        abs(v) for v in (getattr(op, "low", None), getattr(op, "high", None)) if v is not None and math.isfinite(v)
+    ]
+    reach = math.frexp(1.25 * max([6.0, *limits]))[1]  # the next power of two
+    integers = stream.bits(p, math.prod(shape)) - (1 << (p - 1))
+    return np.ldexp(integers.astype(np.float64), reach - p + 1).astype(dtype).reshape(shape)
+
+
+def _normalisation(op: object, channels: int, dtype: str, stream: Stream) -> dict[str, Array]:
+    """Factors ±½, ±1, ±2 by variances whose sum with epsilon is a power of four in every arithmetic.
+
+    Even channels: 4^k − ε where that is a number, so that an epsilon left out shows. Odd ones: 2^60, which swallows ε.
+    """
+    p = BITS[dtype]
+    factors = 2.0 ** (stream.below(3, channels) - 1) * stream.signs(channels)
+    if dtype == "float16":
+        variances, roots = np.full(channels, 4.0), np.full(channels, 2.0)
+    else:
+        variances, roots = np.full(channels, 2.0**60), np.full(channels, 2.0**30)
+        epsilon = float(np.float32(getattr(op, "epsilon", 0.0)))
+        if epsilon > 0:
+            k = math.frexp(epsilon)[1]
+            k += k % 2
+            root, left = 2.0 ** (k // 2), 2.0**k - epsilon
+            if left > 0 and float(np.dtype(dtype).type(left)) == left:
+                variances[::2], roots[::2] = left, root
+    limit = 1 << (p - 4)
+    return {
+        "weight": (factors * roots).astype(dtype),
+        "bias": stream.filled((channels,), limit, dtype),
+        "running_mean": stream.filled((channels,), limit, dtype),
+        "running_var": variances.astype(dtype),
+    }

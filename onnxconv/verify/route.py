@@ -1,0 +1,157 @@
+"""Weights under which a whole network only moves, scales by powers of two and shifts: nothing is rounded.
+
+Every filter has one tap ±2^-k; a batch norm is ±2^-k times its input, plus a shift. Taps visit the input channels in a
+random order, each at a random place of the kernel. k and the shifts follow from the ranges that the reference sees on the
+very inputs of the probe, so that values stay where the next activation lets them through.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from onnxconv.execute import apply
+from onnxconv.graph import Node
+from onnxconv.verify.ahead import Ahead
+from onnxconv.verify.draw import Stream
+from onnxconv.verify.rounding import BITS
+from onnxconv.verify.signal import Signal, grid_of, per_channel, ranges
+from onnxconv.verify.words import Array
+
+__all__ = ["Routed", "route_batch_norm", "route_products"]
+
+ATTEMPTS = 3
+"""Random taps tried for a filter that sees nothing but padding or zeros, before it gets the middle of its kernel."""
+
+
+@dataclass(frozen=True)
+class Routed:
+    """A layer's output under the weights chosen for it. `sources`, `taps`: per filter the input channel and the tap."""
+
+    y: Signal
+    weights: dict[str, Array]
+    sources: Array | None = None
+    taps: Array | None = None
+    gain: Array | None = None
+    """Powers of two that a batch norm is to take back, per channel."""
+
+
+def route_products(node: Node, x: Signal, next: Ahead, stream: Stream) -> Routed:
+    """One tap per filter of a convolution, a transposed one, or a dense layer."""
+    dtype, kind = node.type.dtype, node.op.kind
+    shapes = node.op.weight_shapes(x.value.shape)
+    shape, groups = shapes["weight"], int(getattr(node.op, "groups", 1))
+    filters, fan = (shape[1] * groups, shape[0] // groups) if kind == "ConvTranspose" else shape[:2]
+    kernel = shape[2:]
+    source = np.concatenate([_visits(filters // groups, fan, stream) for _ in range(groups)])
+    tap = stream.below(math.prod(kernel), filters)
+    middle = int(np.ravel_multi_index([n // 2 for n in kernel], kernel)) if kernel else 0
+    sign = stream.signs(filters)
+    zero = {"bias": np.zeros(shapes["bias"], dtype)} if "bias" in shapes else {}
+    for attempt in range(ATTEMPTS + 1):
+        weight = _placed(kind, shape, groups, source, tap, sign.astype(np.float64))
+        y = apply(node, [x.value], {"weight": weight.astype(dtype)} | zero)
+        low, high = ranges(y)
+        dead = (low == high) & (tap != middle)
+        if not dead.any():
+            break
+        again = stream.below(math.prod(kernel), filters) if attempt + 1 < ATTEMPTS else np.full(filters, middle)
+        tap = np.where(dead, again, tap)
+    scale = 2.0 ** stream.below(2, filters) if next.normalised else 2.0 ** -_shrinking(low, high, next, BITS[dtype])
+    y = y * per_channel(scale, y.ndim)
+    low, high = low * scale, high * scale
+    terms, grid = np.abs(y), grid_of(y)
+    weights = {"weight": _placed(kind, shape, groups, source, tap, sign * scale).astype(dtype)}
+    if zero:
+        small = Ahead(-math.inf, math.inf) if next.normalised else next
+        bias = _shift(low, high, small, grid, stream)
+        weights["bias"] = bias.astype(dtype)
+        y, terms = y + per_channel(bias, y.ndim), terms + per_channel(np.abs(bias), y.ndim)
+        grid = max(grid, grid_of(bias))
+    source = source + np.repeat(np.arange(groups) * fan, filters // groups)
+    return Routed(Signal(y, grid, terms), weights, source, tap, scale if next.normalised else None)
+
+
+def route_batch_norm(node: Node, x: Signal, next: Ahead, gain: Array | None, stream: Stream) -> Routed:
+    """y = ±2^-k·(x − mean) + bias, with variances that make the factor exact."""
+    dtype = node.type.dtype
+    low, high = ranges(x.value)
+    channels = len(low)
+    scale = 2.0 ** -_shrinking(low, high, next, BITS[dtype], gain)
+    factor = scale * stream.signs(channels)
+    unit = 2.0 ** -max(0, min(x.grid, 4))
+    mean = (1 + stream.below(3, channels)) * stream.signs(channels) * unit
+    low, high = np.minimum(low * factor, high * factor), np.maximum(low * factor, high * factor)
+    grid = grid_of(x.value * per_channel(factor, x.value.ndim))
+    bias = _shift(low, high, next, grid, stream) + factor * mean
+    rank = x.value.ndim
+    f, m, b = (per_channel(a, rank) for a in (factor, mean, bias))
+    # 2^60 + epsilon is 2^60 in float32 and float64, and √2^60 = 2^30; float16 has no such room, and is not exact here.
+    variance, root = (4.0, 2.0) if dtype == "float16" else (2.0**60, 2.0**30)
+    weights = {
+        "weight": (factor * root).astype(dtype),
+        "bias": bias.astype(dtype),
+        "running_mean": mean.astype(dtype),
+        "running_var": np.full(channels, variance, dtype),
+    }
+    y = Signal(
+        apply(node, [x.value], weights),
+        max(grid, grid_of(factor * mean), grid_of(bias), grid_of(mean), x.grid),
+        np.abs(f) * (x.terms + np.abs(m)) + np.abs(b),
+    )
+    return Routed(y, weights)
+
+
+def _visits(filters: int, channels: int, stream: Stream) -> Array:
+    """A channel for each filter: all channels before any comes again, in random order."""
+    rounds = [stream.order(channels) for _ in range(-(-filters // channels))]
+    return np.concatenate(rounds)[:filters]
+
+
+def _placed(kind: str, shape: Sequence[int], groups: int, source: Array, tap: Array, value: Array) -> Array:
+    """The kernel with one value per filter, at an input channel of its group and a tap."""
+    filters = len(source)
+    rows = np.arange(filters)
+    if kind != "ConvTranspose":
+        weight = np.zeros((shape[0], shape[1], math.prod(shape[2:])), np.float32 if _short(value) else np.float64)
+        weight[rows, source, tap] = value
+        return weight.reshape(shape)
+    per_group = filters // groups
+    blocks = np.zeros((groups, shape[0] // groups, per_group, math.prod(shape[2:])))
+    blocks[rows // per_group, source, rows % per_group, tap] = value
+    return blocks.reshape(shape)
+
+
+def _short(value: Array) -> bool:
+    return bool((value.astype(np.float32) == value).all())
+
+
+def _shrinking(low: Array, high: Array, next: Ahead, bits: int, gain: Array | None = None) -> Array:
+    """k per channel, so that 2^-k times its range fits the live range of the next activation, or half the significand."""
+    extent = high - low
+    live = next.high - next.low
+    exponent = np.frexp(extent / (live if math.isfinite(live) else 2.0 ** (bits // 2)))[1]
+    fitting = np.where(extent > 0, exponent, 0)
+    if math.isfinite(live):
+        return np.clip(fitting, -8, 60)
+    taken = np.zeros_like(fitting) if gain is None else np.frexp(gain)[1] - 1
+    return np.maximum(fitting, taken)
+
+
+def _shift(low: Array, high: Array, next: Ahead, grid: int, stream: Stream) -> Array:
+    """A shift per channel, never 0: a quarter of the range is cut by a ReLU, a clip is met at its middle, else 0 is."""
+    extent, centre = high - low, (high + low) / 2
+    if math.isfinite(next.low) and math.isfinite(next.high):
+        wanted = (next.low + next.high) / 2 - centre
+    elif math.isfinite(next.low):
+        wanted = next.low - low - extent / 4
+    elif math.isfinite(next.high):
+        wanted = next.high - high + extent / 4
+    else:
+        wanted = -centre
+    fine = np.clip(4 - np.frexp(np.where(extent > 0, extent, 1))[1], min(0, grid), max(0, grid))
+    shift: Array = (np.rint(np.ldexp(wanted, fine)) + stream.signs(len(low))) * np.ldexp(1.0, -fine)
+    return np.where(shift == 0, np.ldexp(1.0, -fine), shift)

@@ -1,0 +1,205 @@
+"""Probe `routing`: the whole model as the runtime optimises it, bit for bit from input to output, at any depth.
+
+See `route` for the weights. What the sums cannot hold exactly (means over counts that are no power of two, sigmoids,
+too many additions in a row) is met by a bound carried from there to the output, which stays tight since nothing grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from onnxconv.execute import apply, magnitude
+from onnxconv.graph import Graph, Node
+from onnxconv.verify.ahead import Ahead, ahead, consumers
+from onnxconv.verify.carried import error_after
+from onnxconv.verify.case import Case, judged
+from onnxconv.verify.compare import Comparison, all_same, merge, outputs_differ, within
+from onnxconv.verify.coverage import Seen, add, observed, shares
+from onnxconv.verify.draw import Stream
+from onnxconv.verify.route import Routed, route_batch_norm, route_products
+from onnxconv.verify.signal import Signal, exact_sum, grid_of, ranges
+from onnxconv.verify.sizes import concrete
+from onnxconv.verify.verdict import Finding, Verdict
+from onnxconv.verify.words import Array
+from onnxconv.weights import given
+
+__all__ = ["Plan", "plan", "routing"]
+
+BATCH = 2
+PRODUCTS = ("Conv", "ConvTranspose", "Gemm")
+NEVER_EXACT = ("Sigmoid", "Silu", "Softmax", "LeakyRelu")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Inputs, weights by parameter name, and what must come out. `inexact`: the first layer that rounds, if any does."""
+
+    inputs: dict[str, Array]
+    arrays: dict[str, Array]
+    outputs: dict[str, Signal]
+    seen: Seen
+    inexact: str
+
+
+def routing(case: Case) -> Iterator[Finding]:
+    """One finding for each output, over all trials."""
+    totals: dict[str, Comparison] = {}
+    flat: dict[str, bool] = {}
+    seen: Seen = {}
+    note = "equal bit for bit"
+    for trial in range(case.trials):
+        made = plan(case, case.seed + trial, trial / case.trials)
+        case.bench.load(case.graph, given(made.arrays))
+        got = case.bench.run(made.inputs)
+        types = case.graph.types()
+        expected = {name: (types[name].dtype, y.value.shape) for name, y in made.outputs.items()}
+        if wrong := outputs_differ(got, expected):
+            yield Finding(case.output, Verdict.FAIL, wrong, note=f"seed {case.seed + trial}")
+            return
+        seen = add(seen, made.seen)
+        note = f"exact up to {made.inexact!r}, from there within a carried bound" if made.inexact else note
+        for name, y in made.outputs.items():
+            totals[name] = merge(totals.get(name), within(got[name], y.value, 0.0 if y.error is None else y.error))
+            flat[name] = flat.get(name, True) and (all_same(y.value) or not y.value.any())
+    for name, total in totals.items():
+        yield _finding(case.graph, name, total, flat[name], shares(seen), note)
+
+
+def _finding(graph: Graph, name: str, total: Comparison, flat: bool, coverage: dict[str, float], note: str) -> Finding:
+    node = next((node for node in graph.nodes if node.output == name), None)
+    if node is None:
+        return Finding(name, Verdict.UNTRUSTED, "this output is an input")
+    finding = judged(name, total, node, coverage=coverage, note=note)
+    if finding.verdict is Verdict.FAIL:
+        reason = (
+            f"output {name!r} of the whole model: {total.mismatches} of {total.elements} elements are wrong; the worst, "
+            f"at {list(total.worst)}, is {total.got!r} instead of {total.expected!r}"
+        )
+        return replace(finding, reason=reason)
+    if finding.verdict is Verdict.PASS and flat:
+        return replace(finding, verdict=Verdict.UNTRUSTED, reason="no value reached this output: it is constant")
+    return finding
+
+
+def plan(case: Case, seed: int, share: float = 0.0) -> Plan:
+    """Choose weights layer by layer while the reference runs, and prove of each sum that it is exact."""
+    graph, shapes, reading = case.graph, concrete(case.graph, BATCH), consumers(case.graph)
+    stream = Stream("routing", seed)
+    bits = _input_bits(graph)
+    inputs = {name: stream.filled(shapes[name], 1 << (bits - 1), type.dtype) for name, type in graph.inputs}
+    alive = {name: _raw(x.astype(np.float64)) for name, x in inputs.items()}
+    last = {name: step for step, node in enumerate(graph.nodes) for name in node.inputs}
+    arrays: dict[str, Array] = {}
+    routes: dict[str, Routed] = {}
+    gains: dict[str, Array] = {}
+    live: dict[str, Array] = {name: _live(x.value) for name, x in alive.items()}
+    inexact = ""
+    for step, node in enumerate(graph.nodes):
+        case.advance(share + step / len(graph.nodes) / case.trials, f"routing: {node.name}")
+        xs = [alive[name] for name in node.inputs]
+        routed = _route(node, xs, ahead(node.output, reading), gains.get(node.inputs[0]), arrays, stream)
+        y = routed.y
+        arrays |= {param.name: routed.weights[role] for role, param in node.params}
+        inexact = inexact or (node.name if y.error is not None else "")
+        alive[node.output] = y
+        live[node.output] = _live(y.value)
+        if routed.gain is not None:
+            gains[node.output] = routed.gain
+        routes[node.name] = replace(routed, y=_FORGOTTEN, weights={})
+        for name in {*node.inputs}:
+            if last[name] == step and name not in graph.outputs:
+                del alive[name]
+        if node.output not in last and node.output not in graph.outputs:
+            del alive[node.output]
+    outputs = {name: alive[name] for name in graph.outputs}
+    return Plan(inputs, arrays, outputs, observed(graph, shapes, routes, live), inexact)
+
+
+_FORGOTTEN = Signal(np.zeros(0), 0, np.zeros(0))
+
+
+def _input_bits(graph: Graph) -> int:
+    """Room is left for sums: a bit for each addition behind clips, which scale down again, half a bit elsewhere."""
+    kinds = [node.op.kind for node in graph.nodes]
+    growing = kinds.count("Add") if "Clip" in kinds else kinds.count("Add") // 2
+    half = any(type.dtype == "float16" for _, type in graph.inputs)
+    return max(3, min(5, 6 - growing)) if half else max(4, min(12, 16 - growing))
+
+
+def _raw(value: Array) -> Signal:
+    return Signal(value, grid_of(value), np.abs(value))
+
+
+def _live(value: Array) -> Array:
+    low, high = ranges(value) if value.ndim > 1 else (value, value)
+    return np.asarray(low != high)
+
+
+def _route(
+    node: Node, xs: Sequence[Signal], next: Ahead, gain: Array | None, arrays: dict[str, Array], stream: Stream
+) -> Routed:
+    """The layer's output with all that is known about it, its weights, and its error if it has any."""
+    shared = any(param.name in arrays for _, param in node.params)
+    if shared:
+        w = {role: arrays.get(param.name, np.zeros(param.shape, param.dtype)) for role, param in node.params}
+        routed = Routed(_fixed(node, xs, w), w)
+    elif node.op.kind in PRODUCTS:
+        routed = route_products(node, xs[0], next, stream)
+    elif node.op.kind == "BatchNormalization":
+        routed = route_batch_norm(node, xs[0], next, gain, stream)
+    else:
+        routed = Routed(_plain(node, xs), {})
+    y = routed.y
+    rounds = node.op.roundings(*(x.value.shape for x in xs)) > 0
+    exact = all(x.error is None for x in xs) and (not rounds or _exact(node, y))
+    if not exact:
+        y = replace(y, error=error_after(node, xs, routed.weights, y.value, y.terms))
+    elif rounds:
+        y = replace(y, grid=grid_of(y.value))
+    return replace(routed, y=y)
+
+
+def _exact(node: Node, y: Signal) -> bool:
+    dtype, kind = node.type.dtype, node.op.kind
+    if kind in NEVER_EXACT or (kind == "BatchNormalization" and dtype == "float16"):
+        return False
+    return exact_sum(y.terms, y.grid, dtype)
+
+
+def _fixed(node: Node, xs: Sequence[Signal], w: dict[str, Array]) -> Signal:
+    """A layer whose weights another layer has chosen."""
+    grid = xs[0].grid + max((grid_of(a) for a in w.values()), default=0)
+    return Signal(
+        apply(node, [x.value for x in xs], w), max(grid, xs[0].grid), magnitude(node, [x.terms for x in xs], w)
+    )
+
+
+def _plain(node: Node, xs: Sequence[Signal]) -> Signal:
+    """A layer without weights."""
+    values = [x.value for x in xs]
+    y = apply(node, values, {})
+    match node.op.kind:
+        case "Add":
+            return Signal(y, max(x.grid for x in xs), sum((x.terms for x in xs), np.zeros_like(y)))
+        case "Mul":
+            terms = np.ones_like(y)
+            for x in xs:
+                terms = terms * x.terms
+            return Signal(y, sum(x.grid for x in xs), terms)
+        case "AveragePool" | "GlobalAveragePool":
+            # Where the mean is exact its grid is finer than its terms' by the logarithm of the count; see `_exact`.
+            n = node.op.roundings(*(v.shape for v in values)) - 1
+            whole = n & (n - 1) == 0 and _full_windows(node)
+            grid = xs[0].grid + n.bit_length() - 1 if whole else 1 << 20
+            return Signal(y, grid, apply(node, [x.terms for x in xs], {}))
+        case _:
+            return _raw(y)
+
+
+def _full_windows(node: Node) -> bool:
+    """Every mean is over the same count."""
+    padded = any(any(axis.pad) for axis in getattr(node.op, "window", ()))
+    return not padded or bool(getattr(node.op, "count_include_pad", False))

@@ -1,0 +1,59 @@
+"""A tensor on its way through a routed network: its values, and what is known about their exactness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from onnxconv.verify.rounding import BITS
+from onnxconv.verify.words import Array
+
+__all__ = ["Signal", "exact_sum", "grid_of", "per_channel", "ranges"]
+
+DEAD = -1100
+"""The grid of zeros: they are multiples of anything."""
+
+
+@dataclass(frozen=True)
+class Signal:
+    """`value` in float64, multiples of 2^-grid. `terms`: Σ|terms| of each element since the last activation or pool.
+
+    Between activations an optimiser may regroup sums (a batch norm or an addition fused into a convolution), and
+    `terms` bounds all partial sums of all groupings. `error`: how far a runtime may be off; None: not at all.
+    """
+
+    value: Array
+    grid: int
+    terms: Array
+    error: Array | None = None
+
+    def slack(self) -> Array:
+        return np.zeros_like(self.value) if self.error is None else self.error
+
+
+def grid_of(values: Array) -> int:
+    """The smallest g for which all values are multiples of 2^-g; negative where all are even, and so on."""
+    fraction, exponent = np.frexp(values[values != 0].astype(np.float64))
+    if not fraction.size:
+        return DEAD
+    whole = np.abs(np.ldexp(fraction, 53)).astype(np.int64)
+    zeros = np.frexp((whole & -whole).astype(np.float64))[1] - 1
+    return int((53 - exponent - zeros).max())
+
+
+def exact_sum(terms: Array, grid: int, dtype: str) -> bool:
+    """Σ|terms| ≤ 2^(p − grid), and nothing near the subnormal numbers: no partial sum in any order is rounded."""
+    smallest = {"float16": 14, "float32": 100, "float64": 900}[dtype]
+    return grid <= smallest and bool(terms.max() <= np.ldexp(1.0, BITS[dtype] - grid))
+
+
+def per_channel(values: Array, rank: int) -> Array:
+    """values[C] shaped to broadcast over a tensor of `rank` axes, whose channels are axis 1."""
+    return values.reshape(-1, *[1] * (rank - 2))
+
+
+def ranges(value: Array) -> tuple[Array, Array]:
+    """Smallest and largest value of each channel."""
+    axes = (0, *range(2, value.ndim))
+    return value.min(axis=axes), value.max(axis=axes)

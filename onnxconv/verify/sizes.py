@@ -1,0 +1,53 @@
+"""Numbers for symbolic sizes, so that something can be run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from onnxconv.errors import Diagnostic, Refusal, UsageError, Where
+from onnxconv.graph import Graph
+
+__all__ = ["concrete"]
+
+SPATIAL = (32, 64, 128, 256, 512, 24, 48, 96, 224)
+"""Sizes tried for symbolic axes other than the batch, in this order."""
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+def concrete(graph: Graph, batch: int) -> Shapes:
+    """The shape of every tensor with `batch` images and the first size of `SPATIAL` that all layers accept.
+
+    Raises `UsageError` where none is accepted.
+    """
+    refused: Refusal | None = None
+    for size in SPATIAL:
+        try:
+            return _shapes(graph, batch, size)
+        except Refusal as refusal:
+            refused = refusal
+    assert refused is not None, "every size was refused"
+    raise UsageError(
+        Diagnostic(
+            Where(),
+            refused.code,
+            f"no size was found for the symbolic axes: {refused.what}",
+            refused.why,
+            "give the inputs numbers as sizes",
+        )
+    )
+
+
+def _shapes(graph: Graph, batch: int, size: int) -> Shapes:
+    known: Mapping[str, int] = {
+        n: batch if axis == 0 else size
+        for _, type in reversed(graph.inputs)
+        for axis, n in reversed(tuple(enumerate(type.shape)))
+        if isinstance(n, str)
+    }
+    shapes: Shapes = {
+        name: tuple(known[n] if isinstance(n, str) else n for n in type.shape) for name, type in graph.inputs
+    }
+    for node in graph.nodes:
+        shapes[node.output] = tuple(int(n) for n in node.op.out_shape(*(shapes[name] for name in node.inputs)))
+    return shapes

@@ -1,0 +1,134 @@
+"""Every asked probe on every asked runtime."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+from onnxconv.errors import Diagnostic, UsageError, Where, closest
+from onnxconv.graph import Graph
+from onnxconv.runtimes import RuntimeAbsent, RuntimeFailed
+from onnxconv.verify.bound import bound
+from onnxconv.verify.case import Bench, Case
+from onnxconv.verify.exact import exact
+from onnxconv.verify.routing import routing
+from onnxconv.verify.shape import shape
+from onnxconv.verify.verdict import Check, Finding, Verdict, Verification
+from onnxconv.weights import Weights
+
+__all__ = ["PROBES", "Progress", "verify"]
+
+Probe = Callable[[Case], Iterator[Finding]]
+Progress = Callable[[float, float, str], None]
+"""(done, total, text); `total` is the number of probes to run."""
+
+PROBES: Mapping[str, Probe] = {"shape": shape, "exact": exact, "bound": bound, "routing": routing}
+"""All probes by name, in the order in which they run."""
+
+
+def verify(
+    graph: Graph,
+    weights: Weights,
+    *,
+    runtimes: Sequence[str] = ("onnxruntime:cpu",),
+    probes: Sequence[str] | None = None,
+    seed: int = 0,
+    trials: int = 1,
+    timeout: float = 60.0,
+    progress: Progress | None = None,
+    source: str = "",
+    options: Mapping[str, str] | None = None,
+) -> Verification:
+    """Check runtimes against the reference, by all probes or the named ones. `timeout`: seconds for one load or run.
+
+    A runtime that raises, dies or hangs has failed; one that cannot work here was not run. Raises `UsageError` for
+    unknown probes and for a model that cannot be written or has no legal size.
+    """
+    asked = tuple(PROBES) if probes is None else tuple(probes)
+    if unknown := [name for name in asked if name not in PROBES]:
+        raise UsageError(
+            Diagnostic(Where(), "probe", f"there is no probe {unknown[0]!r}", "", closest(unknown[0], PROBES))
+        )
+    if trials < 1:
+        raise UsageError(
+            Diagnostic(Where(), "trials", f"{trials} trials", "at least one trial is made", "write 1 or more")
+        )
+    checks: list[Check] = []
+    for i, runtime in enumerate(runtimes):
+        tell = partial(_tell, progress, len(runtimes) * len(asked), i * len(asked), runtime)
+        line = partial(_line, source or graph.name, runtime, seed=seed, trials=trials)
+        for probe, finding, bench in _probe(graph, weights, runtime, asked, seed, trials, timeout, options or {}, tell):
+            version, placement, unplaced = bench
+            checks.append(Check(runtime, version, probe, finding, placement, unplaced, seed, line(probe)))
+    return Verification(source, tuple(checks))
+
+
+Ran = tuple[str, Mapping[str, int], tuple[str, ...]]
+"""Version, placement, and nodes placed elsewhere."""
+
+
+def _probe(
+    graph: Graph,
+    weights: Weights,
+    runtime: str,
+    probes: Sequence[str],
+    seed: int,
+    trials: int,
+    timeout: float,
+    options: Mapping[str, str],
+    tell: Callable[[int, float, str], None],
+) -> Iterator[tuple[str, Finding, Ran]]:
+    output = ", ".join(graph.outputs)
+
+    def unrun(verdict: Verdict, reason: str) -> Iterator[tuple[str, Finding, Ran]]:
+        for probe in probes:
+            yield probe, Finding(output, verdict, reason), ("", {}, ())
+
+    try:
+        bench = Bench(runtime, timeout, options)
+    except RuntimeAbsent as error:
+        yield from unrun(Verdict.NOT_RUN, error.reason)
+        return
+    except RuntimeFailed as error:
+        yield from unrun(Verdict.FAIL, error.reason)
+        return
+    with bench:
+        for i, probe in enumerate(probes):
+            tell(i, 0.0, probe)
+            bench.forget()
+            case = Case(graph, weights, bench, seed, trials, partial(tell, i))
+            for finding in _findings(PROBES[probe], case):
+                yield probe, finding, (bench.version, dict(bench.placement), bench.unplaced)
+        tell(len(probes), 0.0, "done")
+
+
+def _findings(probe: Probe, case: Case) -> Iterator[Finding]:
+    """What a probe finds; at least one thing."""
+    found = 0
+    try:
+        for finding in probe(case):
+            found += 1
+            yield finding
+    except RuntimeFailed as error:
+        found += 1
+        yield Finding(case.output, Verdict.FAIL, error.reason)
+    except RuntimeAbsent as error:
+        found += 1
+        yield Finding(case.output, Verdict.NOT_RUN, error.reason)
+    if not found:
+        yield Finding(case.output, Verdict.UNTRUSTED, "nothing was compared")
+
+
+def _tell(
+    progress: Progress | None, total: int, before: int, runtime: str, probe: int, share: float, text: str
+) -> None:
+    if progress is not None:
+        progress(before + probe + share, total, f"{runtime}: {text}")
+
+
+def _line(source: str, runtime: str, probe: str, *, seed: int, trials: int) -> str:
+    more = ["--trials", str(trials)] if trials != 1 else []
+    return shlex.join(
+        ["onnxconv", "verify", source, "--runtime", runtime, "--probe", probe, "--seed", str(seed), *more]
+    )
