@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from onnxconv.errors import Where, closest
 from onnxconv.spec.form import Scope, whole_number, work_out
-from onnxconv.spec.layers import parameter_name, tensor_name
 from onnxconv.spec.mistakes import Mistakes
+from onnxconv.spec.names import parameter_name, tensor_name
 from onnxconv.spec.node import Entry, Items, Node, Scalar, Table, described
 from onnxconv.spec.scalar import resolve
 from onnxconv.spec.value import Input, Value

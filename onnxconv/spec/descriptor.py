@@ -9,6 +9,7 @@ Source: oneDNN, tests/benchdnn/doc/driver_conv.md, and conv_aux.cpp for what the
 
 from __future__ import annotations
 
+import itertools
 import re
 
 from onnxconv.errors import Where, closest
@@ -106,7 +107,7 @@ def _axes(text: str, fields: dict[str, int], mistakes: Mistakes) -> str:
         mistakes.add(
             Where(text), "descriptor", "there is no spatial axis", "a problem has at least iw, ow or kw", "add ih56kh3"
         )
-    for before, axis in zip(axes, axes[1:], strict=False):
+    for before, axis in itertools.pairwise(axes):
         if axis not in mentioned:
             fields |= {
                 q + axis: fields[q + before] for q in "ioskpd" if q + before in fields and q + axis not in fields

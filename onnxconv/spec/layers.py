@@ -2,58 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from onnxconv.errors import Where
 from onnxconv.spec.attribute import check_attributes
 from onnxconv.spec.form import check_node, free_names
 from onnxconv.spec.mistakes import Mistakes
+from onnxconv.spec.names import is_identifier, parameter_name, tensor_name
 from onnxconv.spec.node import Entry, Items, Node, Scalar, Table, described
-from onnxconv.spec.vocabulary import LAYER_KEYS, LAYERS, RESERVED, Kind, suggestion
-from onnxconv.spec.written import Branch, Reference, Repeat, Step, Steps
+from onnxconv.spec.vocabulary import LAYER_KEYS, LAYERS, Kind, suggestion
+from onnxconv.spec.written import Branch, Reference, Repeat, Step, Steps, names_of, union
 
-__all__ = ["LayerReader", "parameter_name", "tensor_name"]
-
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_TENSOR = re.compile(r"[A-Za-z0-9_/][A-Za-z0-9_./:+-]*\Z")
-LONGEST_NAME = 200
-
-
-def parameter_name(key: str, where: Where, what: str, mistakes: Mistakes) -> bool:
-    """Whether the key may name a parameter, a loop variable or a block."""
-    if key in RESERVED:
-        mistakes.add(
-            where,
-            "reserved",
-            f"{what} is called {key!r}",
-            f"{key!r} is a word of the language",
-            f"call it {key}_ or anything else",
-        )
-    elif not _IDENTIFIER.match(key) or len(key) > LONGEST_NAME:
-        mistakes.add(
-            where,
-            "name",
-            f"{what} is called {key[:40]!r}",
-            "a name has letters, digits and _, and does not begin with a digit",
-            "rename it",
-        )
-    else:
-        return True
-    return False
-
-
-def tensor_name(node: Node, what: str, mistakes: Mistakes) -> str | None:
-    """The node's text where it may name a layer, an input or the network."""
-    if not isinstance(node, Scalar) or not isinstance(node.value, str):
-        fix = f'put quotes around it: "{node.text}"' if isinstance(node, Scalar) and node.text else "write a name"
-        mistakes.add(node.where, "name", f"{what} is {described(node)}", f"{what} is a text", fix)
-    elif node.value == "previous" or not _TENSOR.match(node.value) or len(node.value) > LONGEST_NAME:
-        rule = f"a name has letters, digits and _ . / : + -, at most {LONGEST_NAME}, and is not 'previous'"
-        mistakes.add(node.where, "name", f"{what} is {node.value[:40]!r}", rule, "rename it")
-    else:
-        return node.value
-    return None
+__all__ = ["LayerReader"]
 
 
 class LayerReader:
@@ -74,7 +34,7 @@ class LayerReader:
             )
             return Steps(())
         steps = tuple(self._step(item, known) for item in node.items)
-        return Steps(steps, _union(_names(step) for step in steps), _union(step.free for step in steps))
+        return Steps(steps, union(names_of(step) for step in steps), union(step.free for step in steps))
 
     def _step(self, node: Node, known: frozenset[str]) -> Step:
         if isinstance(node, Scalar) and isinstance(node.value, str):
@@ -135,19 +95,19 @@ class LayerReader:
         filled = self._filled(step, word, inner)
         outside = free_names(when.value) if when else frozenset[str]()
         counted = free_names(repeat.values) if repeat else frozenset[str]()
-        return _with(filled, free=filled.free | outside | counted)
+        return replace(filled, free=filled.free | outside | counted)
 
     def _filled(self, step: Step, word: Entry, known: frozenset[str]) -> Step:
         if word.key == "layers":
             body = self.steps(word.value, known)
-            return _with(step, body=body, free=body.free)
+            return replace(step, body=body, free=body.free)
         kind = LAYERS.get(word.key)
         if kind is not None and kind.join:
             return self._join(step, kind, word, known)
         if kind is not None:
             entries = self._entries(word, [a.name for a in kind.attributes], kind.bare, known, kind)
             check_attributes(kind, entries, step.where, self._mistakes)
-            return _with(step, kind=kind, entries=entries, free=_union(free_names(e.value) for e in entries))
+            return replace(step, kind=kind, entries=entries, free=union(free_names(e.value) for e in entries))
         if word.key in self._blocks:
             parameters = self._blocks[word.key]
             entries = self._entries(word, parameters, next(iter(parameters), None), known)
@@ -161,7 +121,7 @@ class LayerReader:
                         f"the block {word.key} has {', '.join(parameters)}",
                         f"add {parameter}",
                     )
-            return _with(step, block=word.key, entries=entries, free=_union(free_names(e.value) for e in entries))
+            return replace(step, block=word.key, entries=entries, free=union(free_names(e.value) for e in entries))
         fix = suggestion(word.key, [*LAYERS, *self._blocks, "layers"])
         self._mistakes.add(word.where, "unknown-kind", f"no layer or block is called {word.key!r}", "", fix)
         return step
@@ -172,7 +132,7 @@ class LayerReader:
         names = list(names)
         if isinstance(word.value, Scalar) and word.value.value is None:
             return ()
-        if isinstance(word.value, Table) and not (kind and bare and _only(word.value, {"output"} - set(names))):
+        if isinstance(word.value, Table) and not (kind and bare and _has_only(word.value, {"output"} - set(names))):
             entries = tuple(e for e in word.value.entries if self._known_key(e, names, word.key))
         elif bare is not None:
             entries = (Entry(bare, word.where, word.value),)
@@ -193,7 +153,7 @@ class LayerReader:
             return True
         if entry.key in LAYER_KEYS:
             fix = f"write {entry.key!r} beside {word!r}, not inside it"
-        elif isinstance(entry.value, Scalar) and entry.value.value is None and not _IDENTIFIER.match(entry.key):
+        elif isinstance(entry.value, Scalar) and entry.value.value is None and not is_identifier(entry.key):
             fix = 'a comma ends a value inside braces: put quotes around an expression with commas, such as "max(a, b)"'
         else:
             fix = suggestion(entry.key, names) if names else "remove it"
@@ -212,10 +172,10 @@ class LayerReader:
             check_attributes(kind, entries, step.where, self._mistakes)
             value = of.value if of else Scalar(None, "", word.where)
         branches = self._branches(step, value, word, known)
-        free = _union(b.free for b in branches or () if isinstance(b, Steps)) | _union(
+        free = union(b.free for b in branches or () if isinstance(b, Steps)) | union(
             free_names(e.value) for e in entries
         )
-        return _with(step, kind=kind, entries=entries, branches=branches, free=free)
+        return replace(step, kind=kind, entries=entries, branches=branches, free=free)
 
     def _branches(self, step: Step, value: Node, word: Entry, known: frozenset[str]) -> tuple[Branch, ...]:
         rule = f"{word.key} joins a list: branches (lists of layers, [] for none), names of tensors, 'previous'"
@@ -318,23 +278,5 @@ def _is_join(word: str) -> bool:
     return word in LAYERS and LAYERS[word].join
 
 
-def _only(table: Table, keys: set[str]) -> bool:
+def _has_only(table: Table, keys: set[str]) -> bool:
     return bool(table.entries) and {entry.key for entry in table.entries} <= keys
-
-
-def _names(step: Step) -> frozenset[str]:
-    """Names given in the scope that the step stands in: its own, and those in its branches."""
-    inner = [b.names for b in step.branches or () if isinstance(b, Steps)] if step.repeat is None else []
-    if step.body is not None and step.repeat is None and step.name is None:
-        inner.append(step.body.names)
-    return _union(inner) | ({step.name} if step.name else frozenset())
-
-
-def _union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
-    return frozenset[str]().union(*sets)
-
-
-def _with(step: Step, **changes: object) -> Step:
-    from dataclasses import replace
-
-    return replace(step, **changes)  # type: ignore[arg-type]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -11,7 +11,7 @@ from onnxconv.spec.node import Entry, Node
 from onnxconv.spec.value import Value
 from onnxconv.spec.vocabulary import Kind
 
-__all__ = ["Block", "Branch", "Reference", "Repeat", "Step", "Steps"]
+__all__ = ["Block", "Branch", "Reference", "Repeat", "Step", "Steps", "names_of", "union"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,12 @@ class Step:
     free: frozenset[str] = frozenset()
     """Parameters that anything in it mentions."""
 
+    def inner(self) -> Iterator[Steps]:
+        """The lists of layers in it: of its branches, or of a group."""
+        yield from (branch for branch in self.branches or () if isinstance(branch, Steps))
+        if self.body is not None:
+            yield self.body
+
 
 @dataclass(frozen=True, slots=True)
 class Steps:
@@ -73,3 +79,16 @@ class Block:
     where: Where
     outside: Mapping[str, Value]
     """Parameters of the file."""
+
+
+def names_of(step: Step) -> frozenset[str]:
+    """Names that the step gives in the scope that it stands in: its own, and those in branches and open groups."""
+    inner = [b.names for b in step.branches or () if isinstance(b, Steps)] if step.repeat is None else []
+    if step.body is not None and step.repeat is None and step.name is None:
+        inner.append(step.body.names)
+    return union(inner) | ({step.name} if step.name else frozenset())
+
+
+def union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
+    """All that is in any of the sets."""
+    return frozenset[str]().union(*sets)
