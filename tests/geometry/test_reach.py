@@ -63,6 +63,24 @@ def test_stride_size_and_samples_of_a_chain(chain: list[Axis | TransposedAxis]) 
     assert reach.padding() == (-min(seen[0]) if seen[0] else None)
 
 
+hourglasses = st.builds(
+    lambda stride, ahead, behind: [*ahead, Axis(stride, stride), TransposedAxis(stride, stride), *behind],
+    st.integers(1, 4),
+    st.lists(st.builds(Axis, small, pad=pads), max_size=1),
+    st.lists(st.builds(Axis, small, pad=pads), max_size=1),
+)
+
+
+@given(st.lists(hourglasses, min_size=2, max_size=3), st.integers(-20, 20))
+def test_paths_of_one_stride_and_different_phases_join_in_one_field(
+    paths: list[list[Axis | TransposedAxis]], position: int
+) -> None:
+    joined = union(map(walked, paths))
+    assert len(joined.fields) == 1
+    assert joined.stride() == 1
+    assert pixels(joined, position) == set().union(*(seen_by_hand(chain, position) for chain in paths))
+
+
 @given(st.lists(chains, min_size=1, max_size=3), st.integers(0, 12), st.integers(1, 13))
 def test_a_join_sees_the_union_of_its_paths(
     paths: list[list[Axis | TransposedAxis]], position: int, outputs: int

@@ -81,6 +81,17 @@ def node(name: str, op: Operator, inputs: list[str], types: dict[str, TensorType
     return Node(name, op, tuple(inputs), name, TensorType("float32", op.out_shape(*shapes)), params)
 
 
+def hourglass(draw: random.Random, name: str, first: str, types: dict[str, TensorType]) -> list[Node]:
+    """Down by a stride, up again by the same, and joined with where it began."""
+    x, stride = types[first], draw.randint(2, 3)
+    missing = [-int(n) % stride for n in x.spatial]
+    down = MaxPool(tuple(Axis(stride, stride, 1, (0, end)) for end in missing))
+    up = ConvTranspose(tuple(TransposedAxis(stride, stride, 1, (0, end)) for end in missing), int(x.shape[1]))
+    low = node(f"{name}.down", down, [first], types)
+    high = node(f"{name}.up", up, [low.output], types | {low.output: low.type})
+    return [low, high, node(name, Add(), draw.sample([first, high.output], 2), types | {high.output: high.type})]
+
+
 def random_graph(seed: int) -> Graph:
     """One or two inputs, three to seven operators, joins wherever shapes match."""
     draw = random.Random(seed)
@@ -90,12 +101,17 @@ def random_graph(seed: int) -> Graph:
     types, nodes = dict(inputs), []
     wanted = draw.randint(3, 7)
     for _ in range(40):
-        if len(nodes) == wanted:
+        if len(nodes) >= wanted:
             break
         tensors = list(types)
         first = draw.choice(tensors[-3:])
         alike = [t for t in tensors if t != first and types[t].shape == types[first].shape]
         beside = [t for t in tensors if t != first and types[t].spatial == types[first].spatial]
+        if draw.random() < 0.15:
+            for new in hourglass(draw, f"n{len(nodes)}", first, types):
+                types[new.output] = new.type
+                nodes.append(new)
+            continue
         if alike and draw.random() < 0.5:
             op, read = draw.choice((Add(), Mul())), [first, draw.choice(alike)]
         elif beside and draw.random() < 0.5:
