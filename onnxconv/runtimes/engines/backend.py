@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,8 @@ class OnnxBackend:
         except BaseException as error:
             what = f"{type(error).__name__}: {error}".splitlines()[0]
             raise RuntimeAbsent(f"{shown} cannot be imported: {what}", f"pip install what provides {module}") from error
-        version = getattr(found, "__version__", "")
+        package = sys.modules[module.partition(".")[0]]
+        self.version = str(getattr(found, "__version__", getattr(package, "__version__", "")))
         for part in filter(None, path.split(".")):
             found = getattr(found, part, None)
         self.prepare: Any = getattr(found, "prepare", None)
@@ -33,7 +35,6 @@ class OnnxBackend:
             raise UsageError(
                 Diagnostic(Where(), "not-a-runtime", what, rule, "name its class: onnx-backend:MODULE:CLASS")
             )
-        self.version = str(version)
 
     def load(self, model_path: str) -> BackendSession:
         import onnx

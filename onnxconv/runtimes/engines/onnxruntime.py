@@ -27,6 +27,8 @@ LEVELS = {
 LIBRARIES = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
 """Brings CUDA's and cuDNN's libraries as packages, where the system has none."""
 
+UNINSTALL = "pip uninstall -y onnxruntime onnxruntime-gpu"
+
 SESSION_OPTIONS = {"threads": count, "optimization": one_of(*LEVELS)}
 
 CUDA_DEFAULTS: dict[str, Any] = {"use_tf32": False}
@@ -141,8 +143,7 @@ def _imported(distribution: str) -> Any:
         raise RuntimeAbsent(f"onnxruntime cannot be imported: {str(error).splitlines()[0]}", fix) from error
     if not hasattr(ort, "InferenceSession"):
         # What is left of the folder after one of two packages that share it has been uninstalled.
-        remedy = f"pip uninstall -y onnxruntime onnxruntime-gpu && {fix}"
-        raise RuntimeAbsent("the module onnxruntime is there, but most of its files are not", remedy)
+        raise RuntimeAbsent("the module onnxruntime is there, but most of its files are not", f"{UNINSTALL} && {fix}")
     return ort
 
 
@@ -154,8 +155,7 @@ def _demand_cuda(ort: Any) -> None:
     parts = [folder / f"{prefix}onnxruntime_providers_{part}{suffix}" for part in ("shared", "cuda")]
     package = getattr(ort, "package_name", "onnxruntime")
     if CUDA not in ort.get_available_providers() and not parts[1].exists():
-        remedy = f"pip uninstall -y {package} && pip install 'onnxruntime-gpu[cuda,cudnn]'"
-        raise RuntimeAbsent(f"{package} {ort.__version__} has no {CUDA}", remedy)
+        raise RuntimeAbsent(f"{package} {ort.__version__} has no {CUDA}", f"{UNINSTALL} && {LIBRARIES}")
     _demand_gpu()
     if hasattr(ort, "preload_dlls"):
         ort.preload_dlls()
