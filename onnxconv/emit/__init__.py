@@ -131,7 +131,15 @@ def _serialized(graph: Graph, options: EmitOptions, tensor_of: TensorOf) -> byte
     model = build(
         graph, tensor_of, opset=options.opset, ir_version=options.ir_version, every_tensor=options.every_tensor
     )
-    return bytes(ir.to_proto(model).SerializeToString(deterministic=True))
+    try:
+        return bytes(ir.to_proto(model).SerializeToString(deterministic=True))
+    except ir.serde.SerdeError as wrapped:
+        raise _innermost(wrapped) from None
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """What onnx_ir wrapped, such as a weight that cannot be made while the model is serialized."""
+    return _innermost(error.__cause__) if error.__cause__ else error
 
 
 def _lazy_tensor(param: Param, weights: Weights) -> ir.TensorProtocol:

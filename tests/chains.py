@@ -1,0 +1,103 @@
+"""Small graphs for tests, made without the spec language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from onnxconv.geometry import Axis, TransposedAxis
+from onnxconv.graph import Graph, Initial, Node, Param, TensorType
+from onnxconv.ops import (
+    Add,
+    AveragePool,
+    BatchNorm,
+    Clip,
+    Concat,
+    Conv,
+    ConvTranspose,
+    Dense,
+    Flatten,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    Identity,
+    LeakyRelu,
+    MaxPool,
+    Mul,
+    Operator,
+    Pad,
+    Relu,
+    Shape,
+    Sigmoid,
+    Silu,
+    Softmax,
+)
+
+
+def node_of(name: str, op: Operator, inputs: Sequence[tuple[str, Shape]], dtype: str = "float32") -> Node:
+    """One node with weights drawn uniformly from [0.5, 1.5)."""
+    shapes = [shape for _, shape in inputs]
+    type = TensorType(dtype, op.out_shape(*shapes))
+    params = tuple(
+        (role, Param(f"{name}.{role}", dtype, shape, Initial(f"{name}.{role}", shape, "uniform", (0.5, 1.5))))
+        for role, shape in op.weight_shapes(*shapes).items()
+    )
+    return Node(name, op, tuple(name for name, _ in inputs), name, type, params)
+
+
+def chain(x: Shape, *ops: Operator, dtype: str = "float32") -> Graph:
+    """x → l0 → l1 … ; an operator on several inputs gets the last tensor as all of them."""
+    tensor, shape, nodes = "x", x, []
+    for index, op in enumerate(ops):
+        count = 3 if isinstance(op, Add | Mul | Concat) else 1
+        node = node_of(f"l{index}", op, [(tensor, shape)] * count, dtype)
+        nodes.append(node)
+        tensor, shape = node.output, node.type.shape
+    return Graph("chain", (("x", TensorType(dtype, x)),), tuple(nodes), (tensor,))
+
+
+def every_operator() -> list[tuple[Operator, Shape]]:
+    """Each operator at least once, in its corners, with an input that it accepts."""
+    two: Shape = ("N", 4, 9, 8)
+    pool = (Axis(3, 2, 1, (1, 0)), Axis(2, 3, 1, (0, 1)))
+    dilated = (Axis(3, 2, 2, (2, 1)), Axis(2, 1, 3, (0, 1)))
+    pads = ((1, 2), (0, 3))
+    return [
+        (Conv((Axis(3, 2, 3, (2, 5)),), 6), ("N", 4, 11)),
+        (Conv(pool, 6, 2, bias=False), two),
+        (Conv((Axis(3), Axis(1, 2), Axis(2)), 4, 4), (2, 4, 5, 6, 7)),
+        (Conv((Axis(3, 2, 1, (1, 1)), Axis(3)), 5), ("N", 4, "H", "W")),
+        (ConvTranspose((TransposedAxis(3, 2, 1, (1, 0), 1), TransposedAxis(2)), 6, 2), two),
+        (ConvTranspose((TransposedAxis(3, 2),), 6, bias=False), ("N", 4, "L")),
+        (Dense(5), ("N", 7)),
+        (Dense(5, bias=False), (2, 7)),
+        (MaxPool(pool), two),
+        (MaxPool(dilated), two),
+        (AveragePool(pool), two),
+        (AveragePool(pool, True), two),
+        (GlobalMaxPool(), two),
+        (GlobalAveragePool(), ("N", 4, 5)),
+        (Relu(), two),
+        (LeakyRelu(0.3), two),
+        (Clip(0.0, 6.0), two),
+        (Clip(high=0.1), two),
+        (Clip(low=-0.5), ("N", 3)),
+        (Clip(), two),
+        (Sigmoid(), two),
+        (Silu(), ("N", 4, "H", 3)),
+        (Softmax(1), two),
+        (Softmax(3), two),
+        (BatchNorm(), two),
+        (BatchNorm(0.1), ("N", 4)),
+        (Identity(), two),
+        (Add(), two),
+        (Mul(), two),
+        (Concat(1), two),
+        (Concat(2), two),
+        (Flatten(), two),
+        (Pad(pads), two),
+        (Pad(pads, "constant", 0.1), two),
+        (Pad(pads, "reflect"), two),
+        (Pad(pads, "edge"), two),
+        (Pad(pads, "wrap"), two),
+        (Pad(pads, "wrap"), ("N", 4, "H", "W")),
+        (Pad(((0, 0), (0, 0)), "wrap"), two),
+    ]

@@ -1,0 +1,212 @@
+"""Emitted models are valid, carry every shape, and say in ONNX what the graph says."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from chains import chain, every_operator, node_of
+
+from onnxconv.emit import EmitOptions, to_bytes
+from onnxconv.errors import UsageError
+from onnxconv.geometry import Axis
+from onnxconv.graph import Graph, TensorType, only
+from onnxconv.ops import OPERATORS, Add, AveragePool, Clip, Conv, Dense, Flatten, Operator, Pad, Relu, Shape, Silu
+from onnxconv.weights import seeded
+
+NEWEST = onnx.defs.onnx_opset_version()
+CASES = every_operator()
+IDS = [f"{i}-{op.kind}" for i, (op, _) in enumerate(CASES)]
+SMALL = chain(("N", 4, "H", 9), Conv((Axis(3, 2), Axis(3)), 8), Silu(), Clip(0.0, 6.0), Pad(((1, 0), (0, 2)), "wrap"))
+
+
+def sizes(value: onnx.ValueInfoProto) -> tuple[int | str, ...]:
+    return tuple(d.dim_value if d.HasField("dim_value") else d.dim_param for d in value.type.tensor_type.shape.dim)
+
+
+def declared(model: onnx.ModelProto) -> dict[str, tuple[int | str, ...]]:
+    graph = model.graph
+    return {value.name: sizes(value) for value in (*graph.input, *graph.value_info, *graph.output)}
+
+
+def test_every_operator_is_tried() -> None:
+    assert {type(op) for op, _ in CASES} == set(OPERATORS)
+
+
+@pytest.mark.parametrize("opset", [13, 15, 17, 18, 19, 21, NEWEST])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(("op", "x"), CASES, ids=IDS)
+def test_models_are_valid(op: Operator, x: Shape, dtype: str, opset: int) -> None:
+    """The full check with strict shape inference; and what inference finds on its own agrees with what we declare."""
+    graph = chain(x, op, dtype=dtype)
+    model = onnx.load_from_string(to_bytes(graph, seeded(), EmitOptions(opset, every_tensor=True)))
+    onnx.checker.check_model(model, full_check=True)
+    ours = declared(model)
+    produced = {name for node in model.graph.node for name in node.output}
+    assert produced <= set(ours)
+    assert ours["l0"] == graph.nodes[0].type.shape
+    del model.graph.value_info[:]
+    for value in model.graph.output:
+        for d in value.type.tensor_type.shape.dim:
+            d.Clear()
+    inferred = declared(onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True))
+    for name in produced:
+        known = [(a, b) for a, b in zip(inferred[name], ours[name], strict=True) if isinstance(a, int) and a]
+        assert all(a == b for a, b in known), name
+    if all(isinstance(n, int) for n in x[1:]) and op.kind != "Concat":
+        assert all(isinstance(n, int) and n for n in inferred["l0"][1:])
+
+
+@pytest.mark.parametrize(("op", "x"), CASES, ids=IDS)
+def test_onnxruntime_computes_the_definition(op: Operator, x: Shape) -> None:
+    """To a few ulp: what the nodes say is what the operator defines."""
+    graph = chain(x, op)
+    array = np.random.default_rng(0).normal(size=[7 if isinstance(n, str) else n for n in x]).astype(np.float32)
+    weights = {role: seeded()[param].astype(np.float64) for role, param in graph.nodes[0].params}
+    expected = op.define(*[array.astype(np.float64)] * len(graph.nodes[0].inputs), **weights)
+    y = onnxruntime.InferenceSession(to_bytes(graph, seeded())).run(None, {"x": array})[0]
+    assert y.shape == expected.shape
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_padding_is_spelled_out() -> None:
+    for op, x in CASES:
+        model = onnx.load_from_string(to_bytes(chain(x, op), seeded()))
+        for node in model.graph.node:
+            names = {a.name for a in node.attribute}
+            assert not names & {"auto_pad", "output_shape", "ceil_mode"}
+            if node.op_type in ("Conv", "ConvTranspose", "MaxPool", "AveragePool"):
+                assert {"kernel_shape", "pads", "strides"} <= names
+
+
+def test_names_are_those_of_the_graph() -> None:
+    model = onnx.load_from_string(to_bytes(SMALL, seeded()))
+    assert [node.name for node in model.graph.node if "/" not in node.name] == ["l0", "l1", "l2", "l3"]
+    assert {"l0", "l1", "l2", "l3", "l1/sigmoid"} <= {name for node in model.graph.node for name in node.output}
+    assert [value.name for value in model.graph.input] == ["x"]
+    assert {"l0.weight", "l0.bias"} <= {tensor.name for tensor in model.graph.initializer}
+    assert sizes(model.graph.input[0]) == ("N", 4, "H", 9)
+    assert sizes(model.graph.output[0]) == ("N", 8, "(H+1)//2", 9)
+    assert (model.ir_version, model.opset_import[0].version, model.producer_name) == (8, 17, "onnxconv")
+    assert not model.metadata_props
+    assert not model.doc_string
+
+
+def test_temporaries_step_aside() -> None:
+    """A layer that is called like a temporary of another keeps its name."""
+    first = node_of("l1/sigmoid", Relu(), [("x", (1, 2))])
+    second = node_of("l1", Silu(), [("l1/sigmoid", (1, 2))])
+    graph = Graph("g", (("x", TensorType("float32", (1, 2))),), (first, second), ("l1",))
+    onnx.checker.check_model(onnx.load_from_string(to_bytes(graph, seeded())), full_check=True)
+
+
+def test_weights_as_inputs() -> None:
+    model = onnx.load_from_string(to_bytes(SMALL, seeded(), EmitOptions(weights_as="inputs")))
+    onnx.checker.check_model(model, full_check=True)
+    assert [value.name for value in model.graph.input] == ["x", "l0.weight", "l0.bias"]
+    assert not {"l0.weight", "l0.bias"} & {tensor.name for tensor in model.graph.initializer}
+    x = np.random.default_rng(0).random((2, 4, 8, 9), np.float32)
+    feeds = {"x": x} | {param.name: seeded()[param] for param in SMALL.params()}
+    given = onnxruntime.InferenceSession(model.SerializeToString()).run(None, feeds)[0]
+    constant = onnxruntime.InferenceSession(to_bytes(SMALL, seeded())).run(None, {"x": x})[0]
+    np.testing.assert_array_equal(given, constant)
+
+
+def test_every_tensor() -> None:
+    model = onnx.load_from_string(to_bytes(SMALL, seeded(), EmitOptions(every_tensor=True)))
+    onnx.checker.check_model(model, full_check=True)
+    assert [value.name for value in model.graph.output] == ["l3", "l0", "l1", "l2"]
+
+
+def test_one_layer_alone() -> None:
+    graph = chain(("N", 4, "H", 9), Relu(), Add())
+    alone = only(graph, graph.nodes[1])
+    assert alone.inputs == (("l0", TensorType("float32", ("N", 4, "H", 9))),)
+    assert alone.outputs == ("l1",)
+    onnx.checker.check_model(onnx.load_from_string(to_bytes(alone, seeded())), full_check=True)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_constants_take_the_type_of_the_tensor(dtype: str) -> None:
+    graph = chain((1, 2, 5), Clip(-0.1, 0.1), Pad(((1, 1),), "constant", 0.1), dtype=dtype)
+    model = onnx.load_from_string(to_bytes(graph, seeded()))
+    arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    assert arrays.pop("l1/const0").dtype == np.int64
+    assert {array.dtype.name for array in arrays.values()} == {dtype}
+    assert arrays["l0/const1"] == np.float32(0.1).astype(dtype)
+
+
+def test_same_graph_and_seed_same_bytes() -> None:
+    """In other processes too, with other hash seeds; another seed gives other bytes."""
+    content = to_bytes(SMALL, seeded(3))
+    assert content == to_bytes(SMALL, seeded(3)) != to_bytes(SMALL, seeded(4))
+    program = "import hashlib, test_model as t\nprint(hashlib.sha256(t.to_bytes(t.SMALL, t.seeded(3))).hexdigest())\n"
+    here = Path(__file__).parent
+    path = os.pathsep.join(map(str, (here.parents[1], here.parent, here)))
+    for hash_seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": path}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == hashlib.sha256(content).hexdigest()
+
+
+OPTIONS = EmitOptions()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (replace(OPTIONS, opset=12), "opset", "use 13"),
+        (replace(OPTIONS, opset=NEWEST + 1), "opset", f"use {NEWEST}"),
+        (replace(OPTIONS, ir_version=3), "ir-version", "use 4"),
+        (replace(OPTIONS, ir_version=onnx.IR_VERSION + 1), "ir-version", f"use {onnx.IR_VERSION}"),
+        (replace(OPTIONS, weights_as="input"), "weights-as", "did you mean 'inputs'?"),
+        (replace(OPTIONS, external_data="yes"), "external-data", "auto"),
+        (replace(OPTIONS, external_data="always"), "external-data", "no file beside it"),
+    ],
+)
+def test_rejects_options(options: EmitOptions, code: str, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        to_bytes(SMALL, seeded(), options)
+    assert [d.code for d in caught.value.diagnostics] == [code]
+    assert said in str(caught.value)
+
+
+def test_an_opset_that_cannot_say_it_is_refused_for_every_layer_at_once() -> None:
+    pool = AveragePool((Axis(2, dilation=2),))
+    graph = chain((1, 2, 9), pool, pool)
+    with pytest.raises(UsageError) as caught:
+        to_bytes(graph, seeded())
+    assert len(caught.value.diagnostics) == 2
+    assert "layer 'l0'" in str(caught.value)
+    assert "--opset 19" in str(caught.value)
+    onnx.checker.check_model(onnx.load_from_string(to_bytes(graph, seeded(), EmitOptions(19))), full_check=True)
+
+
+def test_a_weight_and_a_layer_of_one_name_clash() -> None:
+    conv = node_of("a", Conv((Axis(1),), 2), [("x", (1, 2, 5))])
+    relu = node_of("a.weight", Relu(), [("a", (1, 2, 5))])
+    graph = Graph("g", (("x", TensorType("float32", (1, 2, 5))),), (conv, relu), ("a.weight",))
+    with pytest.raises(UsageError, match="name-clash"):
+        to_bytes(graph, seeded())
+
+
+def test_three_gigabytes_do_not_fit_into_one_piece() -> None:
+    """Known from the shapes, before any weight is made."""
+    graph = chain((1, 3 * 2**28), Dense(1))
+    with pytest.raises(UsageError, match="too-large"):
+        to_bytes(graph, seeded())
+    assert len(to_bytes(graph, seeded(), EmitOptions(weights_as="inputs"))) < 1000
+
+
+def test_flatten_of_a_graph_input() -> None:
+    onnx.checker.check_model(onnx.load_from_string(to_bytes(chain((2, 3, 4), Flatten()), seeded())), full_check=True)
