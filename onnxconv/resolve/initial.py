@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
-from onnxconv.errors import Refusal
 from onnxconv.graph import Initial
 
 __all__ = ["BATCH_NORM", "WEIGHTED", "Draw", "initial"]
@@ -35,30 +34,10 @@ BATCH_NORM: Mapping[str, Draw] = MappingProxyType(
 def initial(
     op: str, name: str, shape: tuple[int, ...], fan: tuple[int, int], asked: tuple[str | float, ...] | None
 ) -> Initial:
-    """The stored array `name`, drawn as `asked` = (kind, *numbers), or by default. Raises `Refusal`."""
+    """The stored array `name`, drawn as `asked` = (kind, *numbers), or by default."""
     role = name.rpartition(".")[2]
     if asked is None:
         kind, values = (BATCH_NORM if op == "BatchNormalization" else WEIGHTED)[role]
     else:
         kind, values = str(asked[0]), tuple(map(float, asked[1:]))
-        _check(role, kind, values)
     return Initial(name, shape, kind, values, fan, learned=not role.startswith("running_"))
-
-
-def _check(role: str, kind: str, values: tuple[float, ...]) -> None:
-    if kind in ("uniform", "integers") and values[0] > values[1]:
-        raise Refusal(
-            "init-range",
-            f"{role} is drawn from {values[0]:g} to {values[1]:g}",
-            "the lower end of a range is not above its upper end",
-            f"write {values[1]:g} first",
-            "init",
-        )
-    if kind == "normal" and values[1] < 0:
-        raise Refusal(
-            "init-range",
-            f"{role} is drawn with the standard deviation {values[1]:g}",
-            "a standard deviation is never negative",
-            f"write {-values[1]:g}",
-            "init",
-        )

@@ -25,38 +25,34 @@ def input_types(spec: Spec, shapes: Mapping[str, Shape]) -> tuple[dict[str, Tens
         for name in shapes
         if name not in names
     ]
-    bound, clashes = _bound(spec, shapes)
+    bound: dict[str, int] = {}
     types: dict[str, TensorType] = {}
     for given in spec.inputs:
-        shape = tuple(bound.get(n, n) if isinstance(n, str) else n for n in shapes.get(given.name, given.shape))
+        for symbol, size in zip(given.shape, shapes.get(given.name, ()), strict=False):
+            if isinstance(symbol, str) and isinstance(size, int):
+                bound.setdefault(symbol, size)
+    for given in spec.inputs:
         try:
-            _check(given, shape)
+            types[given.name] = TensorType(given.dtype, _shape(given, shapes.get(given.name), bound))
         except Refusal as refusal:
             wrong.append(refusal.at(given.where))
-        else:
-            types[given.name] = TensorType(given.dtype, shape)
-    return types, wrong + clashes
+    return types, wrong
 
 
-def _bound(spec: Spec, shapes: Mapping[str, Shape]) -> tuple[dict[str, int], list[Diagnostic]]:
-    """Numbers given for symbols, and the symbols with two different ones."""
-    bound: dict[str, int] = {}
-    clashes: list[Diagnostic] = []
-    for given in spec.inputs:
-        for symbol, size in zip(given.shape, shapes.get(given.name, ()), strict=False):
-            if not isinstance(symbol, str) or not isinstance(size, int):
-                continue
-            if bound.setdefault(symbol, size) != size:
-                clashes.append(
-                    Diagnostic(
-                        given.where,
-                        "symbol",
-                        f"{symbol} is given both as {bound[symbol]} and as {size}",
-                        "a symbol is one size wherever it is written",
-                        "give the same number for both, or use two symbols",
-                    )
-                )
-    return bound, clashes
+def _shape(given: Input, asked: Shape | None, bound: Mapping[str, int]) -> Shape:
+    """The shape of an input with all that is known put in. Raises `Refusal`."""
+    for symbol, size in zip(given.shape, asked or (), strict=False):
+        if isinstance(symbol, str) and isinstance(size, int) and bound[symbol] != size:
+            raise Refusal(
+                "symbol",
+                f"{symbol} is given both as {bound[symbol]} and as {size}",
+                "a symbol is one size wherever it is written",
+                "give the same number for both, or use two symbols",
+            )
+    wanted = given.shape if asked is None else asked
+    shape = tuple(bound.get(n, n) if isinstance(n, str) else n for n in wanted)
+    _check(given, shape)
+    return shape
 
 
 def _check(given: Input, shape: tuple[Size, ...]) -> None:

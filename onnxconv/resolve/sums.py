@@ -77,16 +77,8 @@ def _padded(site: Site, axes: tuple[Axis, ...]) -> Node:
 
 
 def _mode(site: Site) -> tuple[str, float]:
-    """What padding holds: the mode as `Pad` knows it, and the number for mode constant. Raises `Refusal`."""
+    """What padding holds: the mode as `Pad` knows it, and the number for mode constant."""
     mode, value = site.get("pad_mode"), float(site.get("pad_value"))
-    if value and mode != "constant":
-        raise Refusal(
-            "pad-value",
-            f"pad_value is {value:g} with pad_mode {mode}",
-            "pad_value is what pad_mode constant adds",
-            "write pad_mode: constant, or leave pad_value out",
-            "pad_value",
-        )
     return ("constant" if mode == "zeros" else mode), value
 
 
@@ -102,14 +94,6 @@ def _groups(site: Site) -> int:
 def _filters(site: Site, channels: int) -> int:
     """Output channels: as written, or the multiplier times the input channels, or as many as those if depthwise."""
     layer, depthwise = site.layer, site.get("group") == "depthwise"
-    if "filters" in layer and "multiplier" in layer:
-        raise Refusal(
-            "filters",
-            f"both filters {site.get('filters')} and multiplier {site.get('multiplier')} are given",
-            "multiplier counts the filters per input channel, filters all of them",
-            "leave one of them out",
-            "multiplier",
-        )
     if "filters" in layer:
         return site.integer("filters")
     if "multiplier" in layer and not (depthwise and site.get("join") == "concat"):
@@ -125,6 +109,6 @@ def _filters(site: Site, channels: int) -> int:
             "filters",
             "the number of filters is missing",
             "a convolution has as many output channels as filters",
-            "write filters, or multiplier with group: depthwise",
+            "write filters",
         )
     return channels * (site.integer("multiplier") if "multiplier" in layer else 1)

@@ -59,6 +59,7 @@ def resolve(spec: Spec, input_shapes: Mapping[str, Shape] = MappingProxyType({})
     types, wrong = input_types(spec, input_shapes)
     inputs = tuple(types.items())
     readers = Counter([name for layer in spec.layers for name in layer.inputs] + list(spec.outputs))
+    places = {given.name: given.where for given in spec.inputs} | {layer.name: layer.where for layer in spec.layers}
     nodes: dict[str, Node] = {}
     for layer in spec.layers:
         if not all(name in types for name in layer.inputs):
@@ -69,9 +70,9 @@ def resolve(spec: Spec, input_shapes: Mapping[str, Shape] = MappingProxyType({})
         except Refusal as refusal:
             wrong.append(site.diagnostic(refusal))
         else:
+            wrong += _clashes(places, made)
             nodes |= {node.output: node for node in made}
             types |= {node.output: node.type for node in made}
-    wrong = wrong or [*_clashes(spec, nodes.values())]
     if wrong:
         raise SpecError(_distinct(wrong))
     return Graph(spec.name, inputs, tuple(nodes.values()), spec.outputs)
@@ -87,14 +88,12 @@ def _lowered(site: Site, nodes: dict[str, Node], readers: Counter[str]) -> tuple
     return LOWERINGS[site.layer.kind](site)
 
 
-def _clashes(spec: Spec, nodes: Iterable[Node]) -> Iterable[Diagnostic]:
+def _clashes(places: Mapping[str, Where], made: tuple[Node, ...]) -> Iterable[Diagnostic]:
     """Layers with the name of another layer's weight or padding: in a model file those share one space of names."""
-    places: dict[str, Where] = {layer.name: layer.where for layer in spec.layers}
-    places |= {given.name: given.where for given in spec.inputs}
-    layers = {layer.name for layer in spec.layers}
-    for node in nodes:
-        own = [param.name for _, param in node.params] + ([node.output] if node.output not in layers else [])
-        for name in own:
+    for node in made:
+        parts = [param.name for _, param in node.params]
+        parts += [node.output] if node is not made[-1] else []
+        for name in parts:
             if name in places:
                 yield Diagnostic(
                     places[name],
