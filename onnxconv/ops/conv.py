@@ -44,6 +44,15 @@ def _divisors(*numbers: int) -> str:
     return f"use {', '.join(shown)}"
 
 
+def _legal_groups(n: int, channels: int, out_channels: int, groups: int) -> str:
+    """Numbers of groups that would do; where the filters are at fault, also the nearest numbers of them."""
+    if n == channels or groups < 1:
+        return f"{_divisors(channels, out_channels)} groups"
+    below = n // groups * groups
+    filters = f"{below} or {below + groups}" if below else str(groups)
+    return f"use {filters} filters, or {_divisors(channels, out_channels).removeprefix('use ')} groups"
+
+
 def check_groups(channels: int, out_channels: int, groups: int) -> None:
     """Refuse groups that do not divide the input and the output channels."""
     for n, what, attribute in ((channels, "input channels", "group"), (out_channels, "filters", "filters")):
@@ -53,9 +62,7 @@ def check_groups(channels: int, out_channels: int, groups: int) -> None:
                 f"{n} {what} cannot be split into {groups} groups",
                 f"{n} % {groups} = {n % groups if groups > 0 else n}, "
                 "and each group takes an equal share of the input channels and of the filters",
-                _divisors(channels, out_channels)
-                if math.gcd(channels, out_channels) % max(groups, 1)
-                else _divisors(n),
+                _legal_groups(n, channels, out_channels, groups),
                 attribute,
             )
 
