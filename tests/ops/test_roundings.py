@@ -1,0 +1,194 @@
+"""Every float32 evaluation, in whatever order, errs by at most γ_n · magnitude + n · 2⁻¹⁴⁹; and every operator's facts agree."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import cast
+
+import numpy as np
+import pytest
+
+from onnxconv.errors import Refusal
+from onnxconv.geometry import Axis, TransposedAxis
+from onnxconv.ops import (
+    OPERATORS,
+    Add,
+    AveragePool,
+    BatchNorm,
+    Clip,
+    Concat,
+    Conv,
+    ConvTranspose,
+    Dense,
+    Flatten,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    Identity,
+    LeakyRelu,
+    MaxPool,
+    Mul,
+    Operator,
+    Pad,
+    Relu,
+    Shape,
+    Sigmoid,
+    Silu,
+    Softmax,
+)
+
+U = 2.0**-24
+IMAGE = (2, 4, 7, 6)
+EXAMPLES: tuple[tuple[Operator, tuple[tuple[int, ...], ...]], ...] = (
+    (Conv((Axis(3, 2, 1, (1, 0)), Axis(2, 1, 2, (0, 1))), 6, 2), (IMAGE,)),
+    (ConvTranspose((TransposedAxis(3, 2, 1, (1, 0)), TransposedAxis(2, 3, 1, (0, 1), 1)), 6, 2), (IMAGE,)),
+    (Dense(5), ((3, 40),)),
+    (MaxPool((Axis(3, 2, 1, (1, 1)), Axis(2))), (IMAGE,)),
+    (AveragePool((Axis(3, 2, 1, (1, 1)), Axis(2)), False), (IMAGE,)),
+    (AveragePool((Axis(3, 2, 1, (1, 1)), Axis(2)), True), (IMAGE,)),
+    (GlobalMaxPool(), (IMAGE,)),
+    (GlobalAveragePool(), (IMAGE,)),
+    (Relu(), (IMAGE,)),
+    (LeakyRelu(0.1), (IMAGE,)),
+    (Clip(-0.5, 0.5), (IMAGE,)),
+    (Clip(None, 1.0), (IMAGE,)),
+    (Sigmoid(), (IMAGE,)),
+    (Silu(), (IMAGE,)),
+    (Softmax(1), (IMAGE,)),
+    (Softmax(3), (IMAGE,)),
+    (BatchNorm(), (IMAGE,)),
+    (Identity(), (IMAGE,)),
+    (Add(), (IMAGE, IMAGE, IMAGE)),
+    (Mul(), (IMAGE, IMAGE)),
+    (Concat(1), (IMAGE, IMAGE)),
+    (Concat(2), (IMAGE, IMAGE)),
+    (Flatten(), (IMAGE,)),
+    (Pad(((1, 2), (0, 3)), "reflect"), (IMAGE,)),
+)
+CASES = pytest.mark.parametrize(
+    ("op", "shapes"), EXAMPLES, ids=lambda v: "" if isinstance(v, tuple) else type(v).__name__
+)
+
+
+def arrays(
+    op: Operator, shapes: tuple[tuple[int, ...], ...], scale: float = 1.0
+) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+    rng = np.random.default_rng(7)
+    xs = [(scale * rng.standard_normal(shape)).astype(np.float32) for shape in shapes]
+    w = {role: rng.standard_normal(shape).astype(np.float32) for role, shape in op.weight_shapes(*shapes).items()}
+    return xs, {role: np.abs(a) + np.float32(0.01) if role == "running_var" else a for role, a in w.items()}
+
+
+def wide(xs: list[np.ndarray], w: dict[str, np.ndarray]) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+    return [x.astype(np.float64) for x in xs], {role: a.astype(np.float64) for role, a in w.items()}
+
+
+def test_every_operator_has_an_example() -> None:
+    assert {type(op) for op, _ in EXAMPLES} == set(OPERATORS)
+
+
+@CASES
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e-20])
+def test_float32_stays_within_the_bound(op: Operator, shapes: tuple[tuple[int, ...], ...], scale: float) -> None:
+    xs, w = arrays(op, shapes, scale)
+    xs64, w64 = wide(xs, w)
+    exact, n = op.define(*xs64, **w64), op.roundings(*shapes)
+    error = np.abs(op.define(*xs, **w).astype(np.float64) - exact)
+    bound = n * U / (1 - n * U) * op.magnitude(*xs64, **w64) + n * 2.0**-149
+    assert (error <= bound).all(), float((error / bound).max())
+
+
+@CASES
+def test_facts_agree_with_the_definition(op: Operator, shapes: tuple[tuple[int, ...], ...]) -> None:
+    xs, w = arrays(op, shapes)
+    y = op.define(*xs, **w)
+    assert y.shape == op.out_shape(*shapes)
+    assert y.dtype == np.float32
+    assert op.magnitude(*xs, **w).shape == y.shape
+    assert [len(f) for f in op.footprint(*shapes)] == [max(0, len(s) - 2) for s in shapes]
+    forms = op.onnx(*shapes, opset=21)
+    assert forms[-1].output == "y"
+    named = {o for form in forms for o in form.operands if isinstance(o, str) and o}
+    assert {f"x{i}" for i in range(len(shapes))} <= named
+    assert {f"w:{role}" for role in w} <= named
+
+
+@CASES
+def test_a_symbolic_batch_stays_symbolic(op: Operator, shapes: tuple[tuple[int, ...], ...]) -> None:
+    symbolic = [cast(Shape, ("N", *shape[1:])) for shape in shapes]
+    assert op.out_shape(*symbolic) == ("N", *op.out_shape(*shapes)[1:])
+    assert op.roundings(*symbolic) == op.roundings(*shapes)
+    assert op.work(*symbolic) == op.work(*shapes)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_any_order_of_summation_stays_within_the_bound(transposed: bool) -> None:
+    """One output of a convolution, summed in 200 random orders with and without a fused multiply-add."""
+    rng = np.random.default_rng(3)
+    op = ConvTranspose((TransposedAxis(5, 2),), 1) if transposed else Conv((Axis(5),), 1)
+    x = rng.standard_normal((1, 8, 9)).astype(np.float32)
+    w = {role: rng.standard_normal(shape).astype(np.float32) for role, shape in op.weight_shapes(x.shape).items()}
+    (x64,), w64 = wide([x], w)
+    at = 6 if transposed else 2
+    pairs = [
+        (x[0, c, i], w["weight"][(c, 0, k) if transposed else (0, c, k)])
+        for c, i, k in itertools.product(range(8), range(9), range(5))
+        if (i * 2 + k if transposed else i - k) == at
+    ]
+    n = op.roundings(x.shape)
+    bound = n * U / (1 - n * U) * op.magnitude(x64, **w64)[0, 0, at] + n * 2.0**-149
+    exact = op.define(x64, **w64)[0, 0, at]
+    assert math.isclose(exact, sum(float(a) * float(b) for a, b in pairs) + float(w["bias"][0]), rel_tol=1e-12)
+    worst = 0.0
+    for trial in range(200):
+        order = rng.permutation(len(pairs) + 1)
+        total = np.float32(0)
+        for i in order:
+            a, b = pairs[i] if i < len(pairs) else (w["bias"][0], np.float32(1))
+            fused = np.float32(float(total) + float(a) * float(b))
+            total = fused if trial % 2 else np.float32(total + a * b)
+        worst = max(worst, abs(float(total) - exact))
+    assert 0 < worst <= bound
+
+
+@pytest.mark.parametrize(
+    ("op", "shapes", "code"),
+    [
+        (Conv((Axis(3),), 4), ((1, 3, 8, 8),), "rank"),
+        (Conv((Axis(3),), 4, 2), ((1, 3, 8),), "groups"),
+        (Conv((Axis(3),), 4, 3), ((1, 3, 8),), "groups"),
+        (Conv((Axis(9),), 4), ((1, 3, 8),), "empty-output"),
+        (Conv((Axis(3),), 4), ((1, "C", 8),), "symbolic-dimension"),
+        (ConvTranspose((TransposedAxis(3),), 4, 2), ((1, 3, 8),), "groups"),
+        (Dense(4), ((1, 3, 8),), "rank"),
+        (Dense(4), ((1, "F"),), "symbolic-dimension"),
+        (MaxPool((Axis(2, pad=(2, 0)),)), ((1, 3, 8),), "pool-pad"),
+        (AveragePool((Axis(3, pad=(0, 3)),)), ((1, 3, 8),), "pool-pad"),
+        (GlobalAveragePool(), ((1, 3),), "rank"),
+        (Clip(1.0, 0.0), ((1, 3),), "clip-range"),
+        (Softmax(3), ((1, 3, 8),), "axis"),
+        (Add(), ((1, 3, 8), (1, 3, 9)), "join-shape"),
+        (Add(), ((1, 3, 8), (1, 3)), "join-shape"),
+        (Mul(), ((1, 3, 8), (1, 4, 8)), "join-shape"),
+        (Concat(1), ((1, 3, 8), (1, 3, 9)), "join-shape"),
+        (Concat(4), ((1, 3, 8),), "axis"),
+        (Flatten(), ((1, 3, "H"),), "symbolic-dimension"),
+        (Pad(((4, 0),), "reflect"), ((1, 3, 4),), "pad-mode"),
+        (Pad(((0, 5),), "wrap"), ((1, 3, 4),), "pad-mode"),
+        (Pad(((1, 1),)), ((1, 3, 4, 4),), "rank"),
+    ],
+)
+def test_refusals(op: Operator, shapes: tuple[Shape, ...], code: str) -> None:
+    with pytest.raises(Refusal) as found:
+        op.out_shape(*shapes)
+    assert found.value.code == code
+    assert found.value.what
+    assert found.value.why
+    assert found.value.fix
+
+
+def test_a_dilated_average_pool_needs_opset_19() -> None:
+    op = AveragePool((Axis(2, dilation=2),))
+    with pytest.raises(Refusal, match="opset 18"):
+        op.onnx((1, 1, 8), opset=18)
+    assert op.onnx((1, 1, 8), opset=19)[0].attributes["dilations"] == (2,)
