@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from onnxconv.errors import Refusal
-from onnxconv.geometry import Array, Size
-from onnxconv.ops.protocol import Form, Operator, Shape, fixed, shape_text
+from onnxconv.geometry import Array, Axis, Size
+from onnxconv.ops.protocol import POINT, Footprint, Form, Operator, Shape, fixed, points, shape_text
 
 __all__ = ["Add", "Concat", "Mul"]
 
@@ -125,6 +125,19 @@ class Concat(Operator):
 
     def roundings(self, *xs: Shape) -> int:
         return 0
+
+    def footprint(self, *xs: Shape) -> Sequence[Footprint]:
+        """Its own position; along a spatial axis of concatenation, that position less the sizes of the inputs before."""
+        if self.axis < 2:
+            return points(*xs)
+        sizes = [fixed(x[self.axis], "a size to concatenate") for x in xs]
+        return tuple(
+            tuple(
+                Axis(1, pad=(sum(sizes[:i]), sum(sizes[i + 1 :]))) if axis == self.axis else POINT
+                for axis in range(2, len(x))
+            )
+            for i, x in enumerate(xs)
+        )
 
     def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
         return (Form("Concat", tuple(f"x{i}" for i in range(len(xs))), {"axis": self.axis}),)
