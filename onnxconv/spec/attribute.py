@@ -137,7 +137,7 @@ def _is_number(value: Value, attribute: Attribute, mistakes: Mistakes) -> bool:
     if isinstance(number, bool) or not isinstance(number, int | float):
         return _refuse(value, attribute.name, "a number", "write a number", mistakes)
     if not math.isfinite(number) or abs(number) > _LARGEST_FLOAT32:
-        fix = "leave it out for no limit" if attribute.name in ("min", "max") else "write a smaller number"
+        fix = "leave it out for no limit" if attribute.name in ("min", "max") else "write a finite number"
         return _refuse(value, attribute.name, "a number that float32 can hold", fix, mistakes)
     return True
 

@@ -17,7 +17,7 @@ from onnxconv.spec.node import Entry, Items, Node, Scalar, Table, described
 from onnxconv.spec.size import MOST_LAYERS, count_layers
 from onnxconv.spec.tensors import Tensors
 from onnxconv.spec.value import Input, Spec, Value
-from onnxconv.spec.vocabulary import DTYPES, LAYERS, SPEC_KEYS, suggestion
+from onnxconv.spec.vocabulary import DTYPES, INITIALISERS, LAYERS, SPEC_KEYS, suggestion
 from onnxconv.spec.written import Block, Reference, Steps
 
 __all__ = ["read_document"]
@@ -99,7 +99,7 @@ class _Document:
 
     def _init(self, scope: Scope) -> Value | None:
         entry = self._tree.get("init")
-        value = work_out(entry.value, scope, self._mistakes) if entry else None
+        value = work_out(entry.value, scope, self._mistakes, tuple(INITIALISERS)) if entry else None
         return value and initialisers(value, ("weight", "bias"), self._mistakes)
 
     def _layers(self, scope: Scope) -> tuple[dict[str, Block], Steps]:

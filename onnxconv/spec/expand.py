@@ -95,7 +95,9 @@ class Expander:
             scope = arguments(block, step, place.scope, self._mistakes)
             end = start if scope is None else self.steps(block.body, scope, f"{name}.", start)
         if step.body is None and step.block is None:
-            end = name  # a mistake was reported; references to it are none
+            if step.name is not None:  # a mistake was reported; references to the layer are none
+                self.tensors.add(name, name, step.where)
+            return name
         if end is not None:
             self.tensors.add(name, end, step.where)
         return end
@@ -130,13 +132,15 @@ class Expander:
 
     def _nothing_before(self, where: Where, word: str, place: _Place) -> None:
         inputs = [name for name, tensor in self.tensors.items() if name == tensor]
+        if not inputs:
+            return  # a mistake was reported
         names = ", ".join(inputs)
         self._mistakes.add(
             where,
             "no-input",
             f"nothing comes before {word}",
             f"there are {len(inputs)} inputs ({names}), so the first layer says which it reads",
-            f"add from: {inputs[0]}" if inputs else "add inputs",
+            f"add from: {inputs[0]}",
         )
 
     def _joined(self, step: Step, place: _Place, inner: str, source: tuple[Reference, ...]) -> tuple[str, ...]:

@@ -208,7 +208,9 @@ class _Parser:
     def _expect(self, text: str) -> None:
         token = self.take()
         if token.text != text:
-            raise ExpressionError(f"{text!r} is missing before {token.text or 'the end'!r}", f"put {text!r} there")
+            raise ExpressionError(
+                f"{text!r} is missing before {repr(token.text) if token.text else 'the end'}", f"put {text!r} there"
+            )
 
 
 def _number(token: _Token) -> int:

@@ -19,6 +19,9 @@ __all__ = ["Scope", "called", "check_node", "free_names", "shown", "whole_number
 Scope: TypeAlias = Mapping[str, Value]
 """Parameters and loop variables by name."""
 
+LARGEST = 2**40
+"""No size, count or repeat is larger."""
+
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -78,14 +81,13 @@ def _checked(
         )
         return None
     for name in sorted(names(expression) - known):
-        what = f"no parameter is called {name!r} here"
-        mistakes.add(
-            where,
-            "unknown-name",
-            what if name == text else f"{what}, in {text!r}",
-            "",
-            suggestion(name, [*known, *words]) if known or words else "write a number, or declare the parameter",
-        )
+        what = f"no parameter is called {name!r}, in {text!r}"
+        if name == text:
+            what = (
+                f"{name!r} is neither a word here nor a parameter" if words else f"no parameter is called {name!r} here"
+            )
+        fix = suggestion(name, [*known, *words]) if known or words else "write a number, or declare the parameter"
+        mistakes.add(where, "unknown-name", what, "", fix)
         return None
     return expression
 
@@ -135,27 +137,20 @@ def _expression(text: str, scope: Scope, words: tuple[str, ...], where: Where, m
         return None
 
 
-def whole_number(value: Value, what: str, mistakes: Mistakes, least: int = 0, most: int | None = None) -> int | None:
-    """The value as an integer of at least `least`, or None and a mistake that calls it `what`."""
+def whole_number(value: Value, what: str, mistakes: Mistakes, least: int = 0, most: int = LARGEST) -> int | None:
+    """The value as an integer from `least` to `most`, or None and a mistake that calls it `what`."""
     number = value.value
     if isinstance(number, bool) or not isinstance(number, int):
+        rule = f"{what} is a whole number of at least {least}"
+        mistakes.add(value.where, "type", f"{what} is {called(value)}", rule, _whole_fix(value, least))
+        return None
+    if number < least:
         mistakes.add(
-            value.where,
-            "type",
-            f"{what} is {called(value)}",
-            f"{what} is a whole number of at least {least}",
-            _whole_fix(value, least),
+            value.where, "range", f"{what} is {number}", f"{what} is at least {least}", f"write {least} or more"
         )
         return None
-    if number < least or (most is not None and number > most):
-        limit = f"at least {least}" if number < least else f"at most {most}"
-        mistakes.add(
-            value.where,
-            "range",
-            f"{what} is {number}",
-            f"{what} is {limit}",
-            f"write {least if number < least else most}{' or more' if number < least else ' or less'}",
-        )
+    if number > most:
+        mistakes.add(value.where, "range", f"{what} is {number}", f"{what} is at most {most}", f"write {most} or less")
         return None
     return number
 

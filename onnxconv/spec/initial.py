@@ -55,15 +55,17 @@ def _right_numbers(value: Value, name: str, numbers: tuple[Value, ...], mistakes
     rule = f"{name} takes {', '.join(due)}" if due else f"{name} takes no numbers"
     fix = f"write {{{name}: [{', '.join(due)}]}}" if due else f"write {name}"
     if len(numbers) != len(due) or len(given) != len(due) or not all(math.isfinite(n) for n in given):
-        mistakes.add(value.where, "init-numbers", f"{name} with {written}", rule, fix)
+        mistakes.add(value.where, "init-numbers", f"{name} is given {written}", rule, fix)
     elif due == ("low", "high") and given[0] > given[1]:
         fix = f"write {{{name}: [{given[1]}, {given[0]}]}}"
-        mistakes.add(value.where, "init-numbers", f"{name} with {written}", "the lower limit comes first", fix)
+        mistakes.add(value.where, "init-numbers", f"{name} is given {written}", "the lower limit comes first", fix)
     elif name == "normal" and given[1] < 0:
-        mistakes.add(value.where, "init-numbers", f"{name} with {written}", "std is at least 0", "write it positive")
+        mistakes.add(
+            value.where, "init-numbers", f"{name} is given {written}", "std is at least 0", "write it positive"
+        )
     elif name == "integers" and not all(isinstance(n, int) for n in given):
         mistakes.add(
-            value.where, "init-numbers", f"{name} with {written}", "its limits are whole numbers", "round them"
+            value.where, "init-numbers", f"{name} is given {written}", "its limits are whole numbers", "round them"
         )
     else:
         return True

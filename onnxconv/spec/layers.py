@@ -43,8 +43,7 @@ class LayerReader:
         if isinstance(node, Table):
             words = [entry for entry in node.entries if entry.key not in LAYER_KEYS]
             if words:
-                self._only_one(words)
-                return self._of_kind(words[0], node, known)
+                return self._of_kind(self._only_one(words), node, known)
         rule = "a layer is the name of its kind, alone or followed by ':' and its attributes"
         self._mistakes.add(
             node.where,
@@ -55,13 +54,15 @@ class LayerReader:
         )
         return Step("?", node.where)
 
-    def _only_one(self, words: list[Entry]) -> None:
-        first = words[0]
+    def _only_one(self, words: list[Entry]) -> Entry:
+        """The first of several keys, as the layer's kind, with those inside it that belong there."""
+        first, belong = words[0], list[Entry]()
         for extra in words[1:]:
             kind = LAYERS.get(first.key)
             inside = kind is not None and extra.key in {a.name for a in kind.attributes}
             inside = inside or extra.key in self._blocks.get(first.key, {})
             if inside:
+                belong.append(extra)
                 fix = f"indent {extra.key!r} below {first.key!r}, or write {first.key}: {{{extra.key}: ...}}"
             elif extra.key in LAYERS or extra.key in self._blocks:
                 fix = f"put '- ' before {extra.key!r} to make it a layer of its own"
@@ -74,6 +75,9 @@ class LayerReader:
                 f"beside its kind a layer has {', '.join(LAYER_KEYS)}",
                 fix,
             )
+        if belong and isinstance(first.value, Scalar) and first.value.value is None:
+            return replace(first, value=Table(tuple(belong), first.where))
+        return first
 
     def _of_kind(self, word: Entry, table: Table, known: frozenset[str]) -> Step:
         repeat, inner = self._repeat(table, known)
@@ -153,6 +157,8 @@ class LayerReader:
             return True
         if entry.key in LAYER_KEYS:
             fix = f"write {entry.key!r} beside {word!r}, not inside it"
+        elif ":" in entry.key:
+            fix = f"put a space after the colon: {entry.key.replace(':', ': ', 1)}"
         elif isinstance(entry.value, Scalar) and entry.value.value is None and not is_identifier(entry.key):
             fix = 'a comma ends a value inside braces: put quotes around an expression with commas, such as "max(a, b)"'
         else:

@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-__all__ = ["resolve", "surprise"]
+__all__ = ["Surprise", "resolve", "surprise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """A spelling that YAML 1.1 read otherwise: how, what to write, and a value to go on with."""
+
+    rule: str
+    fix: str
+    value: bool | int
+
 
 _INTEGER = re.compile(r"[-+]?[0-9]+\Z")
 _RADIX = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
@@ -49,24 +60,22 @@ def resolve(text: str) -> bool | int | float | str | None:
     return text
 
 
-def surprise(text: str) -> tuple[str, str] | None:
-    """(what YAML 1.1 made of this plain scalar, what to write instead), or None if both versions agree."""
+def surprise(text: str) -> Surprise | None:
+    """What a plain scalar was in YAML 1.1, or None if both versions agree."""
     if text in _OTHER_BOOLEAN:
-        return (
-            f"YAML 1.1 reads {text} as {_OTHER_BOOLEAN[text]}",
-            f'write {_OTHER_BOOLEAN[text]}, or "{text}" for the word',
-        )
+        word = _OTHER_BOOLEAN[text]
+        return Surprise(f"YAML 1.1 reads {text} as {word}", f'write {word}, or "{text}" for the word', word == "true")
     if len(text) > _LONGEST_NUMBER:
         return None
     if _OCTAL.match(text):
         sign, digits = ("-", text[1:]) if text[0] == "-" else ("", text.lstrip("+"))
         octal = set(digits) <= set("01234567")
         other = f", or {sign}0o{digits.lstrip('0') or '0'} for octal" if octal else ""
-        return f"YAML 1.1 reads {text} as octal", f"write {int(text)}{other}"
+        return Surprise(f"YAML 1.1 reads {text} as octal", f"write {int(text)}{other}", int(text))
     if _BINARY.match(text):
-        return f"YAML 1.1 reads {text} as binary", "write it as a decimal number"
+        return Surprise(f"YAML 1.1 reads {text} as binary", "write it as a decimal number", 1)
     if _UNDERSCORED.match(text):
-        return f"YAML 1.1 reads {text} as a number, YAML 1.2 as text", f"write {text.replace('_', '')}"
+        return Surprise(f"YAML 1.1 reads {text} as a number, 1.2 as text", f"write {text.replace('_', '')}", 1)
     if _SEXAGESIMAL.match(text):
-        return f"YAML 1.1 reads {text} in base 60", f'write a decimal number, or "{text}" for the text'
+        return Surprise(f"YAML 1.1 reads {text} in base 60", f'write a decimal number, or "{text}" for the text', 1)
     return None

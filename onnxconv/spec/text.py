@@ -204,7 +204,8 @@ class _Reader:
             return Scalar(event.value, event.value, where)
         other = surprise(event.value)
         if other:
-            self._mistakes.add(where, "yaml-1.1", event.value, other[0], other[1])
+            self._mistakes.add(where, "yaml-1.1", event.value, other.rule, other.fix)
+            return Scalar(other.value, event.value, where)
         return Scalar(resolve(event.value), event.value, where)
 
     def _begin(self, where: Where, *, table: bool) -> None:

@@ -108,7 +108,7 @@ _PAD = Attribute("pad", "pad", "pixels added around the input", 0, least=0, word
 _CEIL = Attribute("ceil", "boolean", "keep a last window that reaches beyond the end", False)
 _PAD_MODE = Attribute("pad_mode", "word", "what the added pixels hold", "zeros", words=PAD_MODES)
 _PAD_VALUE = Attribute("pad_value", "number", "the number that pad_mode constant adds", 0)
-_INIT = Attribute("init", "init", "how weights are drawn where no file gives them")
+_INIT = Attribute("init", "init", "how weights are drawn where no file gives them", words=tuple(INITIALISERS))
 _POOL_STRIDE = Attribute("stride", "integers", "pixels between neighbouring outputs; left out: the kernel", least=1)
 _AXIS = Attribute("axis", "integer", "the axis, counted from 0 (the batch); 1 is the channels", 1, least=0)
 _LEARNED = ("weight", "bias")
@@ -228,9 +228,7 @@ _KINDS = (
 LAYERS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in _KINDS})
 """Every kind of layer by its name."""
 
-WORDS = frozenset(
-    (*(word for kind in _KINDS for attribute in kind.attributes for word in attribute.words), *INITIALISERS)
-)
+WORDS = frozenset(word for kind in _KINDS for attribute in kind.attributes for word in attribute.words)
 """Words that an attribute may hold instead of a number."""
 
 RESERVED = WORDS | {"min", "max", "previous", "layers", "true", "false", "null"}
