@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from onnx import TensorProto, helper
 
 from onnxconv.errors import UsageError
 from onnxconv.execute.runtime import NumpyRuntime
-from onnxconv.runtimes import Absent, RuntimeAbsent, RuntimeFailed, start, status
+from onnxconv.runtimes import Absent, RuntimeAbsent, RuntimeFailed, Worker, start, status
 from onnxconv.runtimes.engines import onnxruntime as engine
 from onnxconv.runtimes.engines.onnxruntime import CPU, CUDA, OnnxRuntime, OnnxRuntimeSession
 from onnxconv.runtimes.engines.reference import OnnxReference
@@ -42,9 +43,8 @@ def test_onnxruntime_says_where_nodes_went(model: Path) -> None:
 
 @pytest.mark.parametrize("optimization", ["off", "basic", "extended", "all"])
 def test_onnxruntime_takes_options(optimization: str, model: Path, x: np.ndarray, expected: Expected) -> None:
-    with start("onnxruntime:cpu", options={"threads": 1, "optimization": optimization}) as worker:
-        worker.load(model)
-        assert worker.run({"x": x})["y"].tolist() == expected["y"]
+    session = engine.cpu({"threads": "1", "optimization": optimization}).load(str(model))
+    assert session.run({"x": x})["y"].tolist() == expected["y"]
 
 
 def test_options_reach_the_session(monkeypatch: pytest.MonkeyPatch, model: Path) -> None:
@@ -228,14 +228,13 @@ BACKEND = """
 
 
 @pytest.mark.parametrize(
-    ("returned", "names"),
+    ("returned", "names", "suffix"),
     [
-        ("self.evaluator.run(None, dict(zip(['x'], inputs)))", ["y", "z"]),
-        ("self.evaluator.run(None, dict(zip(['x'], inputs)))[:1]", ["y"]),
-        ("tuple(self.evaluator.run(None, dict(zip(['x'], inputs)))) * 2", ["y", "z", "output_2", "output_3"]),
+        ("self.evaluator.run(None, dict(zip(['x'], inputs)))", ["y", "z"], ":Backend"),
+        ("self.evaluator.run(None, dict(zip(['x'], inputs)))[:1]", ["y"], ""),
+        ("tuple(self.evaluator.run(None, dict(zip(['x'], inputs)))) * 2", ["y", "z", "output_2", "output_3"], ""),
     ],
 )
-@pytest.mark.parametrize("suffix", ["", ":Backend"])
 def test_onnx_backend(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -294,27 +293,47 @@ PROGRAMS = {
     "os.abort()": "raised RuntimeError: program died with SIGABRT",
     "pass": "raised FileNotFoundError: program wrote no output_N.pb or output_N.npy",
     "(data / 'output_0.pb').write_bytes(b'no tensor')": "raised ValueError: output_0.pb holds no tensor",
-    "import time; time.sleep(1000)": "timed out after 0.5 s",
 }
 
 
-@pytest.mark.parametrize("rest", PROGRAMS)
-def test_command(tmp_path: Path, model: Path, x: np.ndarray, rest: str) -> None:
-    program = tmp_path / "program"
-    program.write_text(_text(PROGRAM, python=sys.executable, rest=rest))
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    want = PROGRAMS[rest]
-    with start(f"command:{program}", timeout=0.5 if "sleep" in rest else 60) as worker:
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program that does what a file beside it says."""
+    path = tmp_path_factory.mktemp("programs") / "program"
+    rest = "exec(pathlib.Path(__file__).with_name('rest').read_text())"
+    path.write_text(_text(PROGRAM, python=sys.executable, rest=rest))
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+@pytest.fixture(scope="module")
+def command(program: Path, model: Path) -> Iterator[Worker]:
+    with start(f"command:{program}") as worker:
         worker.load(model)
-        if isinstance(want, list):
-            for inputs in (x, x + 1):
-                got = worker.run({"x": inputs})
-                assert list(got) == want
-                np.testing.assert_array_equal(got[want[0]], inputs)
-        else:
-            with pytest.raises(RuntimeFailed) as caught:
-                worker.run({"x": x})
-            assert caught.value.reason == f"{want} while running the model"
+        yield worker
+
+
+@pytest.mark.parametrize("rest", PROGRAMS)
+def test_command(command: Worker, program: Path, x: np.ndarray, rest: str) -> None:
+    program.with_name("rest").write_text(rest)
+    want = PROGRAMS[rest]
+    if isinstance(want, list):
+        got = command.run({"x": x})
+        assert list(got) == want
+        np.testing.assert_array_equal(got[want[0]], x)
+    else:
+        with pytest.raises(RuntimeFailed) as caught:
+            command.run({"x": x})
+        assert caught.value.reason == f"{want} while running the model"
+
+
+def test_command_that_hangs(program: Path, model: Path, x: np.ndarray) -> None:
+    program.with_name("rest").write_text("import time; time.sleep(1000)")
+    with start(f"command:{program}") as worker:
+        worker.load(model)
+        worker.timeout = 0.5
+        with pytest.raises(RuntimeFailed, match=r"timed out after 0\.5 s while running the model"):
+            worker.run({"x": x})
 
 
 def test_command_with_arguments_and_external_data(tmp_path: Path) -> None:

@@ -109,20 +109,22 @@ HANGS = {
 
 @pytest.mark.parametrize("how", HANGS)
 def test_hang_is_timed_out_and_nothing_is_left(runtime: Make, model: Path, x: np.ndarray, how: str) -> None:
-    with start(runtime(HANGS[how]), timeout=0.3) as worker:
+    with start(runtime(HANGS[how])) as worker:
         group = _pid(worker)
         worker.load(model)
+        worker.timeout = 0.3
         began = time.monotonic()
         with pytest.raises(RuntimeFailed, match=r"^timed out after 0\.3 s while running the model"):
             worker.run({"x": x})
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
     _assert_group_gone(group)
 
 
 def test_hang_while_reading_inputs_is_timed_out(model: Path, runtime: Make) -> None:
     """A stopped worker does not read, so that a large input fills the pipe."""
-    with start(runtime("return inputs"), timeout=0.5) as worker:
+    with start(runtime("return inputs")) as worker:
         worker.load(model)
+        worker.timeout = 0.5
         os.kill(_pid(worker), signal.SIGSTOP)
         with pytest.raises(RuntimeFailed, match=r"timed out after 0\.5 s"):
             worker.run({"x": np.zeros(1 << 22, np.float32)})
@@ -139,7 +141,8 @@ LOADS = {
 
 @pytest.mark.parametrize("text", LOADS)
 def test_failure_to_load_has_a_reason(runtime: Make, model: Path, text: str) -> None:
-    with start(runtime(text, whole=True), timeout=0.5) as worker, pytest.raises(RuntimeFailed) as caught:
+    timeout = 0.5 if "sleep" in text else 60
+    with start(runtime(text, whole=True), timeout=timeout) as worker, pytest.raises(RuntimeFailed) as caught:
         worker.load(model)
     assert caught.value.reason == f"{LOADS[text]} while loading the model"
 
@@ -203,7 +206,7 @@ def test_last_words_are_kept(runtime: Make, model: Path, x: np.ndarray) -> None:
 def test_a_child_that_left_the_group_does_not_keep_us_waiting(runtime: Make, model: Path, x: np.ndarray) -> None:
     body = """
     if os.fork() == 0:
-        os.setsid(); time.sleep(5); os._exit(0)
+        os.setsid(); time.sleep(20); os._exit(0)
     os._exit(7)
     """
     with start(runtime(body)) as worker:
@@ -211,7 +214,7 @@ def test_a_child_that_left_the_group_does_not_keep_us_waiting(runtime: Make, mod
         began = time.monotonic()
         with pytest.raises(RuntimeFailed, match="exited with status 7"):
             worker.run({"x": x})
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
 
 
 def test_interrupt_ends_the_worker_and_the_next_run_works(runtime: Make, model: Path, x: np.ndarray) -> None:
@@ -225,7 +228,7 @@ def test_interrupt_ends_the_worker_and_the_next_run_works(runtime: Make, model: 
         assert list(worker.run({"x": x})) == ["x"]
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
 def test_no_orphan_when_the_parent_dies_amid_a_run(runtime: Make, model: Path, end: signal.Signals) -> None:
     script = f"""
     import numpy as np
