@@ -42,7 +42,7 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
             return reduce(np.add, errors) + bound(dtype, n, reduce(np.add, reach))
         case "Mul":
             product: Array = reduce(np.multiply, reach)
-            least = reduce(np.multiply, [np.abs(x.value) for x in xs])
+            least: Array = reduce(np.multiply, [np.abs(x.value) for x in xs])
             grown: Array = product - least + bound(dtype, n, product)
             return grown
         case "AveragePool" | "GlobalAveragePool":

@@ -41,7 +41,7 @@ def instances(node: Node, dtype: str, keys: tuple[object, ...]) -> Iterator[Make
     """Makers of instances, given the shapes of the inputs, the densest first."""
     match node.op.kind:
         case "Conv" | "ConvTranspose" | "Gemm":
-            for grade in _grades(dtype):
+            for grade in _grades(node, dtype):
                 yield lambda shapes, grade=grade: _products(node, dtype, shapes, grade, Stream(*keys, grade))  # type: ignore[misc]
         case _:
             yield lambda shapes: _other(node, dtype, shapes, Stream(*keys))
@@ -51,10 +51,15 @@ Grade = tuple[int, int]
 """Bits of inputs and of weights; 0: as many as the sums allow."""
 
 
-def _grades(dtype: str) -> tuple[Grade, ...]:
+LARGE = 1 << 23
+"""Weights of a kernel above which the operands of half width are left out; those of full width see all that they see."""
+
+
+def _grades(node: Node, dtype: str) -> tuple[Grade, ...]:
     p = BITS[dtype]
     half = (p + 1) // 2
-    return (0, 0), (half, 2), (2, half), (p, 1), (1, p)
+    large = math.prod(dict(node.params)["weight"].shape) > LARGE
+    return ((0, 0), (p, 1), (1, p)) if large else ((0, 0), (half, 2), (2, half), (p, 1), (1, p))
 
 
 def _products(node: Node, dtype: str, shapes: Shapes, grade: Grade, stream: Stream) -> Instance:

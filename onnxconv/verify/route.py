@@ -18,7 +18,7 @@ from onnxconv.graph import Node
 from onnxconv.verify.ahead import Ahead
 from onnxconv.verify.draw import Stream
 from onnxconv.verify.rounding import BITS
-from onnxconv.verify.signal import Signal, grid_of, per_channel, ranges
+from onnxconv.verify.signal import Signal, grid_of, per_channel, scaled, spread
 from onnxconv.verify.words import Array
 
 __all__ = ["Routed", "route_batch_norm", "route_products"]
@@ -54,20 +54,19 @@ def route_products(node: Node, x: Signal, next: Ahead, stream: Stream) -> Routed
     for attempt in range(ATTEMPTS + 1):
         weight = _placed(kind, shape, groups, source, tap, sign.astype(np.float64))
         y = apply(node, [x.value], {"weight": weight.astype(dtype)} | zero)
-        low, high = ranges(y)
-        dead = (low == high) & (tap != middle)
+        extent = spread(y)
+        dead = (extent[0] == extent[-1]) & (tap != middle)
         if not dead.any():
             break
         again = stream.below(math.prod(kernel), filters) if attempt + 1 < ATTEMPTS else np.full(filters, middle)
         tap = np.where(dead, again, tap)
-    scale = 2.0 ** stream.below(2, filters) if next.normalised else 2.0 ** -_shrinking(low, high, next, BITS[dtype])
+    scale = 2.0 ** stream.below(2, filters) if next.normalised else 2.0 ** -_shrinking(extent, next, BITS[dtype])
     y = y * per_channel(scale, y.ndim)
-    low, high = low * scale, high * scale
     terms, grid = np.abs(y), grid_of(y)
     weights = {"weight": _placed(kind, shape, groups, source, tap, sign * scale).astype(dtype)}
     if zero:
         small = Ahead(-math.inf, math.inf) if next.normalised else next
-        bias = _shift(low, high, small, grid, stream)
+        bias = _shift(scaled(extent, scale), small, grid, stream)
         weights["bias"] = bias.astype(dtype)
         y, terms = y + per_channel(bias, y.ndim), terms + per_channel(np.abs(bias), y.ndim)
         grid = max(grid, grid_of(bias))
@@ -78,15 +77,14 @@ def route_products(node: Node, x: Signal, next: Ahead, stream: Stream) -> Routed
 def route_batch_norm(node: Node, x: Signal, next: Ahead, gain: Array | None, stream: Stream) -> Routed:
     """y = ±2^-k·(x − mean) + bias, with variances that make the factor exact."""
     dtype = node.type.dtype
-    low, high = ranges(x.value)
-    channels = len(low)
-    scale = 2.0 ** -_shrinking(low, high, next, BITS[dtype], gain)
+    extent = spread(x.value)
+    channels = extent.shape[1]
+    scale = 2.0 ** -_shrinking(extent, next, BITS[dtype], gain)
     factor = scale * stream.signs(channels)
     unit = 2.0 ** -max(0, min(x.grid, 4))
     mean = (1 + stream.below(3, channels)) * stream.signs(channels) * unit
-    low, high = np.minimum(low * factor, high * factor), np.maximum(low * factor, high * factor)
     grid = grid_of(x.value * per_channel(factor, x.value.ndim))
-    bias = _shift(low, high, next, grid, stream) + factor * mean
+    bias = _shift(scaled(extent, factor), next, grid, stream) + factor * mean
     rank = x.value.ndim
     f, m, b = (per_channel(a, rank) for a in (factor, mean, bias))
     # 2^60 + epsilon is 2^60 in float32 and float64, and √2^60 = 2^30; float16 has no such room, and is not exact here.
@@ -129,9 +127,9 @@ def _short(value: Array) -> bool:
     return bool((value.astype(np.float32) == value).all())
 
 
-def _shrinking(low: Array, high: Array, next: Ahead, bits: int, gain: Array | None = None) -> Array:
+def _shrinking(spread: Array, next: Ahead, bits: int, gain: Array | None = None) -> Array:
     """k per channel, so that 2^-k times its range fits the live range of the next activation, or half the significand."""
-    extent = high - low
+    extent = spread[-1] - spread[0]
     live = next.high - next.low
     exponent = np.frexp(extent / (live if math.isfinite(live) else 2.0 ** (bits // 2)))[1]
     fitting = np.where(extent > 0, exponent, 0)
@@ -141,15 +139,16 @@ def _shrinking(low: Array, high: Array, next: Ahead, bits: int, gain: Array | No
     return np.maximum(fitting, taken)
 
 
-def _shift(low: Array, high: Array, next: Ahead, grid: int, stream: Stream) -> Array:
-    """A shift per channel, never 0: a quarter of the range is cut by a ReLU, a clip is met at its middle, else 0 is."""
+def _shift(spread: Array, next: Ahead, grid: int, stream: Stream) -> Array:
+    """A shift per channel, never 0. A ReLU cuts a quarter of the range or of the values, whichever is less."""
+    low, first, _, third, high = spread
     extent, centre = high - low, (high + low) / 2
     if math.isfinite(next.low) and math.isfinite(next.high):
         wanted = (next.low + next.high) / 2 - centre
     elif math.isfinite(next.low):
-        wanted = next.low - low - extent / 4
+        wanted = next.low - np.minimum(first, low + extent / 4)
     elif math.isfinite(next.high):
-        wanted = next.high - high + extent / 4
+        wanted = next.high - np.maximum(third, high - extent / 4)
     else:
         wanted = -centre
     fine = np.clip(4 - np.frexp(np.where(extent > 0, extent, 1))[1], min(0, grid), max(0, grid))

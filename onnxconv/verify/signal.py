@@ -9,8 +9,10 @@ import numpy as np
 from onnxconv.verify.rounding import BITS
 from onnxconv.verify.words import Array
 
-__all__ = ["Signal", "exact_sum", "grid_of", "per_channel", "ranges"]
+__all__ = ["Signal", "exact_sum", "grid_of", "per_channel", "scaled", "spread", "varies"]
 
+SAMPLES = 509
+"""Elements of a channel that quartiles are taken from; a prime, to fall into no pattern of rows."""
 DEAD = -1100
 """The grid of zeros: they are multiples of anything."""
 
@@ -53,7 +55,21 @@ def per_channel(values: Array, rank: int) -> Array:
     return values.reshape(-1, *[1] * (rank - 2))
 
 
-def ranges(value: Array) -> tuple[Array, Array]:
-    """Smallest and largest value of each channel."""
+def varies(value: Array) -> Array:
+    """Of each channel, whether it has more than one value."""
     axes = (0, *range(2, value.ndim))
-    return value.min(axis=axes), value.max(axis=axes)
+    found: Array = value.min(axis=axes) != value.max(axis=axes)
+    return found
+
+
+def spread(value: Array) -> Array:
+    """[5, C]: of each channel the smallest value, the quartiles of evenly spaced elements, and the largest value."""
+    rows = np.moveaxis(value, 1, 0).reshape(value.shape[1], -1)
+    some = np.sort(rows[:, :: max(1, rows.shape[1] // SAMPLES)], axis=1)
+    quartiles = [some[:, q * (some.shape[1] - 1) // 4] for q in (1, 2, 3)]
+    return np.stack([rows.min(axis=1), *quartiles, rows.max(axis=1)])
+
+
+def scaled(spread: Array, factor: Array) -> Array:
+    """The spread of a channel times its factor."""
+    return np.sort(spread * factor, axis=0)

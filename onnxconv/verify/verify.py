@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -15,7 +16,7 @@ from onnxconv.verify.exact import exact
 from onnxconv.verify.routing import routing
 from onnxconv.verify.shape import shape
 from onnxconv.verify.verdict import Check, Finding, Verdict, Verification
-from onnxconv.weights import Weights
+from onnxconv.weights import Weights, given
 
 __all__ = ["PROBES", "Progress", "verify"]
 
@@ -25,6 +26,10 @@ Progress = Callable[[float, float, str], None]
 
 PROBES: Mapping[str, Probe] = {"shape": shape, "exact": exact, "bound": bound, "routing": routing}
 """All probes by name, in the order in which they run."""
+
+
+KEPT = 1 << 28
+"""Numbers in all weights together, up to which they are made once and kept, not made again for each probe."""
 
 
 def verify(
@@ -54,6 +59,8 @@ def verify(
         raise UsageError(
             Diagnostic(Where(), "trials", f"{trials} trials", "at least one trial is made", "write 1 or more")
         )
+    if sum(math.prod(p.shape) for p in graph.params()) <= KEPT:
+        weights = given({param.name: weights[param] for param in graph.params()})
     checks: list[Check] = []
     for i, runtime in enumerate(runtimes):
         tell = partial(_tell, progress, len(runtimes) * len(asked), i * len(asked), runtime)

@@ -25,6 +25,9 @@ from onnxconv.ops import (
 )
 
 
+RELU = Relu()
+
+
 @dataclass
 class Sketch:
     """A graph in the making; every method adds a layer after the last one, or after those named, and returns its name."""
@@ -68,7 +71,7 @@ class Sketch:
         return self.add(Conv((axis,) * rank, filters, **more))  # type: ignore[arg-type]
 
     def conv_bn_relu(
-        self, filters: int, size: int = 3, stride: int = 1, relu: Operator | None = Relu(), **more: object
+        self, filters: int, size: int = 3, stride: int = 1, relu: Operator | None = RELU, **more: object
     ) -> str:
         self.conv(filters, size, stride, bias=False, **more)
         self.add(BatchNorm())
