@@ -18,7 +18,7 @@ from onnxconv.geometry import (
     same_pads,
 )
 from onnxconv.ops import shape_text
-from onnxconv.resolve.limits import LARGEST_KERNEL
+from onnxconv.resolve.limits import check_extent
 from onnxconv.resolve.site import Site
 
 __all__ = ["transposed_window", "window"]
@@ -29,10 +29,11 @@ def window(site: Site) -> Window:
 
     A stride left out is the kernel, a kernel left out is one tap.
     """
-    sizes = _taps(site)
+    sizes = site.per_axis("kernel") if "kernel" in site.layer else (1,) * len(site.spatial())
     strides = site.per_axis("stride") if "stride" in site.layer else sizes
     dilations = site.per_axis("dilation") if "dilation" in site.layer else (1,) * len(sizes)
     axes = tuple(map(Axis, sizes, strides, dilations))
+    check_extent(max(axis.extent for axis in axes))
     pads = _asked(site)
     if pads is None:
         targets = _targets(site)
@@ -42,12 +43,12 @@ def window(site: Site) -> Window:
 
 def transposed_window(site: Site) -> TransposedWindow:
     """The window of a transposed convolution, where pad counts the pixels cut off the output. Raises `Refusal`."""
-    attributes = (_taps(site), site.per_axis("stride"), site.per_axis("dilation"))
-    appended = site.per_axis("output_pad")
+    attributes = tuple(site.per_axis(name) for name in ("kernel", "stride", "dilation", "output_pad"))
     axes = tuple(
         TransposedAxis(size, stride, dilation, output_pad=extra)
-        for size, stride, dilation, extra in zip(*attributes, appended, strict=True)
+        for size, stride, dilation, extra in zip(*attributes, strict=True)
     )
+    check_extent(max(axis.extent for axis in axes))
     crops = _asked(site)
     if crops is None:
         targets = _targets(site)
@@ -55,21 +56,6 @@ def transposed_window(site: Site) -> TransposedWindow:
     return tuple(
         TransposedAxis(a.size, a.stride, a.dilation, crop, a.output_pad) for a, crop in zip(axes, crops, strict=True)
     )
-
-
-def _taps(site: Site) -> tuple[int, ...]:
-    if "kernel" not in site.layer:
-        return (1,) * len(site.spatial())
-    sizes = site.per_axis("kernel")
-    if max(sizes) > LARGEST_KERNEL:
-        raise Refusal(
-            "too-large",
-            f"kernel is {max(sizes)}",
-            f"a kernel has at most 2^20 = {LARGEST_KERNEL} taps along an axis",
-            "use a smaller kernel, or a global pool to see everything",
-            "kernel",
-        )
-    return sizes
 
 
 def _asked(site: Site) -> tuple[Pads, ...] | None:

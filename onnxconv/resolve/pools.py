@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from onnxconv.errors import Refusal
 from onnxconv.geometry import Axis, Window, ceil_axis
 from onnxconv.graph import Node
 from onnxconv.ops import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, Pad
@@ -13,9 +14,7 @@ __all__ = ["average_pool", "global_average_pool", "global_max_pool", "max_pool"]
 
 def max_pool(site: Site) -> tuple[Node, ...]:
     """A max pool. Padding never wins, so the pixels that ceil mode adds change nothing but the size."""
-    asked = window(site)
-    MaxPool(asked).out_shape(site.x)
-    return (site.node(MaxPool(_ceiled(site, asked))),)
+    return (site.node(MaxPool(_seeing(site, _ceiled(site, window(site))))),)
 
 
 def average_pool(site: Site) -> tuple[Node, ...]:
@@ -25,12 +24,13 @@ def average_pool(site: Site) -> tuple[Node, ...]:
     cells that ceil mode adds beyond never count (ONNX, AveragePool). With the padding made part of the input, that
     number is what AveragePool without count_include_pad divides by when its pads are the added cells alone.
     """
-    asked = window(site)
-    counted = site.get("count_include_pad")
-    AveragePool(asked, counted).out_shape(site.x)
+    asked, counted = window(site), site.get("count_include_pad")
     reached = _ceiled(site, asked)
-    if not counted or reached == asked:
-        return (site.node(AveragePool(reached, counted)),)
+    AveragePool(reached).out_shape(site.x)
+    if not counted:
+        return (site.node(AveragePool(_seeing(site, reached))),)
+    if reached == asked:
+        return (site.node(AveragePool(asked, counted)),)
     added = tuple(
         Axis(b.size, b.stride, b.dilation, (0, b.pad[1] - a.pad[1])) for a, b in zip(asked, reached, strict=True)
     )
@@ -54,3 +54,21 @@ def _ceiled(site: Site, asked: Window) -> Window:
     if not site.get("ceil"):
         return asked
     return tuple(ceil_axis(axis, n) for axis, n in zip(asked, site.spatial(), strict=True))
+
+
+def _seeing(site: Site, axes: Window) -> Window:
+    """The window itself; refused where a place of it sees nothing but padding (`Refusal`).
+
+    Taps are `dilation` apart, so with pads smaller than the window this takes an input smaller than the dilation.
+    """
+    for axis, n in zip(axes, site.spatial(), strict=True):
+        if isinstance(n, int) and n < axis.dilation and any(axis.pad) and axis.blind(n):
+            raise Refusal(
+                "pool-pad",
+                f"with dilation {axis.dilation} and pad [{axis.pad[0]}, {axis.pad[1]}], {axis.blind(n)} of "
+                f"{axis.out_size(n)} windows step over all {n} pixels of the input and see nothing but padding",
+                "every window of a pool sees at least one pixel",
+                f"use a dilation of at most {n}, or no pad",
+                "dilation",
+            )
+    return axes

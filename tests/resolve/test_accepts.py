@@ -171,6 +171,7 @@ ACCEPTED = [
         (AveragePool((A(3, 3), A(3, 3, 1, (0, 1)))),),
         ("N", 4, 3, 3),
     ),
+    ("max_pool: {kernel: 3, stride: 2, ceil: true}", "float32[N, 4, 2]", (MaxPool((A(3, 2, 1, (0, 1)),)),), ("N", 4, 1)),
     ("global_max_pool", IMAGE, (GlobalMaxPool(),), ("N", 4, 1, 1)),
     ("global_average_pool", IMAGE, (GlobalAveragePool(),), ("N", 4, 1, 1)),
     ("relu", IMAGE, (Relu(),), ("N", 4, 9, 8)),

@@ -103,11 +103,11 @@ def average(x: Array, size: int, stride: int, begin: int, end: int, *, ceil: boo
         cells = [out * stride - begin + k for k in range(size)]
         real = [float(x[i]) for i in cells if 0 <= i < len(x)]
         counted = len([i for i in cells if i < len(x) + end]) if count else len(real)
-        means.append(sum(real) / counted if counted else float("nan"))
+        means.append(sum(real) / counted)
     return means
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.integers(1, 12),
     st.integers(1, 5),
@@ -119,18 +119,16 @@ def average(x: Array, size: int, stride: int, begin: int, end: int, *, ceil: boo
 )
 def test_average_pools(n: int, size: int, stride: int, begin: int, end: int, ceil: bool, count: bool) -> None:
     assume(max(begin, end) < size)
-    assume(loops.count_windows(n, size, stride, 1, begin, end) > 0)
+    assume((loops.ceil_windows if ceil else loops.count_windows)(n, size, stride, 1, begin, end) > 0)
     flags = f"ceil: {str(ceil).lower()}, count_include_pad: {str(count).lower()}"
     layer = f"- average_pool: {{kernel: {size}, stride: {stride}, pad: [[{begin}, {end}]], {flags}}}"
     x = numbers((1, 1, n))
     expected = average(x[0, 0], size, stride, begin, end, ceil=ceil, count=count)
-    if np.isnan(expected).any():
-        return  # a window without any pixel has no mean; the pool refuses it or not, but says no number
     y = computed(graph(layer, (1, 1, n)), x)
     np.testing.assert_allclose(y[0, 0], expected, rtol=0, atol=1e-12)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.integers(1, 12), st.integers(1, 5), st.integers(1, 4), st.integers(0, 4), st.integers(0, 4))
 def test_max_pools_in_ceil_mode(n: int, size: int, stride: int, begin: int, end: int) -> None:
     assume(max(begin, end) < size)
@@ -141,11 +139,11 @@ def test_max_pools_in_ceil_mode(n: int, size: int, stride: int, begin: int, end:
     seen = [
         [x[0, 0, i] for i in range(o * stride - begin, o * stride - begin + size) if 0 <= i < n] for o in range(places)
     ]
-    assume(all(seen) and loops.count_windows(n, size, stride, 1, begin, end) > 0)
+    assert all(seen)
     assert computed(graph(layer, (1, 1, n)), x)[0, 0].tolist() == [max(row) for row in seen]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.integers(1, 30), st.integers(1, 6), st.integers(1, 6), st.integers(1, 4), st.booleans())
 def test_same_gives_the_quotient_rounded_up(n: int, size: int, stride: int, dilation: int, lower: bool) -> None:
     word = "same_lower" if lower else "same"
@@ -157,7 +155,7 @@ def test_same_gives_the_quotient_rounded_up(n: int, size: int, stride: int, dila
     assert axis.pad == ((end, begin) if lower else (begin, end))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.integers(1, 12), st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(1, 60))
 def test_crops_reach_the_size_asked_for(n: int, size: int, stride: int, dilation: int, out: int) -> None:
     natural = (n - 1) * stride + (size - 1) * dilation + 1

@@ -138,9 +138,9 @@ net.yaml:3:3: conv: a tensor [N, 2, 4000000009, 4000000008] has 32,000,000,136,0
     (
         "conv: {filters: 2, kernel: 2000000, pad: same}",
         """\
-net.yaml:3:30: conv: kernel is 2000000 [too-large]
-    rule: a kernel has at most 2^20 = 1048576 taps along an axis
-    fix: use a smaller kernel, or a global pool to see everything""",
+net.yaml:3:30: conv: a window extends over 2,000,000 pixels [too-large]
+    rule: a window extends over at most 2^20 = 1,048,576 pixels along an axis
+    fix: use a smaller kernel or dilation, or a global pool to see everything""",
     ),
     (
         "conv_transpose: {filters: 2, kernel: 2, stride: 3, pad: same}",
@@ -283,6 +283,14 @@ OTHER_INPUTS = [
         "net.yaml:3:31: max_pool: ceil mode with stride 2 on the symbolic size 'T' [symbolic-ceil]\n"
         "    rule: how far the last window reaches depends on the size\n"
         "    fix: give the input a size (--input-shape), or leave ceil mode out",
+    ),
+    (
+        "max_pool: {kernel: 2, dilation: 3, pad: 1}",
+        "float32[N, 4, 2]",
+        "net.yaml:3:35: max_pool: with dilation 3 and pad [1, 1], 1 of 1 windows step over all 2 pixels of the input and see "
+        "nothing but padding [pool-pad]\n"
+        "    rule: every window of a pool sees at least one pixel\n"
+        "    fix: use a dilation of at most 2, or no pad",
     ),
     (
         "batch_norm",
