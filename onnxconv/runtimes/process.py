@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -23,6 +24,14 @@ from onnxconv.runtimes.protocol import Array, Loaded, RuntimeAbsent, RuntimeFail
 
 START_TIMEOUT = 120.0
 """Seconds for a process to start and to import its runtime; not counted in the timeout of a load or a run."""
+
+BOOT = """
+import json, sys
+sys.path[:] = json.loads(sys.argv.pop(1))
+from onnxconv.runtimes.worker import main
+main()
+"""
+"""What the process runs. It sees the modules that we see; PYTHONPATH stays the user's, for programs of another Python."""
 
 SAID = 8192
 """Bytes kept of the end of what a runtime prints."""
@@ -45,7 +54,7 @@ class Worker:
         options: Mapping[str, str] | None = None,
     ) -> None:
         self.name, self.timeout, self.version = name, timeout, ""
-        self._command = [sys.executable, "-P", "-m", "onnxconv.runtimes.worker", target, *argument]
+        self._command = [target, *argument]
         self._options = dict(options or {})
         self._model: Path | None = None
         self._child: _Child | None = None
@@ -145,14 +154,14 @@ class _Child:
 
     def __init__(self, command: list[str]) -> None:
         self.folder = tempfile.mkdtemp(prefix="onnxconv-")
-        seen = os.pathsep.join(path or os.getcwd() for path in sys.path)
+        seen = json.dumps([path or os.getcwd() for path in sys.path])
         self.process = subprocess.Popen(
-            command,
+            [sys.executable, "-P", "-c", BOOT, seen, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            env={**os.environ, "PYTHONPATH": seen, "TMPDIR": self.folder},
+            env={**os.environ, "TMPDIR": self.folder},
             start_new_session=True,
         )
         self.requests: Any = self.process.stdin

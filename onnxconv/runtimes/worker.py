@@ -1,4 +1,4 @@
-"""The other process: ``python -m onnxconv.runtimes.worker TARGET [ARGUMENT]`` answers frames on its standard input.
+"""The other process: `main` answers the frames on its standard input; its arguments are TARGET [ARGUMENT…].
 
 TARGET is ``module:object``, what an entry point says. Requests and answers travel on the standard streams that the
 process was born with; the runtime itself sees an empty standard input, and both its outputs end in standard error.
@@ -187,7 +187,3 @@ def _kind(value: object) -> str:
 def _plain(diagnostic: Diagnostic) -> list[Any]:
     where = diagnostic.where
     return [[where.file, where.line, where.column], diagnostic.code, diagnostic.what, diagnostic.why, diagnostic.fix]
-
-
-if __name__ == "__main__":
-    main()

@@ -98,6 +98,11 @@ def test_odd_data_arrive_as_they_are(told: Worker, body: str) -> None:
     assert {name: (array.dtype.name, array.shape) for name, array in got.items()} == DATA[body]
 
 
+def test_environment_is_the_users(told: Worker) -> None:
+    source = "return {'y': np.frombuffer(os.environ.get('PYTHONPATH', '').encode(), np.uint8)}"
+    assert bytes(run(told, source)["y"]).decode() == os.environ.get("PYTHONPATH", "")
+
+
 HANGS = {
     "in Python": "while True: pass",
     "in C": "time.sleep(1000)",
