@@ -151,3 +151,19 @@ def test_specs_are_short() -> None:
 def test_specs_name_the_editors_schema(name: str) -> None:
     first = (SPECS / f"{name}.yaml").read_text(encoding="utf-8").splitlines()[0]
     assert first.startswith("# yaml-language-server: $schema=")
+
+
+def test_the_quickstart_keeps_its_word() -> None:
+    """The numbers in its comments."""
+    graph = network("quickstart")
+    types, layers = graph.types(), costs(graph).layers
+    assert types["features"].shape == ("N", 8, 14, 14)
+    assert layers["features"].params == 8 * (4 * 3 * 3 + 1) == 296
+    assert [reach.size() for reach in receptive_fields(graph)["deeper"]["x"]] == [5, 5]
+    assert types["deeper"].spatial == (14, 14)
+    assert types["halved"].spatial == (7, 7)
+    channels = {"summed": 1, "per_channel": 16, "groups": 8, "groups_summed": 8, "groups_tied": 8}
+    assert {name: types[name].shape[1] for name in channels} == channels
+    weights = {name: layers[name].params - count for name, count in channels.items()}
+    assert weights["groups_summed"] == 4 * weights["groups"]
+    assert weights["groups"] == 4 * weights["groups_tied"]
