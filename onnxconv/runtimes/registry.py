@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from collections.abc import Mapping
@@ -29,6 +30,9 @@ FORMS = {
 }
 """Bring your own: ``python:FILE.py``, ``onnx-backend:MODULE``, ``command:PROGRAM``."""
 
+OPTIONS = re.compile(r"(,[a-z][a-z0-9_]*=[^,]*)+$")
+"""Options at the end of a name."""
+
 SHOWN_FORMS = ("python:FILE.py", "onnx-backend:MODULE", "command:PROGRAM")
 
 
@@ -51,12 +55,24 @@ def status(name: str) -> Available | Absent:
 def start(name: str, *, timeout: float = 60.0, options: Mapping[str, object] | None = None) -> Worker:
     """A worker process with this runtime in it; `timeout`: seconds for one load or one run.
 
+    A name may carry options itself: ``onnxruntime:cpu,optimization=off,threads=1``.
+
     Raises `UsageError` for an unknown name or option, `RuntimeAbsent` where it cannot work here, `RuntimeFailed` where
     it dies while it starts.
     """
-    target, argument = resolve(name)
-    text = {key: str(int(v) if isinstance(v, bool) else v) for key, v in (options or {}).items()}
+    plain, inline = split_options(name)
+    target, argument = resolve(plain)
+    text = inline | {key: str(int(v) if isinstance(v, bool) else v) for key, v in (options or {}).items()}
     return Worker(name, target, argument, timeout=timeout, options=text)
+
+
+def split_options(name: str) -> tuple[str, dict[str, str]]:
+    """A name without the options at its end, and those. A program's arguments are left as they are."""
+    found = None if name.startswith("command:") else OPTIONS.search(name)
+    if found is None:
+        return name, {}
+    pairs = (item.partition("=") for item in found[0].split(",")[1:])
+    return name[: found.start()], {key: value for key, _, value in pairs}
 
 
 def resolve(name: str) -> tuple[str, tuple[str, ...]]:

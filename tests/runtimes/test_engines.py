@@ -96,6 +96,30 @@ def test_replay_on_fixed_addresses(model: Path, x: np.ndarray) -> None:
         replayed.run({"x": x[:1]})
 
 
+@pytest.mark.parametrize(("provider", "forbidden"), [(CPU, []), (CUDA, ["session.disable_cpu_ep_fallback"])])
+def test_where_placement_cannot_be_read_back_no_node_may_fall_back(provider: str, forbidden: list[str]) -> None:
+    """As in an onnxruntime from before `get_provider_graph_assignment_info`."""
+    entries = []
+
+    class Session:
+        def __init__(self, path: str, options: SimpleNamespace, providers: list[tuple[str, dict[str, str]]]) -> None:
+            self.get_providers = lambda: [name for name, _ in providers]
+
+        def get_outputs(self) -> list[object]:
+            return []
+
+    def options() -> SimpleNamespace:
+        return SimpleNamespace(add_session_config_entry=lambda key, value: entries.append((key, value)))
+
+    levels = onnxruntime.GraphOptimizationLevel
+    old = SimpleNamespace(
+        __version__="1.20", InferenceSession=Session, SessionOptions=options, GraphOptimizationLevel=levels
+    )
+    session = OnnxRuntime(old, provider, {}, {}).load("model.onnx")
+    assert (session.placement, session.unplaced) == ({}, ())
+    assert entries == [(key, "1") for key in forbidden]
+
+
 def test_missing_cuda_names_the_missing_piece(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     class Wheel:
         """An onnxruntime with (`cuda`) or without the provider's library."""

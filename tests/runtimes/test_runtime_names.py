@@ -14,7 +14,7 @@ import pytest
 
 from onnxconv.errors import UsageError
 from onnxconv.runtimes import Absent, Available, RuntimeAbsent, conflicts, names, start, status
-from onnxconv.runtimes.registry import BUILT_IN, FORMS, GROUP, SHOWN_FORMS
+from onnxconv.runtimes.registry import BUILT_IN, FORMS, GROUP, SHOWN_FORMS, split_options
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,6 +113,28 @@ def test_wrong_names_are_the_users_mistake(name: str, fix: str) -> None:
         start(name)
     assert caught.value.exit_code == 2
     assert fix in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "plain", "options"),
+    [
+        ("onnxruntime:cpu", "onnxruntime:cpu", {}),
+        ("onnxruntime:cpu,threads=1,optimization=off", "onnxruntime:cpu", {"threads": "1", "optimization": "off"}),
+        ("onnx-backend:a.b:C,device=CUDA:1", "onnx-backend:a.b:C", {"device": "CUDA:1"}),
+        ("python:a,b.py,gain=", "python:a,b.py", {"gain": ""}),
+        ("python:a,b.py", "python:a,b.py", {}),
+        ("command:run --set,a=1", "command:run --set,a=1", {}),
+    ],
+)
+def test_options_in_a_name(name: str, plain: str, options: dict[str, str]) -> None:
+    assert split_options(name) == (plain, options)
+
+
+def test_options_in_a_name_are_checked_and_given() -> None:
+    with pytest.raises(UsageError, match="option threads of onnxruntime:cpu is 'many'"):
+        start("onnxruntime:cpu,threads=many")
+    with pytest.raises(UsageError, match="option threads of onnxruntime:cpu is 'few'"):
+        start("onnxruntime:cpu,threads=many", options={"threads": "few"})
 
 
 def test_a_file_without_prepare(runtime: Callable[..., str]) -> None:
