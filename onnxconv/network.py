@@ -73,7 +73,8 @@ class Network:
             start(runtime, timeout=timeout, options=options or {}) as worker,
         ):
             worker.load(self.build(Path(folder) / "model.onnx", every_tensor=every_tensor))
-            return worker.run(arrays)
+            outputs = worker.run(arrays)
+        return {name: outputs[name] for name in self.graph.types() if name in outputs}
 
     def inputs(self, arrays: Arrays, seed: int = 0) -> dict[str, npt.NDArray[Any]]:
         """The arrays given, and seeded ones for the other inputs. Raises `UsageError` with all that is wrong."""

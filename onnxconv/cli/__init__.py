@@ -35,6 +35,7 @@ class Commands(click.Group):
 
 
 @click.group(
+    "onnxconv",
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="""\b

@@ -84,8 +84,8 @@ def build(
         raise click.UsageError("--weights belongs to one source")
     found = networks(sources, set=parameters, input_shapes=input_shapes, weights=weights, seed=seed, dtype=dtype)
     paths = list(_destinations(sources, found, output))
-    if len(paths) == 1 and paths[0].parent.is_dir():
-        found[0].build(paths[0], **how)
+    if paths == [Path(output)]:
+        found[0].build(output, **how)
     else:
         _together(found, paths, how)
     for path in paths:
@@ -94,13 +94,15 @@ def build(
 
 def _destinations(sources: Sequence[str], found: Sequence[Network], output: str) -> Iterator[Path]:
     """One path a source. Raises `click.UsageError` where two would meet, or one would overwrite a source."""
+    if output == "-":
+        raise click.UsageError("a model is written to a file, not to standard output")
     if output.endswith(".onnx") and not Path(output).is_dir():
         if len(sources) > 1:
             raise click.UsageError(f"{len(sources)} models do not fit into one file: let -o name a folder")
         paths = [Path(output)]
     else:
-        if Path(output).exists() and not Path(output).is_dir():
-            raise click.UsageError(f"-o {output} is a file that does not end in .onnx: name a model, or a folder")
+        if not output.endswith(("/", os.sep)) and not Path(output).is_dir() and Path(output).suffix:
+            raise click.UsageError(f"-o {output} does not end in .onnx; if it is to be a folder, end it in /")
         paths = [
             Path(output) / f"{_stem(source, network)}.onnx" for source, network in zip(sources, found, strict=True)
         ]
@@ -125,10 +127,13 @@ def _stem(source: str, network: Network) -> str:
 def _together(found: Sequence[Network], paths: Sequence[Path], how: dict[str, Any]) -> None:
     """Write all models into a hidden folder first, so that a mistake in the last one leaves none of them."""
     folder = paths[0].parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".onnxconv-", dir=folder) as hidden:
+    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    with tempfile.TemporaryDirectory(prefix=".onnxconv-", dir=there) as hidden:
         for network, path in zip(found, paths, strict=True):
             network.build(Path(hidden) / path.name, **how)
-        # External data before the model that refers to it.
+        folder.mkdir(parents=True, exist_ok=True)
+        # External data before the model that refers to it; an older model must not meet newer data.
         for made in sorted(Path(hidden).iterdir(), key=lambda file: file.suffix == ".onnx"):
+            if made.suffix == ".data":
+                (folder / made.stem).unlink(missing_ok=True)
             os.replace(made, folder / made.name)

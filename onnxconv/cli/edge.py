@@ -49,7 +49,8 @@ def guarded(command: Callable[[], Any]) -> int:
         _say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return USAGE
     except SystemExit as end:
-        if isinstance(end.__context__, BrokenPipeError):  # the reader of click's own output has gone away
+        if "PacifyFlush" in type(sys.stdout).__name__:
+            # The reader of what click printed, such as help, has gone away: click wraps the stream and exits with 1.
             return 0
         return end.code if isinstance(end.code, int) else BUG
     except Exception as bug:

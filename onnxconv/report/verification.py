@@ -33,9 +33,9 @@ def _table(checks: Sequence[Document], width: int, style: Style) -> list[str]:
         Column("probe", tuple(c["probe"] for c in checks)),
         Column("output", tuple(c["output"] for c in checks), elastic=True),
         Column("verdict", tuple(c["verdict"] for c in checks)),
-        Column("compared", tuple(number(c["elements"]) for c in checks), numeric=True),
-        Column("wrong", tuple(number(c["mismatches"]) for c in checks), numeric=True),
-        Column("error/bound", tuple(_ratio(c["bound_used"]) for c in checks), numeric=True, rank=2),
+        Column("compared", tuple(_told(c, number(c["elements"])) for c in checks), numeric=True),
+        Column("wrong", tuple(_told(c, number(c["mismatches"])) for c in checks), numeric=True),
+        Column("error/bound", tuple(_told(c, _ratio(c["bound_used"])) for c in checks), numeric=True, rank=2),
     ]
     heading, rule, *rows = lines(fitting(columns, width), style)
     return [heading, rule, *(_coloured(row, c["verdict"], style) for row, c in zip(rows, checks, strict=True))]
@@ -43,6 +43,11 @@ def _table(checks: Sequence[Document], width: int, style: Style) -> list[str]:
 
 def _coloured(row: str, verdict: str, style: Style) -> str:
     return row if verdict == "pass" else style(row, ROLES[verdict])
+
+
+def _told(check: Document, figure: str) -> str:
+    """A figure, unless nothing was compared."""
+    return figure if check["elements"] else ""
 
 
 def _ratio(value: float | str) -> str:
