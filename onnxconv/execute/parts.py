@@ -12,8 +12,8 @@ from onnxconv.ops import POINT, Conv, ConvTranspose, Dense, Operator, Softmax
 
 __all__ = ["WORKING_BYTES", "Part", "fill"]
 
-WORKING_BYTES = 32 << 20
-"""Bytes that evaluating one part may take beside its inputs, weights and output."""
+WORKING_BYTES = 8 << 20
+"""Bytes that evaluating one part may take beside its inputs, weights and output; little, so that it stays in the cache."""
 
 Evaluate = Callable[[Operator, Sequence[Array], Mapping[str, Array]], Array]
 
