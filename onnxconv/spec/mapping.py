@@ -43,7 +43,7 @@ def tree_of(value: object, mistakes: Mistakes, path: str = "", depth: int = 0) -
         "a spec holds mappings, lists, numbers, texts and booleans",
         "convert it, with int() for instance",
     )
-    return Scalar(None, "", where)
+    return Scalar(1, "1", where)
 
 
 def placed(node: Node, where: Where) -> Node:

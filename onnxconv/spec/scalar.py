@@ -31,7 +31,7 @@ _OTHER_BOOLEAN = {
 }
 _OCTAL = re.compile(r"[-+]?0[0-9]+\Z")
 _BINARY = re.compile(r"[-+]?0b[01_]+\Z")
-_UNDERSCORED = re.compile(r"[-+]?(0x)?[0-9][0-9a-fA-F]*_[0-9a-fA-F_]*(\.[0-9_]*)?\Z")
+_UNDERSCORED = re.compile(r"(?=.*_)[-+]?([0-9][0-9_]*(\.[0-9_]*)?|0x[0-9a-fA-F_]+)\Z")
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?\Z")
 _LONGEST_NUMBER = 400
 """Characters of a number; beyond that Python itself refuses to convert some."""

@@ -79,11 +79,13 @@ def _layer() -> Schema:
     }
     kinds: dict[str, Schema] = {k.name: {"description": k.doc, "$ref": f"#/$defs/{k.name}"} for k in LAYERS.values()}
     kinds["layers"] = {"description": "several layers as one", "$ref": "#/$defs/layers"}
+    alone = [k.name for k in LAYERS.values() if not k.join and not any(a.required for a in k.attributes)]
+    never_alone = [name for name in kinds if name not in alone]
     keys = {key: {"description": LAYER_KEYS[key], **form} for key, form in beside.items()}
     return {
         "anyOf": [
-            {"enum": [kind.name for kind in LAYERS.values() if not any(a.required for a in kind.attributes)]},
-            {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "description": "a block"},
+            {"enum": alone},
+            {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "not": {"enum": never_alone}},
             {"type": "object", "properties": {**kinds, **keys}, "minProperties": 1},
         ]
     }

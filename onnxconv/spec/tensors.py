@@ -11,7 +11,7 @@ from onnxconv.spec.written import Reference
 
 __all__ = ["Tensors"]
 
-MOST_COMPARISONS = 20_000_000
+MOST_COMPARISONS = 2_000_000
 """Names compared with patterns, in one spec."""
 MOST_SUGGESTED = 2000
 """Names among which the closest one is looked for."""
