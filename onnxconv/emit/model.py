@@ -30,6 +30,7 @@ def build(graph: Graph, tensor_of: TensorOf, *, opset: int, ir_version: int, eve
         (inputs if value.const_value is None else initializers).append(value)
     nodes: list[ir.Node] = []
     types = graph.types()
+    taken = {*values, *types, *(node.name for node in graph.nodes)}
     refused: list[Diagnostic] = []
     for node in graph.nodes:
         try:
@@ -37,7 +38,7 @@ def build(graph: Graph, tensor_of: TensorOf, *, opset: int, ir_version: int, eve
         except Refusal as refusal:
             refused.append(refusal.at(node.where if str(node.where) else Where(f"layer {node.name!r}")))
             continue
-        lowered = _Lowering(node, types, values)
+        lowered = _Lowering(node, types, values, taken)
         nodes += lowered.nodes(forms)
         initializers += lowered.constants
     if refused:
@@ -78,8 +79,10 @@ def _claim(values: dict[str, ir.Value], name: str, value: ir.Value) -> None:
 class _Lowering:
     """The ONNX nodes of one operator; tensors between them and constants are named after its output."""
 
-    def __init__(self, node: Node, types: Mapping[str, TensorType], values: dict[str, ir.Value]) -> None:
-        self.node, self.values = node, values
+    def __init__(
+        self, node: Node, types: Mapping[str, TensorType], values: dict[str, ir.Value], taken: set[str]
+    ) -> None:
+        self.node, self.values, self.taken = node, values, taken
         self.known: dict[str, tuple[ir.Value, Shape]] = {
             **{f"x{i}": (values[name], types[name].shape) for i, name in enumerate(node.inputs)},
             **{f"w:{role}": (values[param.name], param.shape) for role, param in node.params},
@@ -120,8 +123,9 @@ class _Lowering:
     def _scoped(self, name: str) -> str:
         """A free name below the operator's."""
         free = f"{self.node.output}/{name}"
-        while free in self.values:
+        while free in self.taken:
             free += "'"
+        self.taken.add(free)
         return free
 
     def _between(self, form: Form) -> Shape:

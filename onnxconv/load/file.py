@@ -76,7 +76,7 @@ def array_of(tensor: onnx.TensorProto, file: Path) -> Array:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             return _mapped(tensor, file)
         array: Array = onnx.numpy_helper.to_array(tensor)
-    except (ValueError, TypeError, KeyError, OverflowError) as reason:
+    except (ValueError, TypeError, LookupError, OverflowError) as reason:
         raise refuse(file, "tensor", f"tensor {tensor.name!r} is malformed: {reason}") from reason
     return array
 

@@ -142,6 +142,8 @@ class Walk:
             last = index == len(steps) - 1
             output = node.output[0] if last else self._free(f"{node.output[0]}/{type(step.op).__name__.lower()}")
             name = node.name if last and node.name and node.name not in self.names else output
+            while name in self.names:
+                name += "'"
             inputs = tuple(previous if i == PREVIOUS else i for i in step.inputs)
             self._add(name, step, inputs, output)
             previous = output

@@ -41,7 +41,7 @@ def test_every_operator_is_tried() -> None:
     assert {type(op) for op, _ in CASES} == set(OPERATORS)
 
 
-@pytest.mark.parametrize("opset", [13, 15, 17, 18, 19, 21, NEWEST])
+@pytest.mark.parametrize("opset", [13, 17, 19, NEWEST])
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize(("op", "x"), CASES, ids=IDS)
 def test_models_are_valid(op: Operator, x: Shape, dtype: str, opset: int) -> None:
@@ -100,12 +100,25 @@ def test_names_are_those_of_the_graph() -> None:
     assert not model.doc_string
 
 
-def test_temporaries_step_aside() -> None:
-    """A layer that is called like a temporary of another keeps its name."""
-    first = node_of("l1/sigmoid", Relu(), [("x", (1, 2))])
-    second = node_of("l1", Silu(), [("l1/sigmoid", (1, 2))])
-    graph = Graph("g", (("x", TensorType("float32", (1, 2))),), (first, second), ("l1",))
-    onnx.checker.check_model(onnx.load_from_string(to_bytes(graph, seeded())), full_check=True)
+@pytest.mark.parametrize("silu_first", [True, False])
+def test_temporaries_step_aside(silu_first: bool) -> None:
+    """A layer that is called like a temporary of another keeps its name, in whichever order they come."""
+    names = ("l1", "l1/sigmoid") if silu_first else ("l1/sigmoid", "l1")
+    first = node_of(names[0], Silu() if silu_first else Relu(), [("x", (1, 2))])
+    second = node_of(names[1], Relu() if silu_first else Silu(), [(names[0], (1, 2))])
+    graph = Graph("g", (("x", TensorType("float32", (1, 2))),), (first, second), (names[1],))
+    model = onnx.load_from_string(to_bytes(graph, seeded()))
+    onnx.checker.check_model(model, full_check=True)
+    assert [node.op_type for node in model.graph.node if node.name == "l1/sigmoid"] == ["Relu"]
+    onnxruntime.InferenceSession(model.SerializeToString())
+
+
+def test_an_input_may_be_an_output() -> None:
+    graph = chain((1, 2), Relu())
+    model = to_bytes(replace(graph, outputs=("x", "l0", "x")), seeded())
+    onnx.checker.check_model(onnx.load_from_string(model), full_check=True)
+    x = np.array([[-1, 2]], np.float32)
+    assert [y.tolist() for y in onnxruntime.InferenceSession(model).run(None, {"x": x})] == [[[-1, 2]], [[0, 2]]]
 
 
 def test_weights_as_inputs() -> None:

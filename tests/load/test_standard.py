@@ -270,3 +270,16 @@ def test_sizes_without_a_name_get_one_of_their_own(tmp_path: Path) -> None:
         dim.Clear()
     graph, _ = load(saved(proto, tmp_path))
     assert graph.nodes[0].type.shape == ("x_0", 3, "x_2-2")
+
+
+def test_node_names_become_unique(tmp_path: Path) -> None:
+    """A node without a name takes its output's, which another may have: onnxruntime refuses two of one name."""
+    nodes = [
+        helper.make_node("Relu", ["x"], ["a"], name="c"),
+        helper.make_node("Sigmoid", ["a"], ["c"]),
+        helper.make_node("Relu", ["c"], ["y"], name="c"),
+    ]
+    path = saved(model(nodes, {"x": (1, 2)}, {}), tmp_path)
+    graph, weights = load(path)
+    assert len({node.name for node in graph.nodes}) == 3
+    by_onnxruntime(to_bytes(graph, weights), integers((1, 2)))
