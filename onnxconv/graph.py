@@ -153,7 +153,8 @@ class Graph:
         for node in self.nodes:
             assert known.issuperset(node.inputs), f"{node.name} reads only what is there before it"
             known.add(node.output)
-        assert self.outputs and known.issuperset(self.outputs), "every output is there"
+        assert self.outputs, "a graph has an output"
+        assert known.issuperset(self.outputs), "every output is there"
 
     def types(self) -> dict[str, TensorType]:
         """The type of every tensor by name, inputs first, then in the order of the nodes."""

@@ -70,7 +70,7 @@ class RuntimeAbsent(NotAvailable):
         super().__init__(Diagnostic(Where(), "runtime-absent", reason, "", fix))
 
 
-class RuntimeFailed(OnnxconvError):  # noqa: N818
+class RuntimeFailed(OnnxconvError):
     """A runtime that raised, died, hung or returned something that is no array.
 
     `reason` says which, without anything that changes from one run to the next; `said` is the end of what the runtime
