@@ -71,6 +71,8 @@ def every_operator() -> list[tuple[Operator, Shape]]:
         (Dense(5, bias=False), (2, 7)),
         (MaxPool(pool), two),
         (MaxPool(dilated), two),
+        (MaxPool((Axis(3, 2, 2, (3, 1)), Axis(2, 1, 3, (0, 2)))), two),
+        (MaxPool((Axis(2, 1, 3, (2, 3)),)), ("N", 4, "L")),
         (AveragePool(pool), two),
         (AveragePool(pool, True), two),
         (GlobalMaxPool(), two),

@@ -129,7 +129,7 @@ class _Lowering:
         return free
 
     def _between(self, form: Form) -> Shape:
-        """Shape of a tensor between two nodes: those of Slice and Concat follow from the operands, others keep it."""
+        """Shape of a tensor between two nodes: Slice, Concat and Pad change it as their operands say, others keep it."""
         shapes = [self.known[o][1] for o in form.operands if isinstance(o, str) and o]
         shape = list(shapes[0])
         if form.op_type == "Slice":
@@ -139,6 +139,10 @@ class _Lowering:
                 shape[int(axis)] = (
                     -int(start) if start < 0 else int(end) if isinstance(size, str) else min(int(end), size)
                 )
+        if form.op_type == "Pad":
+            pads = next(o.values for o in form.operands if isinstance(o, Const))
+            for axis, (begin, end) in enumerate(zip(pads[: len(shape)], pads[len(shape) :], strict=True)):
+                shape[axis] = shift(shape[axis], int(begin) + int(end))
         if form.op_type == "Concat":
             axis = int(str(form.attributes["axis"]))
             symbols = [s[axis] for s in shapes if isinstance(s[axis], str)]

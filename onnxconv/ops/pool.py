@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array, Window, taps
 from onnxconv.ops.conv import window_attributes
-from onnxconv.ops.protocol import WHOLE_AXIS, Footprint, Form, Operator, Shape, fixed, need_spatial
+from onnxconv.ops.protocol import WHOLE_AXIS, Const, Footprint, Form, Operator, Shape, fixed, need_spatial
 
 __all__ = ["AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"]
 
@@ -29,6 +29,21 @@ def _pooled_shape(window: Window, x: Shape) -> Shape:
                 "pad",
             )
     return (x[0], x[1], *(a.out_size(n) for a, n in zip(window, x[2:], strict=True)))
+
+
+def _wide(window: Window) -> bool:
+    """onnxruntime 1.32 refuses pools with a pad of `size` or more, which a dilated window may well have."""
+    return any(max(a.pad) >= a.size for a in window)
+
+
+def _unpadded(window: Window) -> Window:
+    return tuple(replace(a, pad=(0, 0)) for a in window)
+
+
+def _padded(window: Window, value: float) -> Form:
+    """The padding as a node of its own, in front of the pool."""
+    pads = Const((0, 0, *(a.pad[0] for a in window), 0, 0, *(a.pad[1] for a in window)), "int64")
+    return Form("Pad", ("x0", pads, Const((value,), scalar=True)), {"mode": "constant"}, "t:padded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +71,10 @@ class MaxPool(Operator):
 
     def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
         dilated = any(a.dilation > 1 for a in self.window)
-        return (Form("MaxPool", ("x0",), window_attributes(self.window, dilations=dilated)),)
+        if not _wide(self.window):
+            return (Form("MaxPool", ("x0",), window_attributes(self.window, dilations=dilated)),)
+        bare = window_attributes(_unpadded(self.window), dilations=dilated)
+        return (_padded(self.window, -math.inf), Form("MaxPool", ("t:padded",), bare))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +117,12 @@ class AveragePool(Operator):
                 "build with --opset 19 or later",
                 "dilation",
             )
+        counted = {"count_include_pad": int(self.count_include_pad)}
+        if self.count_include_pad and _wide(self.window):
+            bare = window_attributes(_unpadded(self.window), dilations=dilated)
+            return (_padded(self.window, 0.0), Form("AveragePool", ("t:padded",), {**bare, **counted}))
         attributes = window_attributes(self.window, dilations=dilated)
-        return (Form("AveragePool", ("x0",), {**attributes, "count_include_pad": int(self.count_include_pad)}),)
+        return (Form("AveragePool", ("x0",), {**attributes, **counted}),)
 
 
 class _Global(Operator):

@@ -205,6 +205,17 @@ def test_an_opset_that_cannot_say_it_is_refused_for_every_layer_at_once() -> Non
     onnx.checker.check_model(onnx.load_from_string(to_bytes(graph, seeded(), EmitOptions(19))), full_check=True)
 
 
+@pytest.mark.parametrize("counted", [False, True])
+def test_wide_pads_of_dilated_average_pools(counted: bool) -> None:
+    """onnxruntime 1.32 refuses a pad of the window's size or more: a padding that counts becomes a node of its own."""
+    op = AveragePool((Axis(2, dilation=3, pad=(3 if counted else 1, 1)),), counted)
+    content = to_bytes(chain((1, 2, 9), op), seeded(), EmitOptions(19))
+    onnx.checker.check_model(onnx.load_from_string(content), full_check=True)
+    x = np.arange(18, dtype=np.float32).reshape(1, 2, 9)
+    y = onnxruntime.InferenceSession(content).run(None, {"x": x})[0]
+    np.testing.assert_array_equal(y, op.define(x))
+
+
 def test_a_weight_and_a_layer_of_one_name_clash() -> None:
     conv = node_of("a", Conv((Axis(1),), 2), [("x", (1, 2, 5))])
     relu = node_of("a.weight", Relu(), [("a", (1, 2, 5))])

@@ -142,6 +142,8 @@ def graphs(draw: st.DrawFn) -> Graph:
             node = node_of(f"l{index}", op, inputs, dtype)
         except Refusal:
             continue
+        if len(op.onnx(*(shape for _, shape in inputs), opset=NEWEST)) > 1:
+            continue  # comes back as several operators: see test_every_operator
         nodes.append(node)
         known[node.output] = node.type.shape
     ends = draw(st.lists(st.sampled_from(sorted(known)), min_size=1, max_size=3, unique=True))
