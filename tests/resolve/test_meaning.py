@@ -87,11 +87,11 @@ def test_channels_one_by_one() -> None:
 @pytest.mark.parametrize("mode", ["zeros", "constant", "reflect", "edge", "wrap"])
 def test_pad_modes(mode: str) -> None:
     value = ", pad_value: 2.5" if mode == "constant" else ""
-    layer = f"- conv: {{filters: 2, kernel: 3, stride: 2, pad: [[1, 2], [2, 0]], pad_mode: {mode}{value}}}"
+    layer = f"- conv: {{filters: 2, kernel: 3, stride: 2, dilation: [2, 1], pad: [[1, 2], [2, 0]], pad_mode: {mode}{value}}}"
     made, x = graph(layer, (1, 2, 5, 4)), numbers((1, 2, 5, 4))
     padded = loops.pad(x, [1, 2], [2, 0], "constant" if mode == "zeros" else mode, 2.5 if value else 0.0)
     w, b = weights(made)["conv.weight"], weights(made)["conv.bias"]
-    expected, _, _ = loops.conv(padded, w, b, [2, 2], [1, 1], [0, 0], [0, 0], 1)
+    expected, _, _ = loops.conv(padded, w, b, [2, 2], [2, 1], [0, 0], [0, 0], 1)
     np.testing.assert_allclose(computed(made, x), expected, rtol=0, atol=1e-12)
 
 
@@ -183,8 +183,8 @@ def test_crops_reach_the_size_asked_for(n: int, size: int, stride: int, dilation
     ],
 )
 def test_a_folded_batch_norm_computes_what_a_kept_one_does(layer: str, shape: tuple[int, ...]) -> None:
-    kept = graph(f"- {layer}\n- batch_norm\n- relu", shape)
-    folded = graph(f"- {layer}\n- batch_norm: {{fold: true}}\n- relu", shape)
+    kept = graph(f"- {layer}\n- batch_norm: {{epsilon: 0.25}}\n- relu", shape)
+    folded = graph(f"- {layer}\n- batch_norm: {{epsilon: 0.25, fold: true}}\n- relu", shape)
     kinds = [node.op.kind for node in folded.nodes]
     assert kinds == [node.op.kind for node in kept.nodes if node.op.kind != "BatchNormalization"]
     assert "batch_norm" in folded.types()
