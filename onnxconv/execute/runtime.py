@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from onnxconv.errors import Diagnostic, UsageError, Where, closest
-from onnxconv.execute.run import Arrays, run
+from onnxconv.execute.definition import Arrays, run
 from onnxconv.geometry import Array
 from onnxconv.graph import Graph
 
