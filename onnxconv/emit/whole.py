@@ -24,7 +24,7 @@ def whole_files(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
 
     The last one makes sense of the others: while those are replaced, an older last one is not there. So at every
     moment, a kill included, the last file is absent, or belongs to the others. SIGTERM cleans up as SIGINT does.
-    A kill without notice (SIGKILL) may leave hidden temporary files. Raises `UsageError` where nothing can be written.
+    A kill without notice (SIGKILL) may leave hidden temporary files, or others without the last. Raises `UsageError` where nothing can be written.
     """
     try:
         with _terminating_politely(), contextlib.ExitStack() as opened:

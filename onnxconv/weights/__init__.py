@@ -128,7 +128,8 @@ def from_file(graph: Graph, path: str | Path, seed: int = 0) -> Weights:
     """Weights read from a .npz or .safetensors file by the names of the graph's stored arrays.
 
     Raises `WeightsError` with every tensor that is missing, superfluous, of another shape or not floating-point.
-    Counters named ``….num_batches_tracked``, which torch stores beside a batch norm, are passed over.
+    Counters named ``….num_batches_tracked``, which torch stores beside a batch norm, are passed over. A complete file
+    leaves nothing for `seed` to draw.
     """
     file = Path(path)
     stored = contents(file)

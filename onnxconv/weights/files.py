@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +22,10 @@ _SAFETENSORS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "BOOL":
 }
 _HEADER_LIMIT = 100_000_000
 """Bytes; the safetensors format allows no larger header."""
+
+
+_DAMAGED = (OSError, zipfile.BadZipFile, zlib.error, ValueError, LookupError, TypeError, EOFError, RuntimeError)
+"""What zipfile, json and NumPy raise on files that were tampered with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ def contents(file: Path) -> dict[str, Stored]:
         raise _damaged(file, f"weights cannot be read from {file.name!r}", "use a .npz or a .safetensors file")
     try:
         return reader(file)
-    except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, RuntimeError) as reason:
+    except _DAMAGED as reason:
         said = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
         raise _damaged(file, f"this is not a readable {file.suffix} file: {said}") from reason
 
@@ -94,7 +99,7 @@ def _npz_member(stored: Stored) -> Array:
     try:
         with np.load(stored.file, allow_pickle=False) as archive:
             array: Array = archive[stored.name]
-    except (OSError, zipfile.BadZipFile, ValueError, KeyError, EOFError) as reason:
+    except _DAMAGED as reason:
         raise _damaged(stored.file, f"{stored.name!r} cannot be read: {reason}") from reason
     return array
 

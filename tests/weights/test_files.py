@@ -167,3 +167,20 @@ def test_sizes_are_checked_before_anything_is_read(tmp_path: Path) -> None:
     (tmp_path / "w.safetensors").write_bytes((10**15).to_bytes(8, "little"))
     with pytest.raises(WeightsError, match="header claims"):
         from_file(GRAPH, tmp_path / "w.safetensors")
+
+
+@writers
+def test_tampered_files_are_refused_or_read(write: Writer, tmp_path: Path) -> None:
+    path = write(tmp_path, ARRAYS)
+    whole, random, read = path.read_bytes(), np.random.default_rng(0), 0
+    for _ in range(150):
+        damaged = bytearray(whole)
+        for at in random.integers(0, len(whole), random.integers(1, 3)):
+            damaged[at] = random.integers(0, 256)
+        path.write_bytes(bytes(damaged))
+        try:
+            read_all(path)
+            read += 1
+        except WeightsError:
+            pass
+    assert 0 < read < 150
