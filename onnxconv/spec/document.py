@@ -60,7 +60,8 @@ class _Document:
         inputs = self._inputs(scope)
         blocks, steps = self._layers(scope)
         init = self._init(scope)
-        tensors = Tensors(steps.names, self._mistakes)
+        tensors = Tensors(self._mistakes)
+        tensors.reserve("", steps.names)
         for one in inputs:
             tensors.add(one.name, one.name, one.where)
         if endless(blocks, steps, self._tree.where, self._mistakes) or self._too_large(steps, scope, blocks):

@@ -15,7 +15,7 @@ from onnxconv.spec.node import Node
 from onnxconv.spec.tensors import Tensors
 from onnxconv.spec.value import Layer, Value
 from onnxconv.spec.vocabulary import Kind
-from onnxconv.spec.written import Block, Reference, Step, Steps
+from onnxconv.spec.written import Block, Reference, Repeat, Step, Steps
 
 __all__ = ["Expander"]
 
@@ -43,16 +43,28 @@ class Expander:
         return before
 
     def _step(self, step: Step, place: _Place) -> str | None:
-        if step.repeat is None:
-            return self._once(step, place, None) if self._wanted(step.when, place.scope) else place.before
-        name, before = None, place.before
-        for i, value in enumerate(repetitions(step.repeat, place.scope, self._mistakes) or ()):
-            scope = {**place.scope, step.repeat.variable: value} if step.repeat.variable else place.scope
+        if step.repeat is not None:
+            return self._repeated(step, step.repeat, place)
+        if not self._wanted(step.when, place.scope):
+            return place.before
+        if step.body is not None and step.name is None:
+            return self.steps(step.body, place.scope, place.prefix, self._start(step.source, place))
+        name = self._name(step, place.prefix)
+        return self._once(step, place, name, place.prefix, step.source)
+
+    def _repeated(self, step: Step, repeat: Repeat, place: _Place) -> str | None:
+        """`from` is for the first repetition, the others read the one before; a join of names reads the same ones."""
+        name, before, source = "", place.before, step.source
+        for i, value in enumerate(repetitions(repeat, place.scope, self._mistakes) or ()):
+            scope = {**place.scope, repeat.variable: value} if repeat.variable else place.scope
             if self._wanted(step.when, scope):
                 name = name or self._name(step, place.prefix)
-                source = step.source if before == place.before else ()
-                before = self._once(step, _Place(scope, place.prefix, before), f"{name}.{i}", source)
-        if name is not None and before is not None:
+                one = self.tensors.claim("", "", f"{name}.{i}", step.where)
+                for steps in step.inner():
+                    self.tensors.reserve(f"{one}.", steps.names)
+                before = self._once(step, _Place(scope, place.prefix, before), one, f"{one}.", source)
+                source = () if step.branches != () else source
+        if name and before is not None:
             self.tensors.add(name, before, step.where)
         return before
 
@@ -73,34 +85,29 @@ class Expander:
     def _name(self, step: Step, prefix: str) -> str:
         return self.tensors.claim(prefix, step.word, step.name, step.name_where)
 
-    def _once(
-        self, step: Step, place: _Place, name: str | None, source: tuple[Reference, ...] | None = None
-    ) -> str | None:
-        """One repetition, called `name`, or the only one, called as the step says."""
-        source = step.source if source is None else source
-        repeated = name is not None
-        if step.body is not None and step.name is None and not repeated:
-            return self.steps(step.body, place.scope, place.prefix, self._start(source, place))
-        name = name or self._name(step, place.prefix)
+    def _once(self, step: Step, place: _Place, name: str, inner: str, source: tuple[Reference, ...]) -> str | None:
+        """One repetition, or the only one, called `name`; layers in its branches have names in the scope `inner`."""
         if step.kind is not None:
-            inner = f"{name}." if repeated else place.prefix
             inputs = self._joined(step, place, inner, source) if step.kind.join else self._start_of(step, source, place)
             return self._layer(step, step.kind, name, place.scope, inputs)
-        start = self._start(source, place)
-        end: str | None = None
+        end = self._start(source, place)
         if step.body is not None:
-            end = self.steps(step.body, place.scope, f"{name}.", start)
+            end = self._scoped(step.body, place.scope, name, end)
         elif step.block is not None:
             block = self._blocks[step.block]
             scope = arguments(block, step, place.scope, self._mistakes)
-            end = start if scope is None else self.steps(block.body, scope, f"{name}.", start)
-        if step.body is None and step.block is None:
-            if step.name is not None:  # a mistake was reported; references to the layer are none
+            end = end if scope is None else self._scoped(block.body, scope, name, end)
+        else:  # a mistake was reported; references to the layer are none
+            if step.name is not None:
                 self.tensors.add(name, name, step.where)
             return name
         if end is not None:
             self.tensors.add(name, end, step.where)
         return end
+
+    def _scoped(self, body: Steps, scope: Scope, name: str, before: str | None) -> str | None:
+        self.tensors.reserve(f"{name}.", body.names)
+        return self.steps(body, scope, f"{name}.", before)
 
     def _layer(self, step: Step, kind: Kind, name: str, scope: Scope, inputs: tuple[str, ...]) -> str:
         init = self._init if "init" in {a.name for a in kind.attributes} and kind.name != "batch_norm" else None

@@ -6,6 +6,9 @@ from onnxconv.errors import Diagnostic, SpecError, Where
 
 __all__ = ["Mistakes"]
 
+LONGEST = 600
+"""Characters of one sentence: a spec may hold very long words."""
+
 
 class Mistakes:
     """A growing list of diagnostics: one per place and code, however often a block is repeated."""
@@ -14,7 +17,8 @@ class Mistakes:
         self._found: dict[tuple[Where, str], Diagnostic] = {}
 
     def add(self, where: Where, code: str, what: str, why: str = "", fix: str = "") -> None:
-        self._found.setdefault((where, code), Diagnostic(where, code, what, why, fix))
+        said = (text if len(text) <= LONGEST else f"{text[:LONGEST]} ..." for text in (what, why, fix))
+        self._found.setdefault((where, code), Diagnostic(where, code, *said))
 
     def __len__(self) -> int:
         return len(self._found)

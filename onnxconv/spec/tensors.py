@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import ItemsView, Iterator
+from collections.abc import ItemsView, Iterable, Iterator
+from itertools import islice
 
 from onnxconv.errors import Where, closest
 from onnxconv.spec.mistakes import Mistakes
@@ -13,8 +14,8 @@ __all__ = ["Tensors"]
 
 MOST_COMPARISONS = 2_000_000
 """Names compared with patterns, in one spec."""
-MOST_SUGGESTED = 2000
-"""Names among which the closest one is looked for."""
+MOST_SUGGESTED = 200
+"""Names among which the closest one is looked for, and references for which it is."""
 
 
 class Tensors:
@@ -23,8 +24,9 @@ class Tensors:
     A name is looked up in the scope of the reference first, then in the scopes around it.
     """
 
-    def __init__(self, reserved: frozenset[str], mistakes: Mistakes) -> None:
-        self._reserved, self._mistakes = reserved, mistakes
+    def __init__(self, mistakes: Mistakes) -> None:
+        self._mistakes = mistakes
+        self._reserved: set[str] = set()
         self._tensors: dict[str, str] = {}
         self._places: dict[str, Where] = {}
         self._counts: dict[tuple[str, str], int] = {}
@@ -39,6 +41,10 @@ class Tensors:
         """From here on, `name` stands for `tensor`."""
         self._tensors[name] = tensor
         self._places.setdefault(name, where)
+
+    def reserve(self, prefix: str, names: Iterable[str]) -> None:
+        """Keep names that are given in a scope from layers that have none."""
+        self._reserved.update(prefix + name for name in names)
 
     def claim(self, prefix: str, word: str, given: str | None, where: Where) -> str:
         """The name in its scope: the given one, else the layer's word, else word_2, word_3, …"""
@@ -55,7 +61,7 @@ class Tensors:
         while True:
             count = self._counts[prefix, word] = self._counts.get((prefix, word), 0) + 1
             local = word if count == 1 else f"{word}_{count}"
-            if prefix + local not in self._places and local not in self._reserved:
+            if prefix + local not in self._places and prefix + local not in self._reserved:
                 self._places[prefix + local] = where
                 return prefix + local
 
@@ -91,7 +97,7 @@ class Tensors:
 
     def report_unknown(self) -> None:
         """Report every reference that found nothing, now that all names are known."""
-        for reference, prefix in self._unknown:
+        for i, (reference, prefix) in enumerate(self._unknown):
             later = next((s + reference.name for s in _scopes(prefix) if s + reference.name in self._tensors), None)
             if later is not None:
                 place = self._places[later]
@@ -104,16 +110,15 @@ class Tensors:
                     "move one of the two",
                 )
                 continue
-            known = list(self._tensors)[-MOST_SUGGESTED:]
-            local = [name.removeprefix(scope) for scope in _scopes(prefix) for name in known if name.startswith(scope)]
-            what = f"nothing is called {reference.name!r}"
-            self._mistakes.add(
-                reference.where,
-                "unknown-tensor",
-                what,
-                "a tensor has the name of its layer, block or input",
-                closest(reference.name, local[:MOST_SUGGESTED]),
-            )
+            what, rule = f"nothing is called {reference.name!r}", "a tensor has the name of its layer, block or input"
+            fix = closest(reference.name, self._near(prefix)) if i < MOST_SUGGESTED else "use a name that there is"
+            self._mistakes.add(reference.where, "unknown-tensor", what, rule, fix)
+
+    def _near(self, prefix: str) -> list[str]:
+        """Names as they may be written in a scope."""
+        known = list(self._tensors)[-MOST_SUGGESTED:]
+        local = (name.removeprefix(scope) for scope in _scopes(prefix) for name in known if name.startswith(scope))
+        return list(islice(local, MOST_SUGGESTED))
 
 
 def _scopes(prefix: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ WRITE = os.environ.get("ONNXCONV_GOLDEN") == "write"
 
 def _default(kind: str, attribute: Attribute) -> str:
     if attribute.required or (kind, attribute.name) == ("conv", "filters"):
-        return "must be given"
+        return "must be given" if attribute.required else "must be given, or `multiplier`"
     return "" if attribute.default is None else f"`{json.dumps(attribute.default)}`".replace('"', "")
 
 

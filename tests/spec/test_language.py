@@ -87,10 +87,25 @@ def test_the_example_of_the_manual() -> None:
         ("[{add: [[{relu: , name: a}], []], repeat: 2}]", ["add.0.a", "add.0", "add.1.a", "add.1"]),
         ("[relu, {sigmoid: , when: 0}, {silu: , when: 1 + 1}]", ["relu", "silu"]),
         ("[{relu: , name: 'a/b.c:0'}]", ["a/b.c:0"]),
+        ("[{layers: [relu, {relu: , name: relu}], name: g}]", ["g.relu_2", "g.relu"]),
+        ("[{add: [[relu, {relu: , name: relu}], []], repeat: 1}]", ["add.0.relu_2", "add.0.relu", "add.0"]),
+        ("[{relu: , name: relu.1}, {sigmoid: , repeat: 2}]", ["relu.1", "sigmoid.0", "sigmoid.1"]),
     ],
 )
 def test_names(text: str, names: list[str]) -> None:
     assert list(layers(f"layers: {text}")) == names
+
+
+def test_a_repetition_does_not_take_a_name_that_is_given() -> None:
+    assert codes(HEAD + "layers: [{relu: , name: relu.1}, {relu: , repeat: 2}]") == ["duplicate-name"]
+
+
+def test_from_is_for_the_first_repetition() -> None:
+    found = layers(
+        "layers: [relu, sigmoid, {silu: , from: relu, repeat: 2}, {add: , from: [relu, sigmoid], repeat: 2}]"
+    )
+    assert [found[f"silu.{i}"].inputs for i in range(2)] == [("relu",), ("silu.0",)]
+    assert [found[f"add.{i}"].inputs for i in range(2)] == [("relu", "sigmoid")] * 2
 
 
 def test_block_scopes() -> None:
