@@ -26,7 +26,7 @@ def progress(title: str) -> Iterator[Told | None]:
 
     parts = (
         TextColumn("{task.fields[title]}"),
-        BarColumn(),
+        BarColumn(24),
         TaskProgressColumn(),
         TimeElapsedColumn(),
         TextColumn("{task.description}"),

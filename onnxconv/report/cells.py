@@ -17,12 +17,16 @@ WHOLE = "whole"
 """Every output sees the whole input."""
 
 
+SHORTER = {"BatchNormalization": "BatchNorm", "GlobalAveragePool": "GlobalAvgPool"}
+"""Operators whose ONNX names would take room from the numbers."""
+
+
 def columns(report: Document) -> list[Column]:
     """One row a layer; columns that would say nothing about this network are left out."""
     layers = report["layers"]
     found = [
         Column("layer", tuple(layer["name"] for layer in layers), elastic=True),
-        Column("op", tuple(layer["op"] for layer in layers), rank=2),
+        Column("op", tuple(SHORTER.get(layer["op"], layer["op"]) for layer in layers), rank=2),
         Column("output", tuple(shape(layer["output_shape"]) for layer in layers)),
     ]
     if any(layer["window"] for layer in layers):

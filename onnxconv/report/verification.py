@@ -29,13 +29,14 @@ def _table(checks: Sequence[Document], width: int, style: Style) -> list[str]:
     if not checks:
         return []
     columns = [
-        Column("runtime", tuple(f"{c['runtime']} {c['version']}".rstrip() for c in checks), rank=1, elastic=True),
+        Column("runtime", tuple(c["runtime"] for c in checks), elastic=True),
+        Column("version", tuple(c["version"] for c in checks), rank=2),
         Column("probe", tuple(c["probe"] for c in checks)),
         Column("output", tuple(c["output"] for c in checks), elastic=True),
         Column("verdict", tuple(c["verdict"] for c in checks)),
         Column("compared", tuple(_told(c, number(c["elements"])) for c in checks), numeric=True),
         Column("wrong", tuple(_told(c, number(c["mismatches"])) for c in checks), numeric=True),
-        Column("error/bound", tuple(_told(c, _ratio(c["bound_used"])) for c in checks), numeric=True, rank=2),
+        Column("error/bound", tuple(_told(c, _ratio(c["bound_used"])) for c in checks), numeric=True, rank=1),
     ]
     heading, rule, *rows = lines(fitting(columns, width), style)
     return [heading, rule, *(_coloured(row, c["verdict"], style) for row, c in zip(rows, checks, strict=True))]
@@ -51,7 +52,10 @@ def _told(check: Document, figure: str) -> str:
 
 
 def _ratio(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.3g}"
+    """Three digits, more where they would hide on which side of 1 it is."""
+    if isinstance(value, str):
+        return value
+    return f"{value:.3g}" if value < 0.99 or value > 1.01 else f"{value:.8g}"
 
 
 def _remarks(checks: Sequence[Document], width: int, style: Style) -> Iterator[str]:
