@@ -23,8 +23,9 @@ def whole_files(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
     """Open streams that become the files `paths` when the block ends, in their order; if it fails, none of them.
 
     The last one makes sense of the others: while those are replaced, an older last one is not there. So at every
-    moment, a kill included, the last file is absent, or belongs to the others. SIGTERM cleans up as SIGINT does.
-    A kill without notice (SIGKILL) may leave hidden temporary files, or others without the last. Raises `UsageError` where nothing can be written.
+    moment, a kill included, the last file is absent, or belongs to the others. SIGTERM cleans up as SIGINT does; a kill
+    without notice (SIGKILL) may leave hidden temporary files, or others without the last.
+    Raises `UsageError` where nothing can be written.
     """
     try:
         with _terminating_politely(), contextlib.ExitStack() as opened:
