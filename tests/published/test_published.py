@@ -81,7 +81,7 @@ FIELDS = [
     # (spec, tensor, size, stride, padding)
     # Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019, table 1
     ("vgg16", "stage5", 212, 32, 90),
-    ("mobilenet_v1", "separable_9", 315, 32, 157),
+    ("mobilenet_v1", "separable_9", 315, 32, 126),
     # 1 + 6 + 2·4 + Σ over stages; strides on the 3 x 3 convolution of each stage's first unit
     ("resnet50", "stage_4", 427, 32, 213),
     ("resnet18", "stage", 435, 32, 217),
