@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,44 +50,49 @@ def read_text(text: str, file: str, mistakes: Mistakes, *, strict_json: bool = F
             "remove it",
         )
         return None
-    if strict_json or text.lstrip()[:1] == "{":
+    if strict_json:
+        return _Reader(file, text, mistakes).read(_on_one_line(text)) if _is_json(text, file, mistakes) else None
+    if text.lstrip()[:1] == "{":
         text = text.replace("\t", " ")  # JSON may indent by tabs; raw tabs are illegal inside its strings
     tabs = list(_INDENT_TAB.finditer(text))
     for tab in tabs:
         where = _where(file, text, tab.start() + tab[0].index("\t"))
         mistakes.add(where, "tab", "a tab in the indentation", "YAML indents by spaces", "write spaces")
-    tree = None if tabs else _Reader(file, mistakes).read(text)
-    if strict_json and tree is not None:
-        _check_json(text, file, mistakes)
-    return tree
+    return None if tabs else _Reader(file, text, mistakes).read(text)
+
+
+def _on_one_line(text: str) -> str:
+    """JSON as YAML reads it too: in JSON line breaks and tabs stand between tokens only, where YAML minds them."""
+    return re.sub(r"[\t\r\n]", " ", text)
 
 
 def _where(file: str, text: str, offset: int) -> Where:
     return Where(file, text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset))
 
 
-def _check_json(text: str, file: str, mistakes: Mistakes) -> None:
+def _is_json(text: str, file: str, mistakes: Mistakes) -> bool:
     def refuse(word: str) -> None:
         raise json.JSONDecodeError(f"{word} is no number in JSON", text, max(0, text.find(word)))
 
+    rule, fix = "a .json file is read as JSON (RFC 8259)", "correct it, or name the file .yaml"
     try:
         json.loads(text, parse_constant=refuse)
     except json.JSONDecodeError as error:
-        mistakes.add(
-            Where(file, error.lineno, error.colno),
-            "json",
-            f"this is no JSON: {error.msg}",
-            "a .json file is read as JSON (RFC 8259)",
-            "correct it, or name the file .yaml",
-        )
+        where = Where(file, error.lineno, error.colno)
+        mistakes.add(where, "json", f"this is no JSON: {error.msg}", rule, fix)
     except ValueError as error:
+        mistakes.add(Where(file, 1, 1), "json", f"this is no JSON: {error}", rule, "use smaller numbers")
+    except RecursionError:
         mistakes.add(
             Where(file, 1, 1),
-            "json",
-            f"this is no JSON: {error}",
-            "a .json file is read as JSON (RFC 8259)",
-            "use smaller numbers",
+            "depth",
+            "lists and objects nested far too deep",
+            f"at most {DEEPEST} are read",
+            "use blocks",
         )
+    else:
+        return True
+    return False
 
 
 @dataclass(slots=True)
@@ -107,8 +113,9 @@ class _UnreadableError(Exception):
 class _Reader:
     """Builds the tree from the parser's events, so that depth is bounded and aliases are never followed."""
 
-    def __init__(self, file: str, mistakes: Mistakes) -> None:
+    def __init__(self, file: str, text: str, mistakes: Mistakes) -> None:
         self._file, self._mistakes = file, mistakes
+        self._breaks = [at for at, c in enumerate(text) if c == "\n"]
         self._stack: list[_Open] = []
         self._root: Node | None = None
         self._documents = 0
@@ -123,21 +130,26 @@ class _Reader:
             self._syntax(error, text)
             return None
         except (YAMLError, ValueError, AssertionError) as error:
-            self._mistakes.add(Where(self._file), "yaml", f"this is no YAML: {error}", "a spec is YAML 1.2 or JSON")
+            what, rule = f"this is no YAML: {error}", "a spec is YAML 1.2 or JSON"
+            self._mistakes.add(Where(self._file, 1, 1), "yaml", what, rule, "check the quotes and escapes")
             return None
         return self._root
 
     def _syntax(self, error: Any, text: str) -> None:
         mark = error.problem_mark or error.context_mark
-        where = Where(self._file, mark.line + 1, mark.column + 1) if mark else Where(self._file)
+        where = self._at(mark.index) if mark else Where(self._file, 1, 1)
         what = f"{error.problem or 'a syntax error'}{', ' + error.context if error.context else ''}"
         fix = "check the indentation, the colons and the brackets here"
         if mark and text[mark.index : mark.index + 1] in ("@", "`", "%"):
             fix = "put quotes around a text that begins with this character"
         self._mistakes.add(where, "yaml", what, "a spec is YAML 1.2 or JSON", fix)
 
+    def _at(self, offset: int) -> Where:
+        line = bisect_left(self._breaks, offset)
+        return Where(self._file, line + 1, offset - (self._breaks[line - 1] if line else -1))
+
     def _take(self, event: Any) -> None:
-        where = Where(self._file, event.start_mark.line + 1, event.start_mark.column + 1)
+        where = self._at(event.start_mark.index)
         match type(event).__name__:
             case "DocumentStartEvent":
                 self._document(event, where)
@@ -192,16 +204,12 @@ class _Reader:
 
     def _scalar(self, event: Any, where: Where) -> Scalar:
         if event.style is not None:
-            if any("\ud800" <= c <= "\udfff" for c in event.value):
-                self._mistakes.add(
-                    where,
-                    "control-character",
-                    "half of a surrogate pair",
-                    "a spec is valid Unicode",
-                    "write the character itself",
-                )
-                return Scalar("", "", where)
-            return Scalar(event.value, event.value, where)
+            # JSON writes characters beyond U+FFFF as two escapes
+            text = event.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+            if "\ufffd" in text and "\ufffd" not in event.value:
+                rule, fix = "a spec is valid Unicode", "write the character itself"
+                self._mistakes.add(where, "control-character", "half of a surrogate pair", rule, fix)
+            return Scalar(text, text, where)
         other = surprise(event.value)
         if other:
             self._mistakes.add(where, "yaml-1.1", event.value, other.rule, other.fix)

@@ -57,6 +57,32 @@ def test_yaml_json_and_python_say_the_same(path: Path, tmp_path: Path) -> None:
         assert (other.inputs, other.layers, other.outputs) == (spec.inputs, spec.layers, spec.outputs)
 
 
+def test_json_as_others_write_it() -> None:
+    text = '{"inputs":{"x":"float32[N,3]"},\n"layers"\n\t:\r\n["relu",{"dense":2e0,"name":"a\\/b"},{"dense":\n0}]}'
+    with pytest.raises(SpecError) as raised:
+        parse(text, "a.json")
+    assert [(str(d.where), d.code) for d in raised.value.diagnostics] == [
+        ("a.json:4:18", "type"),
+        ("a.json:5:1", "range"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"a": "\\ud83d"}', "half of a surrogate pair"),
+        ('{"a": "\\ud83d\\ude00"}', "no 'a'"),
+        ('{"a": NaN}', "1:7: this is no JSON: NaN"),
+        ("[" * 100_000, "nested"),
+        ("[" * 70 + "]" * 70, "nested 65 deep"),
+        ('{"a": ' + "9" * 5000 + "}", "use smaller numbers"),
+    ],
+)
+def test_odd_json(text: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        parse(text, "a.json")
+
+
 def test_the_example_of_the_manual() -> None:
     spec = parse(
         "name: a\ninputs:\n  x: float32[N, 3, 8, 8]\nlayers:\n  - conv: {filters: 2, kernel: 3}\n  - relu\n", "a.yaml"
