@@ -61,6 +61,7 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
         case "Softmax":
             factor = np.exp(2 * errors[0].max())
             own = bound(dtype, n, factor * (1 + 2 * errors[0].max()) * magnitude(node, [x.value for x in xs], {}))
-            return y * (factor - 1) + own
+            changed: Array = y * (factor - 1) + own
+            return changed
         case _:
             return np.full_like(y, np.inf)

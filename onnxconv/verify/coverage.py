@@ -3,20 +3,52 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from onnxconv.graph import Graph, Node
 from onnxconv.verify.route import Routed
+from onnxconv.verify.signal import varies
 from onnxconv.verify.words import Array
 
-__all__ = ["Seen", "add", "observed", "shares"]
+__all__ = ["Seen", "add", "alive", "observed", "shares"]
 
 Seen = dict[str, tuple[Array, Array]]
 """By layer with taps: which filters [M] were observed, and which taps [∏K] some observed filter has."""
 
 MIXING = ("Softmax",)
+
+
+def alive(node: Node, y: Array, route: Routed, inputs: Sequence[Array]) -> Array:
+    """Of each channel of the output, whether it depends on the graph's input; `inputs`: the same of the node's inputs.
+
+    It does if it has more than one value. Where a channel has one element only, it does if its source does, and if the
+    activation has let it through.
+    """
+    if y.shape[0] * math.prod(y.shape[2:]) > 1:
+        return varies(y)
+    (first, *_) = inputs
+    if route.sources is not None:
+        unbiased = y.reshape(-1) - route.weights.get("bias", 0.0)
+        seen: Array = first[route.sources] & (unbiased != 0)
+        return seen
+    match node.op.kind:
+        case "Concat" if getattr(node.op, "axis", 1) == 1:
+            return np.concatenate(list(inputs))
+        case "Flatten":
+            return np.repeat(first, y.shape[1] // len(first))
+        case "Relu" | "Clip":
+            low, high = getattr(node.op, "low", 0.0), getattr(node.op, "high", None)
+            flat = y.reshape(-1)
+            inside = (flat != (math.nan if low is None else low)) & (flat != (math.nan if high is None else high))
+            through: Array = first & inside
+            return through
+        case _:
+            channels = np.zeros(y.shape[1], bool)
+            for x in inputs:
+                channels |= x if len(x) == len(channels) else x.any()
+            return channels
 
 
 def observed(

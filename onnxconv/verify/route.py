@@ -47,8 +47,9 @@ def route_products(node: Node, x: Signal, next: Ahead, stream: Stream) -> Routed
     filters, fan = (shape[1] * groups, shape[0] // groups) if kind == "ConvTranspose" else shape[:2]
     kernel = shape[2:]
     source = np.concatenate([_visits(filters // groups, fan, stream) for _ in range(groups)])
-    tap = stream.below(math.prod(kernel), filters)
     middle = int(np.ravel_multi_index([n // 2 for n in kernel], kernel)) if kernel else 0
+    # Half of the taps are in the middle: each shift moves padding inwards, where it takes the place of information.
+    tap = np.where(stream.below(2, filters) == 0, middle, stream.below(math.prod(kernel), filters))
     sign = stream.signs(filters)
     zero = {"bias": np.zeros(shapes["bias"], dtype)} if "bias" in shapes else {}
     for attempt in range(ATTEMPTS + 1):
@@ -152,5 +153,6 @@ def _shift(spread: Array, next: Ahead, grid: int, stream: Stream) -> Array:
     else:
         wanted = -centre
     fine = np.clip(4 - np.frexp(np.where(extent > 0, extent, 1))[1], min(0, grid), max(0, grid))
-    shift: Array = (np.rint(np.ldexp(wanted, fine)) + stream.signs(len(low))) * np.ldexp(1.0, -fine)
+    beside = np.where(extent > 0, stream.signs(len(low)), 1)
+    shift: Array = (np.rint(np.ldexp(wanted, fine)) + beside) * np.ldexp(1.0, -fine)
     return np.where(shift == 0, np.ldexp(1.0, -fine), shift)

@@ -16,11 +16,11 @@ from onnxconv.graph import Graph, Node
 from onnxconv.verify.ahead import Ahead, ahead, consumers
 from onnxconv.verify.carried import error_after
 from onnxconv.verify.case import Case, judged
-from onnxconv.verify.compare import Comparison, all_same, merge, outputs_differ, within
-from onnxconv.verify.coverage import Seen, add, observed, shares
+from onnxconv.verify.compare import Comparison, merge, outputs_differ, within
+from onnxconv.verify.coverage import Seen, add, alive, observed, shares
 from onnxconv.verify.draw import Stream
 from onnxconv.verify.route import Routed, route_batch_norm, route_products
-from onnxconv.verify.signal import Signal, exact_sum, grid_of, varies
+from onnxconv.verify.signal import Signal, exact_sum, grid_of
 from onnxconv.verify.sizes import concrete
 from onnxconv.verify.verdict import Finding, Verdict
 from onnxconv.verify.words import Array
@@ -38,11 +38,15 @@ NEVER_EXACT = ("Sigmoid", "Silu", "Softmax", "LeakyRelu")
 
 @dataclass(frozen=True)
 class Plan:
-    """Inputs, weights by parameter name, and what must come out. `inexact`: the first layer that rounds, if any does."""
+    """Inputs, weights by parameter name, and what must come out.
+
+    `dead`: outputs that no input reaches. `inexact`: the first layer that rounds, if any does.
+    """
 
     inputs: dict[str, Array]
     arrays: dict[str, Array]
     outputs: dict[str, Signal]
+    dead: tuple[str, ...]
     seen: Seen
     inexact: str
 
@@ -66,7 +70,7 @@ def routing(case: Case) -> Iterator[Finding]:
         note = f"exact up to {made.inexact!r}, from there within a carried bound" if made.inexact else note
         for name, y in made.outputs.items():
             totals[name] = merge(totals.get(name), within(got[name], y.value, 0.0 if y.error is None else y.error))
-            flat[name] = flat.get(name, True) and (all_same(y.value) or not y.value.any())
+            flat[name] = flat.get(name, True) and name in made.dead
     for name, total in totals.items():
         yield _finding(case.graph, name, total, flat[name], shares(seen), note)
 
@@ -103,32 +107,34 @@ def _plan(case: Case, seed: int, share: float, bits: int) -> Plan:
     graph, shapes, reading = case.graph, concrete(case.graph, BATCH), consumers(case.graph)
     stream = Stream("routing", seed)
     inputs = {name: stream.filled(shapes[name], 1 << (bits - 1), type.dtype) for name, type in graph.inputs}
-    alive = {name: _raw(x.astype(np.float64)) for name, x in inputs.items()}
+    values = {name: _raw(x.astype(np.float64)) for name, x in inputs.items()}
     last = {name: step for step, node in enumerate(graph.nodes) for name in node.inputs}
     arrays: dict[str, Array] = {}
     routes: dict[str, Routed] = {}
     gains: dict[str, Array] = {}
-    live: dict[str, Array] = {name: varies(x.value) for name, x in alive.items()}
+    live: dict[str, Array] = {name: np.ones(x.value.shape[1:2], bool) for name, x in values.items()}
     inexact = ""
     for step, node in enumerate(graph.nodes):
-        case.advance(share + step / len(graph.nodes) / case.trials, f"routing: {node.name}")
-        xs = [alive[name] for name in node.inputs]
+        if bits == _input_bits(graph):
+            case.advance(share + step / len(graph.nodes) / case.trials, f"routing: {node.name}")
+        xs = [values[name] for name in node.inputs]
         routed = _route(node, xs, ahead(node.output, reading), gains.get(node.inputs[0]), arrays, stream)
         y = routed.y
         arrays |= {param.name: routed.weights[role] for role, param in node.params}
         inexact = inexact or (node.name if y.error is not None else "")
-        alive[node.output] = y
-        live[node.output] = varies(y.value)
+        values[node.output] = y
+        live[node.output] = alive(node, y.value, routed, [live[name] for name in node.inputs])
         if routed.gain is not None:
             gains[node.output] = routed.gain
         routes[node.name] = replace(routed, y=_FORGOTTEN, weights={})
         for name in {*node.inputs}:
             if last[name] == step and name not in graph.outputs:
-                del alive[name]
+                del values[name]
         if node.output not in last and node.output not in graph.outputs:
-            del alive[node.output]
-    outputs = {name: alive[name] for name in graph.outputs}
-    return Plan(inputs, arrays, outputs, observed(graph, shapes, routes, live), inexact)
+            del values[node.output]
+    outputs = {name: values[name] for name in graph.outputs}
+    dead = tuple(name for name in graph.outputs if not live[name].any())
+    return Plan(inputs, arrays, outputs, dead, observed(graph, shapes, routes, live), inexact)
 
 
 _FORGOTTEN = Signal(np.zeros(0), 0, np.zeros(0))

@@ -119,12 +119,17 @@ def _findings(probe: Probe, case: Case) -> Iterator[Finding]:
             yield finding
     except RuntimeFailed as error:
         found += 1
-        yield Finding(case.output, Verdict.FAIL, error.reason)
+        yield Finding(case.output, _gravity(error), error.reason)
     except RuntimeAbsent as error:
         found += 1
         yield Finding(case.output, Verdict.NOT_RUN, error.reason)
     if not found:
         yield Finding(case.output, Verdict.UNTRUSTED, "nothing was compared")
+
+
+def _gravity(error: RuntimeFailed) -> Verdict:
+    """A runtime that says that it does not implement something has not disagreed (onnxruntime: NotImplemented)."""
+    return Verdict.NOT_RUN if "raised NotImplemented" in error.reason else Verdict.FAIL
 
 
 def _tell(

@@ -24,7 +24,6 @@ from onnxconv.ops import (
     Shape,
 )
 
-
 RELU = Relu()
 
 
