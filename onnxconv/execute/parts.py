@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from onnxconv.geometry import Array, Axis, TransposedAxis
-from onnxconv.ops import POINT, Conv, ConvTranspose, Dense, Operator, Softmax
+from onnxconv.ops import WHOLE_AXIS, Conv, ConvTranspose, Dense, Operator, Softmax
 
 __all__ = ["WORKING_BYTES", "Part", "fill"]
 
@@ -49,11 +49,10 @@ def fill(part: Part, evaluate: Evaluate, dtype: np.dtype[np.generic]) -> None:
 def halve(part: Part) -> tuple[Part, Part] | None:
     """Two parts that together are this one; None where no axis can be cut.
 
-    Cut first: the batch, then the output channels where the weights are most of it, then the rows of the image (its
-    outermost spatial axis), then the channels.
+    Cut first: the batch, then the output channels where the weights are most of it, else space, then the channels.
     """
     weights = sum(a.size for a in part.w.values())
-    by_weights = (_channels, _rows) if weights > part.y.size + sum(x.size for x in part.xs) else (_rows, _channels)
+    by_weights = (_channels, _space) if weights > part.y.size + sum(x.size for x in part.xs) else (_space, _channels)
     for cut in (_batch, *by_weights):
         if (halves := cut(part)) is not None:
             return halves
@@ -67,28 +66,28 @@ def _batch(part: Part) -> tuple[Part, Part] | None:
     return first, second
 
 
-def _rows(part: Part) -> tuple[Part, Part] | None:
-    """Cut along the outermost spatial axis; a window's half reads the slab of rows that its outputs need."""
-    if part.y.ndim < 3 or part.y.shape[2] < 2:
-        return None
+def _space(part: Part) -> tuple[Part, Part] | None:
+    """Cut across the longest spatial axis; a window's half reads the slab of the input that its outputs need."""
     footprints = part.op.footprint(*(x.shape for x in part.xs))
-    steps = [footprint[0] for footprint in footprints]
-    if any(isinstance(step, str) and step != POINT for step in steps):
+    local = [at for at, n in enumerate(part.y.shape[2:]) if n > 1 and all(f[at] != WHOLE_AXIS for f in footprints)]
+    if not local:
         return None
-    first, second = (_rows_between(part, steps, s) for s in _two_slices(part.y.shape[2]))
+    at = max(local, key=lambda at: part.y.shape[2 + at])
+    steps = [footprint[at] for footprint in footprints]
+    first, second = (_slab(part, at, steps, s) for s in _two_slices(part.y.shape[2 + at]))
     return first, second
 
 
-def _rows_between(part: Part, steps: Sequence[Axis | TransposedAxis | str], rows: slice) -> Part:
-    op, xs = part.op, []
+def _slab(part: Part, at: int, steps: Sequence[Axis | TransposedAxis | str], outs: slice) -> Part:
+    op, xs, before = part.op, [], (slice(None),) * (2 + at)
     for x, step in zip(part.xs, steps, strict=True):
         if isinstance(step, str):
-            xs.append(x[:, :, rows])
+            xs.append(x[(*before, outs)])
         else:
-            read, axis = step.slab(x.shape[2], rows.start, rows.stop)
-            xs.append(x[:, :, read])
-            op = replace(op, window=(axis, *op.window[1:]))  # type: ignore[type-var, attr-defined]
-    return Part(op, tuple(xs), part.w, part.y[:, :, rows])
+            read, axis = step.slab(x.shape[2 + at], outs.start, outs.stop)
+            xs.append(x[(*before, read)])
+            op = replace(op, window=(*op.window[:at], axis, *op.window[at + 1 :]))  # type: ignore[type-var, attr-defined]
+    return Part(op, tuple(xs), part.w, part.y[(*before, outs)])
 
 
 def _channels(part: Part) -> tuple[Part, Part] | None:
