@@ -12,7 +12,7 @@ import click
 
 from onnxconv.cli import options
 from onnxconv.cli.output import present
-from onnxconv.cli.sources import networks
+from onnxconv.cli.sources import keep, networks
 
 if TYPE_CHECKING:
     from onnxconv.network import Network
@@ -107,12 +107,10 @@ def _destinations(sources: Sequence[str], found: Sequence[Network], output: str)
             Path(output) / f"{_stem(source, network)}.onnx" for source, network in zip(sources, found, strict=True)
         ]
     taken: dict[Path, str] = {}
-    inputs = {Path(source).resolve() for source in sources}
     for source, path in zip(sources, paths, strict=True):
         if path in taken:
             raise click.UsageError(f"{taken[path]} and {source} would both become {path}")
-        if path.resolve() in inputs:
-            raise click.UsageError(f"{path} is a source: write the model somewhere else")
+        keep(sources, path)
         taken[path] = source
         yield path
 

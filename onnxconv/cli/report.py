@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from onnxconv.cli import options
-from onnxconv.cli.sources import networks
+from onnxconv.cli.sources import keep, networks
 
 
 @click.command(
@@ -37,5 +37,6 @@ def report(
     """Tell shapes, receptive fields, cost and advice, layer by layer."""
     from onnxconv.cli.output import deliver, style, width
 
+    keep([source], output)
     (network,) = networks([source], set=parameters, input_shapes=input_shapes)
     deliver(network.report().render(format, width=width(output), style=style(output)), output)

@@ -10,7 +10,7 @@ import click
 
 from onnxconv.cli import options
 from onnxconv.cli.output import written
-from onnxconv.cli.sources import networks
+from onnxconv.cli.sources import keep, networks
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -62,6 +62,7 @@ def run(
     """Execute a network and write its outputs."""
     if not output.endswith(".npz"):
         raise click.UsageError(f"-o {output} does not end in .npz")
+    keep([source, weights, *(text.partition("=")[2] or text for text in inputs)], output)
     (network,) = networks([source], set=parameters, input_shapes=input_shapes, weights=weights, seed=seed)
     arrays = network.run(
         _arrays(inputs), runtime=runtime, every_tensor=every_tensor, seed=seed, timeout=timeout, options=options

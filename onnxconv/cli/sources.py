@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,7 @@ from onnxconv.errors import Diagnostic, OnnxconvError
 if TYPE_CHECKING:
     from onnxconv.network import Network
 
-__all__ = ["networks"]
+__all__ = ["keep", "networks"]
 
 
 def networks(sources: Sequence[str], **options: Any) -> list[Network]:
@@ -31,3 +32,9 @@ def networks(sources: Sequence[str], **options: Any) -> list[Network]:
     if mistakes:
         raise OnnxconvError(dict.fromkeys(mistakes))
     return found
+
+
+def keep(read: Iterable[str | None], output: str | Path | None) -> None:
+    """Refuse to write over what is read. Raises `click.UsageError`."""
+    if output is not None and Path(output).resolve() in {Path(file).resolve() for file in read if file is not None}:
+        raise click.UsageError(f"{output} is read by this command: write the result somewhere else")

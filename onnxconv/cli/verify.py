@@ -11,7 +11,7 @@ import click
 from onnxconv.cli import options
 from onnxconv.cli.edge import NOT_HERE
 from onnxconv.cli.options import DEFAULT_TIMEOUT
-from onnxconv.cli.sources import networks
+from onnxconv.cli.sources import keep, networks
 
 DISAGREED = 1
 
@@ -85,6 +85,7 @@ def verify(
     from onnxconv.cli.progress import progress
     from onnxconv.report import as_json, verification_text
 
+    keep([*sources, weights], output)
     if weights is not None and len(sources) > 1:
         raise click.UsageError("--weights belongs to one source")
     found = networks(sources, set=parameters, input_shapes=input_shapes, weights=weights, seed=seed)

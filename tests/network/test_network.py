@@ -160,11 +160,57 @@ def test_wrong_options_are_diagnosed(options: dict[str, Any], words: str) -> Non
     assert words in str(raised.value)
 
 
-@pytest.mark.parametrize("option", [{"set": {"classes": 3}}, {"input_shapes": {"x": (1, 2, 9, 9)}}], ids=str)
-@pytest.mark.parametrize("kind", ["graph", "network", "model"])
-def test_what_is_finished_cannot_be_set(tmp_path: Path, kind: str, option: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="cannot change a finished model"):
-        onnxconv.read(sources(tmp_path)[kind], **option)
+@pytest.mark.parametrize("kind", ["spec", "graph", "network", "model"])
+def test_what_is_finished_cannot_be_set(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(UsageError, match="cannot change what is finished"):
+        onnxconv.read(sources(tmp_path)[kind], set={"classes": 3})
+
+
+OPEN: dict[str, Any] = {
+    "inputs": {"x": "float32[N, 2, H, W]"},
+    "layers": [{"conv": {"filters": 3, "kernel": 3, "stride": 2, "pad": 1}}, "global_average_pool"],
+}
+
+
+@pytest.mark.parametrize("kind", ["network", "graph", "model"])
+def test_open_sizes_of_what_is_finished_can_be_given(tmp_path: Path, kind: str) -> None:
+    network = onnxconv.read(OPEN)
+    source = {"network": network, "graph": network.graph, "model": network.build(tmp_path / "m.onnx")}[kind]
+    sized = onnxconv.read(source, input_shapes={"x": ("N", 2, 9, 12)})
+    assert [node.type.shape for node in sized.graph.nodes] == [("N", 3, 5, 6), ("N", 3, 1, 1)]
+    direct = onnxconv.read(OPEN, input_shapes={"x": ("N", 2, 9, 12)})
+    found, expected = sized.report().document, direct.report().document
+    assert found["totals"] == expected["totals"]
+    assert (sized.run()["global_average_pool"] == direct.run()["global_average_pool"]).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((1, 2, 9), "cannot become [1, 2, 9]"),
+        ((1, 3, 9, 9), "give x=1,2,9,9"),
+        ((1, 2, 9, 9, 9), "cannot become"),
+    ],
+    ids=str,
+)
+def test_known_sizes_of_what_is_finished_stay(shape: tuple[int, ...], words: str) -> None:
+    with pytest.raises(UsageError) as raised:
+        onnxconv.read(onnxconv.read(OPEN), input_shapes={"x": shape})
+    assert words in str(raised.value)
+
+
+def test_one_symbol_is_one_size() -> None:
+    both = {"inputs": {"a": "float32[N, 1, L]", "b": "float32[N, 1, L]"}, "layers": [{"add": ["a", "b"]}]}
+    network = onnxconv.read(both)
+    assert onnxconv.read(network, input_shapes={"a": ("N", 1, 5)}).graph.nodes[0].type.shape == ("N", 1, 5)
+    with pytest.raises(UsageError, match="each symbol is one size"):
+        onnxconv.read(network, input_shapes={"a": ("N", 1, 5), "b": ("N", 1, 6)})
+
+
+def test_a_size_that_does_not_fit_is_placed() -> None:
+    spec = {"inputs": {"x": "float32[N, 2, H]"}, "layers": [{"conv": {"filters": 3, "kernel": 7}}]}
+    with pytest.raises(OnnxconvError, match="does not fit into 4 pixels"):
+        onnxconv.read(onnxconv.read(spec), input_shapes={"x": (1, 2, 4)})
 
 
 def program(text: str) -> str:

@@ -1,0 +1,102 @@
+"""A network: a graph, its weights, and where it came from. The library and the command line are two doors to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from onnxconv.errors import Diagnostic, UsageError, Where
+from onnxconv.graph import Graph
+from onnxconv.network.change import retyped, sized
+from onnxconv.network.value import Arrays, Network
+from onnxconv.ops import Shape
+from onnxconv.report import Report
+from onnxconv.resolve import resolve
+from onnxconv.spec import Spec, parse
+from onnxconv.spec import read as read_spec
+from onnxconv.weights import Weights, from_file, given, seeded
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from onnxconv.verify import Verification
+
+__all__ = ["Network", "Source", "build", "parse", "read", "report", "resolve", "run", "verify"]
+
+Source: TypeAlias = "Network | Graph | Spec | Mapping[str, Any] | str | Path"
+"""A spec as a path, a dictionary or parsed; a one-line conv problem; a path of an ONNX model; ``-`` for standard input."""
+
+
+def read(
+    source: Source,
+    *,
+    set: Mapping[str, object] | None = None,
+    input_shapes: Mapping[str, Shape] | None = None,
+    weights: str | Path | Arrays | None = None,
+    seed: int = 0,
+    dtype: str | None = None,
+) -> Network:
+    """The network that a source describes.
+
+    `set` overrides a spec's parameters. `input_shapes` overrides the shapes of its inputs; in what is no spec, sizes that
+    are open. `weights`: a .npz or .safetensors file, or arrays by name of the parameter; else they are drawn from `seed`,
+    or are those of the ONNX model. `dtype`: the data type of all tensors.
+    Raises `OnnxconvError` with everything that is wrong.
+    """
+    shapes = {name: tuple(shape) for name, shape in (input_shapes or {}).items()}
+    graph, arrays, name = _read(source, set or {}, shapes, seed)
+    if dtype is not None:
+        graph = retyped(graph, dtype)
+    if weights is not None:
+        arrays = given(weights) if isinstance(weights, Mapping) else from_file(graph, weights, seed)
+    return Network(graph, arrays, name)
+
+
+def _read(
+    source: Source, set: Mapping[str, object], shapes: Mapping[str, Shape], seed: int
+) -> tuple[Graph, Weights, str]:
+    """Graph, weights and name. Raises `UsageError` where parameters are set of what has none."""
+    if isinstance(source, Mapping) or not (isinstance(source, Network | Graph | Spec) or str(source).endswith(".onnx")):
+        spec = read_spec(source, set)
+        return resolve(spec, shapes), seeded(seed), spec.file if isinstance(source, Mapping) else str(source)
+    if set:
+        where = Where(str(source) if isinstance(source, str | Path) else "")
+        why = "parameters are worked out when the text of a spec is read"
+        fix = "change the spec that it was made from"
+        raise UsageError(Diagnostic(where, "not-a-spec", "--set cannot change what is finished", why, fix))
+    match source:
+        case Network():
+            return sized(source.graph, shapes, source.source), source.weights, source.source
+        case Graph():
+            return sized(source, shapes, source.name), seeded(seed), source.name
+        case Spec():
+            return resolve(source, shapes), seeded(seed), source.file
+    from onnxconv.load import load
+
+    graph, arrays = load(source)
+    return sized(graph, shapes, str(source)), arrays, str(source)
+
+
+def build(source: Source, path: str | Path, **options: Any) -> Path:
+    """Write an ONNX model; options are those of `read` and the fields of `onnxconv.emit.EmitOptions`."""
+    reading = {key: options.pop(key) for key in tuple(options) if key in READING}
+    return read(source, **reading).build(path, **options)
+
+
+def run(source: Source, inputs: Arrays | None = None, **options: Any) -> dict[str, npt.NDArray[Any]]:
+    """Execute a network; options are those of `Network.run`."""
+    return read(source, seed=int(options.get("seed", 0))).run(inputs, **options)
+
+
+def verify(source: Source, runtimes: Sequence[str] = ("onnxruntime:cpu",), **options: Any) -> Verification:
+    """Cross-check runtimes against the reference; options are those of `onnxconv.verify.verify`."""
+    return read(source, seed=int(options.get("seed", 0))).verify(runtimes, **options)
+
+
+def report(source: Source, **options: Any) -> Report:
+    """Shapes, receptive fields, cost and advice; options are those of `read`."""
+    return read(source, **options).report()
+
+
+READING = frozenset({"set", "input_shapes", "weights", "seed", "dtype"})

@@ -1,0 +1,90 @@
+"""A graph, its weights, and where they came from: the one object behind the library and the command line."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from onnxconv.graph import Graph
+from onnxconv.report import Report, document
+from onnxconv.weights import Weights
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from onnxconv.verify import Verification
+
+__all__ = ["Arrays", "Network"]
+
+Arrays: TypeAlias = "Mapping[str, npt.NDArray[Any]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A graph and its weights; `source` is the text by which reports and reproduction lines name it."""
+
+    graph: Graph
+    weights: Weights
+    source: str = ""
+
+    def build(self, path: str | Path, **options: Any) -> Path:
+        """Write an ONNX model, whole or not at all; options are the fields of `onnxconv.emit.EmitOptions`."""
+        from onnxconv.emit import EmitOptions, save
+
+        save(self.graph, self.weights, path, EmitOptions(**options))
+        return Path(path)
+
+    def run(
+        self,
+        inputs: Arrays | None = None,
+        *,
+        runtime: str = "numpy",
+        every_tensor: bool = False,
+        seed: int = 0,
+        timeout: float = 60.0,
+        options: Mapping[str, object] | None = None,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """The outputs by name, or with `every_tensor` the output of every layer.
+
+        Inputs that are not given are drawn from `seed`. `numpy` runs here; any other runtime gets the emitted model in a
+        process of its own, `timeout` seconds for loading and for running, and `options` of its own.
+        Raises `UsageError` for wrong inputs, `RuntimeAbsent` and `RuntimeFailed`.
+        """
+        arrays = self.inputs(inputs or {}, seed)
+        if runtime == "numpy" and not options:
+            from onnxconv.execute import run
+
+            return run(self.graph, self.weights, arrays, every_tensor=every_tensor)
+        from onnxconv.runtimes import start
+
+        with (
+            tempfile.TemporaryDirectory(prefix="onnxconv-") as folder,
+            start(runtime, timeout=timeout, options=options or {}) as worker,
+        ):
+            worker.load(self.build(Path(folder) / "model.onnx", every_tensor=every_tensor))
+            outputs = worker.run(arrays)
+        return {name: outputs[name] for name in self.graph.types() if name in outputs}
+
+    def inputs(self, arrays: Arrays, seed: int = 0) -> dict[str, npt.NDArray[Any]]:
+        """The arrays given, and seeded ones for the other inputs. Raises `UsageError` with all that is wrong."""
+        import numpy as np
+
+        from onnxconv.execute import check_inputs, seeded_inputs
+
+        drawn = seeded_inputs(self.graph, seed, {name: tuple(np.shape(array)) for name, array in arrays.items()})
+        whole = drawn | {name: np.asarray(array) for name, array in arrays.items()}
+        check_inputs(self.graph, whole)
+        return whole
+
+    def verify(self, runtimes: Sequence[str] = ("onnxruntime:cpu",), **options: Any) -> Verification:
+        """Cross-check runtimes against the reference; options are those of `onnxconv.verify.verify`."""
+        from onnxconv.verify import verify
+
+        return verify(self.graph, self.weights, runtimes=tuple(runtimes), source=self.source, **options)
+
+    def report(self) -> Report:
+        """Shapes, receptive fields, cost and advice."""
+        return Report(document(self.graph, self.source))
