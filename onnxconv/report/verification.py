@@ -77,7 +77,10 @@ def _placements(checks: Sequence[Document], width: int, style: Style) -> Iterato
     """Where each runtime has put the nodes, once for each different answer, and for which probes."""
     told: dict[str, dict[str, None]] = {}
     for check in checks:
-        where = ", ".join(f"{number(nodes)} nodes on {provider}" for provider, nodes in check["placement"].items())
+        where = ", ".join(
+            f"{number(nodes)} node{'s' if nodes != 1 else ''} on {provider}"
+            for provider, nodes in check["placement"].items()
+        )
         elsewhere = check.get("unplaced", ())
         where += f"; not where asked: {', '.join(elsewhere)}" if elsewhere else ""
         if where:

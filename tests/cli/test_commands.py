@@ -260,6 +260,9 @@ def test_verify_in_json_has_the_contracts_keys() -> None:
 def test_verify_several_sources() -> None:
     told = call("verify", "net.yaml", "open.yaml", "--probe", "shape", "--format", "json")
     assert [document["source"] for document in json.loads(told.stdout)] == ["net.yaml", "open.yaml"]
+
+
+def test_verify_several_sources_in_text() -> None:
     text = call("verify", "net.yaml", "open.yaml", "--probe", "shape")
     assert "net.yaml: pass\n" in text.stdout
     assert "\n\nopen.yaml: pass\n" in text.stdout

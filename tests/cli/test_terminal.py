@@ -84,17 +84,17 @@ def test_a_pipe_gets_neither_colours_nor_the_terminals_width(here: Path) -> None
 
 
 def test_progress_is_on_standard_error_and_on_a_terminal_only(here: Path) -> None:
-    shown, results, code = on_terminal("verify", "net.yaml", "--probe", "exact", cwd=here, streams="stderr")
+    shown, results, code = on_terminal("verify", "net.yaml", "--probe", "shape", cwd=here, streams="stderr")
     assert code == 0
-    assert "exact" in ESCAPE.sub("", shown)
+    assert "shape" in ESCAPE.sub("", shown)
     assert results.startswith("net.yaml: pass\n")
     assert "\x1b" not in results
-    quiet = shell("verify", "net.yaml", "--probe", "exact", cwd=here)
+    quiet = shell("verify", "net.yaml", "--probe", "shape", cwd=here)
     assert quiet.stderr == ""
     assert quiet.stdout == results
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_every_encoding_can_be_written_to(here: Path, encoding: str) -> None:
     done = subprocess.run(
         line("report", "net.yaml"),
@@ -156,7 +156,8 @@ def alive(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("delay", [0.4, 0.8, 1.2])
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4])
 def test_a_kill_at_any_moment_leaves_nothing_or_the_whole(here: Path, delay: float) -> None:
     (here / "net.yaml").write_text((here / "net.yaml").read_text().replace("filters: 4", "filters: 4000"))
     assert shell("build", "net.yaml", "-o", "whole.onnx", cwd=here).returncode == 0
