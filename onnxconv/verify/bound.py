@@ -6,7 +6,6 @@ never has to be carried through the network, where it would grow beyond use with
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -18,7 +17,7 @@ from onnxconv.verify.case import Case, judged
 from onnxconv.verify.compare import Comparison, all_same, merge, outputs_differ, within
 from onnxconv.verify.draw import KINDS, Stream, real
 from onnxconv.verify.rounding import bound as error_bound
-from onnxconv.verify.sizes import concrete
+from onnxconv.verify.sizes import concrete, terms
 from onnxconv.verify.verdict import Finding, Verdict
 from onnxconv.verify.words import Array
 
@@ -31,7 +30,7 @@ LARGE = 1 << 31
 def bound(case: Case) -> Iterator[Finding]:
     """One finding for the whole model: the first layer, in the graph's order, that errs too much; or none does."""
     shapes = concrete(case.graph, 1)
-    kinds = KINDS if _terms(case, shapes) < LARGE else KINDS[:2]
+    kinds = KINDS if terms(case.graph, shapes) < LARGE else KINDS[:2]
     runs = [(kind, case.seed + trial) for trial in range(case.trials) for kind in kinds]
     case.bench.load(case.graph, case.weights, every_tensor=True)
     total: Comparison | None = None
@@ -69,13 +68,6 @@ def _judge(case: Case, node: Node, tensors: Mapping[str, Array]) -> Comparison:
         y = apply(node, xs, w)
         limit = error_bound(node.type.dtype, n, magnitude(node, xs, w)) if n else 0.0
     return within(tensors[node.output], y, limit)
-
-
-def _terms(case: Case, shapes: Mapping[str, tuple[int, ...]]) -> int:
-    return sum(
-        math.prod(shapes[node.output]) * node.op.roundings(*(shapes[name] for name in node.inputs))
-        for node in case.graph.nodes
-    )
 
 
 def _summary(case: Case, total: Comparison | None, telling: set[str], kinds: tuple[str, ...]) -> Finding:

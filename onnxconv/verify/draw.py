@@ -25,7 +25,7 @@ class Stream:
 
     def below(self, limit: int, count: int) -> Array:
         """`count` integers from 0 to limit − 1, limit ≤ 2^31, by the upper half of a 64-bit product."""
-        wide = self._source.random_raw((count + 1) // 2).view(np.uint32)[:count]
+        wide = self._source.random_raw((count + 1) // 2).astype("<u8", copy=False).view("<u4")[:count]
         return ((wide.astype(np.uint64) * np.uint64(limit)) >> np.uint64(32)).astype(np.int64)
 
     def bits(self, bits: int, count: int) -> Array:

@@ -21,14 +21,15 @@ from onnxconv.verify.coverage import Seen, add, alive, observed, shares
 from onnxconv.verify.draw import Stream
 from onnxconv.verify.route import Routed, route_batch_norm, route_products
 from onnxconv.verify.signal import Signal, exact_sum, grid_of
-from onnxconv.verify.sizes import concrete
+from onnxconv.verify.sizes import concrete, terms
 from onnxconv.verify.verdict import Finding, Verdict
 from onnxconv.verify.words import Array
 from onnxconv.weights import given
 
 __all__ = ["Plan", "plan", "routing"]
 
-BATCH = 2
+LARGE = 1 << 33
+"""Terms summed for one image above which one image is routed, not two."""
 PRODUCTS = ("Conv", "ConvTranspose", "Gemm")
 MEANS = ("AveragePool", "GlobalAveragePool")
 NARROWER = (10, 6)
@@ -104,7 +105,8 @@ def plan(case: Case, seed: int, share: float = 0.0) -> Plan:
 
 def _plan(case: Case, seed: int, share: float, bits: int) -> Plan:
     """Choose weights layer by layer while the reference runs, and prove of each sum that it is exact."""
-    graph, shapes, reading = case.graph, concrete(case.graph, BATCH), consumers(case.graph)
+    graph, reading = case.graph, consumers(case.graph)
+    shapes = concrete(graph, 2 if terms(graph, concrete(graph, 1)) < LARGE else 1)
     stream = Stream("routing", seed)
     inputs = {name: stream.filled(shapes[name], 1 << (bits - 1), type.dtype) for name, type in graph.inputs}
     values = {name: _raw(x.astype(np.float64)) for name, x in inputs.items()}
@@ -200,10 +202,10 @@ def _plain(node: Node, xs: Sequence[Signal]) -> Signal:
         case "Add":
             return Signal(y, max(x.grid for x in xs), sum((x.terms for x in xs), np.zeros_like(y)))
         case "Mul":
-            terms = np.ones_like(y)
+            product = np.ones_like(y)
             for x in xs:
-                terms = terms * x.terms
-            return Signal(y, sum(x.grid for x in xs), terms)
+                product = product * x.terms
+            return Signal(y, sum(x.grid for x in xs), product)
         case "AveragePool" | "GlobalAveragePool":
             # Where the mean is exact its grid is finer than its terms' by the logarithm of the count; see `_exact`.
             n = node.op.roundings(*(v.shape for v in values)) - 1

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from onnxconv.errors import Diagnostic, Refusal, UsageError, Where
 from onnxconv.graph import Graph
 
-__all__ = ["concrete"]
+__all__ = ["concrete", "terms"]
 
 SPATIAL = (32, 64, 128, 256, 512, 24, 48, 96, 224)
 """Sizes tried for symbolic axes other than the batch, in this order."""
@@ -35,6 +36,14 @@ def concrete(graph: Graph, batch: int) -> Shapes:
             refused.why,
             "give the inputs numbers as sizes",
         )
+    )
+
+
+def terms(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Terms summed for all outputs of all layers together: what the reference costs."""
+    return sum(
+        math.prod(shapes[node.output]) * node.op.roundings(*(shapes[name] for name in node.inputs))
+        for node in graph.nodes
     )
 
 

@@ -57,7 +57,9 @@ def convs(seeds: range) -> None:
         graph = conv(seed)
         agree_on_integers(graph, seed, bench)
         untrusted += agree(graph, seed, bench, exact, bound)
-    assert untrusted <= len(seeds) / 20, "nearly every one could have been blamed"
+    assert untrusted <= 2 * len(seeds) / 10, (
+        "nearly every one could have been blamed; those that see only padding could not"
+    )
     assert bench.models >= 3 * len(seeds)
 
 

@@ -1,0 +1,134 @@
+"""The whole optimised network, bit for bit; what is planted in an observed filter shows at the output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from verify.in_process import InProcess
+from verify.sketch import Sketch, mobilenet, pooled, resnet
+
+from onnxconv.execute import run
+from onnxconv.graph import Graph
+from onnxconv.ops import Add, Concat, Relu
+from onnxconv.verify import Verdict
+from onnxconv.verify.case import Case
+from onnxconv.verify.routing import plan, routing
+from onnxconv.verify.signal import grid_of
+from onnxconv.weights import Weights, given, seeded
+
+Edit = Callable[[np.ndarray, int], None]
+
+
+class Tampered(InProcess):
+    """Changes one parameter of every model on its way to the runtime."""
+
+    def __init__(self, param: str, edit: Edit, filter: int) -> None:
+        super().__init__(checked=False)
+        self.param, self.edit, self.filter = param, edit, filter
+
+    def load(self, graph: Graph, weights: Weights, *, every_tensor: bool = False) -> None:
+        arrays = {p.name: weights[p].copy() for p in graph.params()}
+        self.edit(arrays[self.param], self.filter)
+        super().load(graph, given(arrays), every_tensor=every_tensor)
+
+
+def deep() -> Graph:
+    """Residual blocks with batch norms, a concat and max pools, and no mean at the end."""
+    s = Sketch(("N", 3, 32, 32))
+    s.conv_bn_relu(8, 3, 2)
+    for _ in range(4):
+        start = s.last
+        s.conv_bn_relu(8, 3)
+        s.add(Add(), s.conv_bn_relu(8, 3, relu=None), start)
+        s.add(Relu())
+    start = s.last
+    s.add(pooled(3, 1, 1))
+    s.add(Concat(1), s.last, start)
+    s.conv(6, 3)
+    return s.graph()
+
+
+def case(graph: Graph, bench: Any, **more: Any) -> Case:
+    return Case(graph, seeded(0), bench, **more)
+
+
+def test_deep_networks_are_equal_bit_for_bit() -> None:
+    (finding,) = routing(case(deep(), InProcess(), trials=2))
+    assert finding.verdict is Verdict.PASS
+    assert finding.note == "equal bit for bit"
+    assert finding.bound_used == 0
+    assert finding.coverage["filters"] > 0.9
+    assert finding.coverage["taps"] > 0.5
+
+
+def test_more_trials_cover_more() -> None:
+    one, three = (
+        next(routing(case(mobilenet(64), InProcess(checked=False), trials=t))).coverage["filters"] for t in (1, 3)
+    )
+    assert 0 < one < three
+
+
+def test_residual_networks_are_exact_up_to_the_global_mean() -> None:
+    """The mean of 3 × 3 positions rounds, that of 2 × 2 does not."""
+    for size, rounds in ((96, True), (64, False)):
+        (finding,) = routing(case(resnet((1, 2, 2, 1), size, 100), InProcess(checked=False)))
+        assert finding.verdict is Verdict.PASS, finding.reason
+        assert finding.note.startswith("exact up to 'globalaveragepool" if rounds else "equal bit for bit")
+        assert (0 < finding.bound_used < 1) if rounds else finding.bound_used == 0
+
+
+def test_the_plan_is_what_the_executor_computes_and_fits_the_significand() -> None:
+    graph = deep()
+    made = plan(case(graph, None), 5)
+    tensors = run(graph, given(made.arrays), made.inputs, every_tensor=True)
+    for name, signal in made.outputs.items():
+        np.testing.assert_array_equal(signal.value, tensors[name])
+    for name, tensor in tensors.items():
+        assert np.abs(tensor).max() <= 2.0 ** (24 - grid_of(tensor)), name
+
+
+def flip(w: np.ndarray, m: int) -> None:
+    w[m] = w[m][..., ::-1, ::-1].copy()
+
+
+def channel(w: np.ndarray, m: int) -> None:
+    w[m] = np.roll(w[m], 1, axis=0)
+
+
+def slightly(w: np.ndarray, m: int) -> None:
+    w[m] *= np.float32(1.001)
+
+
+def sign(w: np.ndarray, m: int) -> None:
+    w[m] *= -1
+
+
+@pytest.mark.parametrize("edit", [channel, slightly, sign])
+def test_a_fault_in_any_layer_shows_at_the_output(edit: Edit) -> None:
+    graph = deep()
+    seen = plan(case(graph, None), 0).seen
+    assert len(seen) == 10
+    for layer, (filters, _) in seen.items():
+        observed = int(np.flatnonzero(filters)[0])
+        (finding,) = routing(case(graph, Tampered(f"{layer}.weight", edit, observed)))
+        assert finding.verdict is Verdict.FAIL, layer
+        assert "of the whole model" in finding.reason
+
+
+def test_a_filter_that_is_not_observed_is_not_counted() -> None:
+    """The last layer reads at most 6 of 16 channels; half of the first block's maps are seen by nothing else."""
+    s = Sketch(("N", 3, 9, 9))
+    s.conv(16)
+    s.conv(4, 1)
+    finding = next(routing(case(s.graph(), InProcess())))
+    assert finding.coverage["filters"] == pytest.approx((4 + 4) / 20)
+
+
+def test_ranges_of_clips_are_kept_alive() -> None:
+    for bench in (InProcess(checked=False), InProcess(checked=False, optimised=False)):
+        (finding,) = routing(case(mobilenet(64), bench))
+        assert finding.verdict is Verdict.PASS, finding.reason
+        assert finding.coverage["filters"] > 0.2
