@@ -12,6 +12,7 @@ import click
 
 from onnxconv.cli import options
 from onnxconv.cli.output import present
+from onnxconv.cli.progress import progress
 from onnxconv.cli.sources import keep, networks
 
 if TYPE_CHECKING:
@@ -84,10 +85,11 @@ def build(
         raise click.UsageError("--weights belongs to one source")
     found = networks(sources, set=parameters, input_shapes=input_shapes, weights=weights, seed=seed, dtype=dtype)
     paths = list(_destinations(sources, found, output))
-    if paths == [Path(output)]:
-        found[0].build(output, **how)
-    else:
-        _together(found, paths, how)
+    with progress(f"writing {output}"):
+        if paths == [Path(output)]:
+            found[0].build(output, **how)
+        else:
+            _together(found, paths, how)
     for path in paths:
         present(path)
 

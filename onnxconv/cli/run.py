@@ -10,6 +10,7 @@ import click
 
 from onnxconv.cli import options
 from onnxconv.cli.output import written
+from onnxconv.cli.progress import progress
 from onnxconv.cli.sources import keep, networks
 
 if TYPE_CHECKING:
@@ -64,9 +65,10 @@ def run(
         raise click.UsageError(f"-o {output} does not end in .npz")
     keep([source, weights, *(text.partition("=")[2] or text for text in inputs)], output)
     (network,) = networks([source], set=parameters, input_shapes=input_shapes, weights=weights, seed=seed)
-    arrays = network.run(
-        _arrays(inputs), runtime=runtime, every_tensor=every_tensor, seed=seed, timeout=timeout, options=options
-    )
+    with progress(f"{runtime} runs {source}"):
+        arrays = network.run(
+            _arrays(inputs), runtime=runtime, every_tensor=every_tensor, seed=seed, timeout=timeout, options=options
+        )
     with written(output) as stream:
         _write(stream, arrays)
 
