@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from onnxconv.report.data import as_csv, as_json
 from onnxconv.report.document import Document, document
 from onnxconv.report.here import doctor_text, runtimes_text
-from onnxconv.report.page import as_html, as_markdown
+from onnxconv.report.page import as_body, as_html, as_markdown
 from onnxconv.report.table import Style, plain
 from onnxconv.report.text import WIDTH, text
 from onnxconv.report.verification import verification_text
@@ -47,4 +47,4 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return self.render("html")
+        return as_body(self.document)

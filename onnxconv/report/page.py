@@ -9,7 +9,7 @@ from onnxconv.report.cells import columns, tensors, totals
 from onnxconv.report.document import Document
 from onnxconv.report.table import Column
 
-__all__ = ["as_html", "as_markdown"]
+__all__ = ["as_body", "as_html", "as_markdown"]
 
 
 def as_markdown(report: Document) -> str:
@@ -46,11 +46,15 @@ def _escaped(cell: str) -> str:
 
 def as_html(report: Document) -> str:
     """A self-contained page: no scripts, no links to elsewhere."""
+    return f"{PAGE_BEGIN}<title>{html.escape(report['name'])}</title>{STYLE}</head><body>\n{as_body(report)}</body></html>\n"
+
+
+def as_body(report: Document) -> str:
+    """What stands on the page, for a page of somebody else's, such as a notebook."""
     found = columns(report)
     rows: Iterable[Sequence[str]] = zip(*(column.cells for column in found), strict=True)
-    name = html.escape(report["name"])
     body = [
-        f"<h1>{name}</h1>",
+        f"<h1>{html.escape(report['name'])}</h1>",
         _list(
             f"{role} <code>{html.escape(name)}</code>: {html.escape(type_)}" for role, name, type_ in tensors(report)
         ),
@@ -64,7 +68,7 @@ def as_html(report: Document) -> str:
     if report["advice"]:
         notes = (f"<code>{html.escape(a['layer'])}</code>: {html.escape(a['message'])}" for a in report["advice"])
         body += ["<h2>Advice</h2>", _list(notes)]
-    return "\n".join([f"{PAGE_BEGIN}<title>{name}</title>{STYLE}</head><body>", *body, "</body></html>"]) + "\n"
+    return "\n".join(body) + "\n"
 
 
 PAGE_BEGIN = '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'

@@ -165,7 +165,9 @@ def test_html_is_well_formed_and_needs_nothing_else() -> None:
 
 def test_a_notebook_sees_a_table_and_a_shell_sees_text() -> None:
     report = Report(PLAIN)
-    assert report._repr_html_().startswith("<!DOCTYPE html>")
+    assert report._repr_html_().startswith("<h1>small</h1>")
+    assert "<style>" not in report._repr_html_()
+    assert report._repr_html_() in report.render("html")
     assert repr(report) == str(report) == report.render().rstrip("\n")
 
 
