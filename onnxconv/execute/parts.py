@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from onnxconv.geometry import Array, Axis, TransposedAxis
 from onnxconv.ops import WHOLE_AXIS, Conv, ConvTranspose, Dense, Operator, Softmax
 
 __all__ = ["WORKING_BYTES", "Part", "fill"]
 
-WORKING_BYTES = 8 << 20
-"""Bytes that evaluating one part may take beside its inputs, weights and output; little, so that it stays in the cache."""
+WORKING_BYTES = 16 << 20
+"""Bytes that evaluation may take beside inputs, weights and output; little, so that each thread's share stays in the cache."""
+
+PROCESSORS_AT_MOST = 4
+PROCESSORS = min(PROCESSORS_AT_MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+"""Pieces evaluated at the same time."""
 
 Evaluate = Callable[[Operator, Sequence[Array], Mapping[str, Array]], Array]
 
@@ -35,15 +43,41 @@ class Part:
 
 
 def fill(part: Part, evaluate: Evaluate, dtype: np.dtype[np.generic]) -> None:
-    """Put what `evaluate` makes of a part, its arrays converted to `dtype`, into the part's output."""
-    halves = halve(part) if part.working_bytes(dtype.itemsize) > WORKING_BYTES else None
+    """Put what `evaluate` makes of a part, its arrays converted to `dtype`, into the part's output.
+
+    Where to cut depends on shapes alone, and the matrix products of one piece run on one thread: as many pieces at a
+    time as there are processors give the same bytes as one after the other.
+    """
+
+    def put(piece: Part) -> None:
+        xs = tuple(x.astype(dtype, copy=False) for x in piece.xs)
+        w = {role: a.astype(dtype, copy=False) for role, a in piece.w.items()}
+        with np.errstate(all="ignore"):
+            piece.y[...] = evaluate(piece.op, xs, w)
+
+    pieces = tuple(_pieces(part, dtype.itemsize))
+    with _blas().limit(limits=1, user_api="blas"):
+        if len(pieces) == 1:
+            put(part)
+            return
+        with ThreadPoolExecutor(min(PROCESSORS, len(pieces))) as pool:
+            for _ in pool.map(put, pieces):
+                pass
+
+
+def _pieces(part: Part, itemsize: int) -> Iterator[Part]:
+    halves = halve(part) if part.working_bytes(itemsize) > WORKING_BYTES // PROCESSORS_AT_MOST else None
     if halves is None:
-        xs = tuple(x.astype(dtype, copy=False) for x in part.xs)
-        w = {role: a.astype(dtype, copy=False) for role, a in part.w.items()}
-        part.y[...] = evaluate(part.op, xs, w)
-        return
-    for half in halves:
-        fill(half, evaluate, dtype)
+        yield part
+    else:
+        for half in halves:
+            yield from _pieces(half, itemsize)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """The matrix libraries of this process; looking for them takes a millisecond."""
+    return ThreadpoolController()
 
 
 def halve(part: Part) -> tuple[Part, Part] | None:
