@@ -20,7 +20,9 @@ WORKING_BYTES = 16 << 20
 """Bytes that evaluation may take beside inputs, weights and output; little, so that each thread's share stays in the cache."""
 
 PROCESSORS_AT_MOST = 4
-PROCESSORS = min(PROCESSORS_AT_MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+PROCESSORS = min(
+    PROCESSORS_AT_MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+)
 """Pieces evaluated at the same time."""
 
 Evaluate = Callable[[Operator, Sequence[Array], Mapping[str, Array]], Array]

@@ -6,15 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from onnxconv.errors import Diagnostic, UsageError, Where
+from onnxconv.errors import Diagnostic, SpecError, UsageError, Where
 from onnxconv.graph import Graph
 from onnxconv.network.change import retyped, sized
 from onnxconv.network.value import Arrays, Network
 from onnxconv.ops import Shape
 from onnxconv.report import Report
-from onnxconv.resolve import resolve
-from onnxconv.spec import Spec, parse
-from onnxconv.spec import read as read_spec
+from onnxconv.resolve import mistakes, resolve
+from onnxconv.spec import Spec, examine, parse
 from onnxconv.weights import Weights, from_file, given, seeded
 
 if TYPE_CHECKING:
@@ -53,13 +52,21 @@ def read(
     return Network(graph, arrays, name)
 
 
+def _resolved(source: Mapping[str, Any] | str | Path, set: Mapping[str, object], shapes: Mapping[str, Shape]) -> Graph:
+    """The graph of a spec. What is wrong with its words and with its sizes is told together."""
+    spec, wrong = examine(source, set)
+    if spec is None or wrong:
+        wrong += mistakes(spec, shapes) if spec else ()
+        raise SpecError(sorted(wrong, key=lambda found: (found.where.line, found.where.column)))
+    return resolve(spec, shapes)
+
+
 def _read(
     source: Source, set: Mapping[str, object], shapes: Mapping[str, Shape], seed: int
 ) -> tuple[Graph, Weights, str]:
     """Graph, weights and name. Raises `UsageError` where parameters are set of what has none."""
     if isinstance(source, Mapping) or not (isinstance(source, Network | Graph | Spec) or str(source).endswith(".onnx")):
-        spec = read_spec(source, set)
-        return resolve(spec, shapes), seeded(seed), spec.file if isinstance(source, Mapping) else str(source)
+        return _resolved(source, set, shapes), seeded(seed), "" if isinstance(source, Mapping) else str(source)
     if set:
         where = Where(str(source) if isinstance(source, str | Path) else "")
         why = "parameters are worked out when the text of a spec is read"

@@ -1,5 +1,5 @@
 """`Spec` → `Graph`: every word becomes a number, every shape is known, every mistake is reported with its place."""
 
-from onnxconv.resolve.walk import LOWERINGS, resolve
+from onnxconv.resolve.walk import LOWERINGS, mistakes, resolve
 
-__all__ = ["LOWERINGS", "resolve"]
+__all__ = ["LOWERINGS", "mistakes", "resolve"]

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from onnxconv.errors import Diagnostic, Refusal, SpecError, Where
-from onnxconv.graph import Graph, Node
+from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.ops import Shape
 from onnxconv.resolve import plain, pools, sums
 from onnxconv.resolve.fold import fold
@@ -16,7 +16,7 @@ from onnxconv.resolve.inputs import input_types
 from onnxconv.resolve.site import Site
 from onnxconv.spec import Spec
 
-__all__ = ["LOWERINGS", "Lowering", "resolve"]
+__all__ = ["LOWERINGS", "Lowering", "mistakes", "resolve"]
 
 Lowering: TypeAlias = Callable[[Site], tuple[Node, ...]]
 """From a layer and what it reads to its nodes, of which the last has the layer's name. Raises `Refusal`."""
@@ -56,8 +56,23 @@ def resolve(spec: Spec, input_shapes: Mapping[str, Shape] = MappingProxyType({})
     Raises `SpecError` with every mistake. What depends on a layer that is wrong is not looked at; of the same mistake
     in several copies of one line, the first is reported.
     """
+    types, nodes, wrong = _walk(spec, input_shapes)
+    if wrong:
+        raise SpecError(wrong)
+    inputs = tuple((given.name, types[given.name]) for given in spec.inputs)
+    return Graph(spec.name, inputs, nodes, spec.outputs)
+
+
+def mistakes(spec: Spec, input_shapes: Mapping[str, Shape] = MappingProxyType({})) -> tuple[Diagnostic, ...]:
+    """What `resolve` would raise; the spec may lack layers that others refer to."""
+    return _walk(spec, input_shapes)[2]
+
+
+def _walk(
+    spec: Spec, input_shapes: Mapping[str, Shape]
+) -> tuple[dict[str, TensorType], tuple[Node, ...], tuple[Diagnostic, ...]]:
+    """Types by tensor, nodes in order, and all mistakes."""
     types, wrong = input_types(spec, input_shapes)
-    inputs = tuple(types.items())
     readers = Counter([name for layer in spec.layers for name in layer.inputs] + list(spec.outputs))
     places = {given.name: given.where for given in spec.inputs} | {layer.name: layer.where for layer in spec.layers}
     nodes: dict[str, Node] = {}
@@ -73,9 +88,7 @@ def resolve(spec: Spec, input_shapes: Mapping[str, Shape] = MappingProxyType({})
             wrong += _clashes(places, made)
             nodes |= {node.output: node for node in made}
             types |= {node.output: node.type for node in made}
-    if wrong:
-        raise SpecError(_distinct(wrong))
-    return Graph(spec.name, inputs, tuple(nodes.values()), spec.outputs)
+    return types, tuple(nodes.values()), tuple(_distinct(wrong))
 
 
 def _lowered(site: Site, nodes: dict[str, Node], readers: Counter[str]) -> tuple[Node, ...]:

@@ -1,8 +1,21 @@
 """Text in, `Spec` out: the spec language, its positions and its mistakes."""
 
 from onnxconv.spec.schema import schema
-from onnxconv.spec.source import parse, read
+from onnxconv.spec.source import examine, parse, read
 from onnxconv.spec.value import Data, Input, Layer, Spec, Value
 from onnxconv.spec.vocabulary import LAYERS, Attribute, Kind
 
-__all__ = ["LAYERS", "Attribute", "Data", "Input", "Kind", "Layer", "Spec", "Value", "parse", "read", "schema"]
+__all__ = [
+    "LAYERS",
+    "Attribute",
+    "Data",
+    "Input",
+    "Kind",
+    "Layer",
+    "Spec",
+    "Value",
+    "examine",
+    "parse",
+    "read",
+    "schema",
+]

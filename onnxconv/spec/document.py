@@ -24,7 +24,11 @@ __all__ = ["read_document"]
 
 
 def read_document(tree: Node | None, file: str, name: str, overrides: Mapping[str, object], mistakes: Mistakes) -> Spec:
-    """The spec that a tree says; `name` where it has none. Raises SpecError with every mistake found."""
+    """The spec that a tree says; `name` where it has none.
+
+    Where there are mistakes, it is what could be made out: layers without a mistake of their own. Raises SpecError where
+    that is nothing.
+    """
     if tree is None:
         mistakes.add(
             Where(file, 1, 1), "empty", "the spec is empty", "a spec has inputs and layers", "see the quickstart spec"
@@ -70,7 +74,6 @@ class _Document:
         last = expander.steps(steps, scope, "", inputs[0].name if len(inputs) == 1 else None)
         outputs = self._outputs(tensors, last)
         tensors.report_unknown()
-        self._mistakes.check()
         return Spec(name, inputs, tuple(expander.layers), outputs, self._file)
 
     def _required(self, key: str) -> Entry | None:

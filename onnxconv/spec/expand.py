@@ -55,7 +55,10 @@ class Expander:
     def _repeated(self, step: Step, repeat: Repeat, place: _Place) -> str | None:
         """`from` is for the first repetition, the others read the one before; a join of names reads the same ones."""
         name, before, source = "", place.before, step.source
-        for i, value in enumerate(repetitions(repeat, place.scope, self._mistakes) or ()):
+        values = repetitions(repeat, place.scope, self._mistakes)
+        if values is None:
+            return self._missing(self._name(step, place.prefix), step.where)
+        for i, value in enumerate(values):
             scope = {**place.scope, repeat.variable: value} if repeat.variable else place.scope
             if self._wanted(step.when, scope):
                 name = name or self._name(step, place.prefix)
@@ -88,33 +91,44 @@ class Expander:
     def _once(self, step: Step, place: _Place, name: str, inner: str, source: tuple[Reference, ...]) -> str | None:
         """One repetition, or the only one, called `name`; layers in its branches have names in the scope `inner`."""
         if step.kind is not None:
+            troubles = self._troubles()
             inputs = self._joined(step, place, inner, source) if step.kind.join else self._start_of(step, source, place)
-            return self._layer(step, step.kind, name, place.scope, inputs)
+            layer = self._layer(step, step.kind, name, place.scope, inputs)
+            if not step.wrong and self._troubles() == troubles:
+                self.layers.append(layer)
+            self.tensors.add(name, name, step.where)
+            return name
         end = self._start(source, place)
         if step.body is not None:
             end = self._scoped(step.body, place.scope, name, end)
         elif step.block is not None:
             block = self._blocks[step.block]
             scope = arguments(block, step, place.scope, self._mistakes)
-            end = end if scope is None else self._scoped(block.body, scope, name, end)
-        else:  # a mistake was reported; references to the layer are none
-            if step.name is not None:
-                self.tensors.add(name, name, step.where)
-            return name
+            if scope is None:
+                return self._missing(name, step.where)
+            end = self._scoped(block.body, scope, name, end)
+        else:
+            return self._missing(name, step.where)
         if end is not None:
             self.tensors.add(name, end, step.where)
         return end
+
+    def _missing(self, name: str, where: Where) -> str:
+        """The tensor of something about which a mistake was reported: it can be referred to, but no layer makes it."""
+        self.tensors.add(name, name, where)
+        return name
+
+    def _troubles(self) -> int:
+        return self._mistakes.said + self.tensors.unknown
 
     def _scoped(self, body: Steps, scope: Scope, name: str, before: str | None) -> str | None:
         self.tensors.reserve(f"{name}.", body.names)
         return self.steps(body, scope, f"{name}.", before)
 
-    def _layer(self, step: Step, kind: Kind, name: str, scope: Scope, inputs: tuple[str, ...]) -> str:
+    def _layer(self, step: Step, kind: Kind, name: str, scope: Scope, inputs: tuple[str, ...]) -> Layer:
         init = self._init if "init" in {a.name for a in kind.attributes} and kind.name != "batch_norm" else None
         found = attributes(kind, step.entries, scope, init, step.where, self._mistakes)
-        self.layers.append(Layer(name, kind.name, found, inputs, step.where))
-        self.tensors.add(name, name, step.where)
-        return name
+        return Layer(name, kind.name, found, inputs, step.where)
 
     def _start(self, source: tuple[Reference, ...], place: _Place) -> str | None:
         if not source:

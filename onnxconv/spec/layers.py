@@ -37,6 +37,11 @@ class LayerReader:
         return Steps(steps, union(names_of(step) for step in steps), union(step.free for step in steps))
 
     def _step(self, node: Node, known: frozenset[str]) -> Step:
+        before = self._mistakes.said
+        step = self._read(node, known)
+        return replace(step, wrong=self._mistakes.said > before)
+
+    def _read(self, node: Node, known: frozenset[str]) -> Step:
         if isinstance(node, Scalar) and isinstance(node.value, str):
             word = Entry(node.value, node.where, Scalar(None, "", node.where))
             return self._of_kind(word, Table((word,), node.where), known)

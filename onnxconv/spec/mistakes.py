@@ -15,15 +15,22 @@ class Mistakes:
 
     def __init__(self) -> None:
         self._found: dict[tuple[Where, str], Diagnostic] = {}
+        self.said = 0
+        """Calls of `add`, those that told a mistake again included."""
 
     def add(self, where: Where, code: str, what: str, why: str = "", fix: str = "") -> None:
+        self.said += 1
         said = (text if len(text) <= LONGEST else f"{text[:LONGEST]} ..." for text in (what, why, fix))
         self._found.setdefault((where, code), Diagnostic(where, code, *said))
 
     def __len__(self) -> int:
         return len(self._found)
 
+    def found(self) -> tuple[Diagnostic, ...]:
+        """Everything found, in the order of the file."""
+        return tuple(sorted(self._found.values(), key=lambda d: (d.where.line, d.where.column)))
+
     def check(self) -> None:
-        """Raise SpecError with everything found, in the order of the file; return if nothing was."""
+        """Raise SpecError with everything found; return if nothing was."""
         if self._found:
-            raise SpecError(sorted(self._found.values(), key=lambda d: (d.where.line, d.where.column)))
+            raise SpecError(self.found())

@@ -14,7 +14,7 @@ from onnxconv.spec.mistakes import Mistakes
 from onnxconv.spec.text import LARGEST, read_text
 from onnxconv.spec.value import Spec
 
-__all__ = ["parse", "read"]
+__all__ = ["examine", "parse", "read"]
 
 
 def parse(text: str, file: str = "<text>", set: Mapping[str, object] = {}) -> Spec:
@@ -23,11 +23,9 @@ def parse(text: str, file: str = "<text>", set: Mapping[str, object] = {}) -> Sp
     Raises SpecError with every mistake in the text.
     """
     mistakes = Mistakes()
-    tree = read_text(text, file, mistakes, strict_json=file.endswith(".json"))
-    if tree is None:
-        mistakes.check()
-    stem = Path(file).stem if not file.startswith("<") else ""
-    return read_document(tree, file, stem or "network", set, mistakes)
+    spec = _parsed(text, file, set, mistakes)
+    mistakes.check()
+    return spec
 
 
 def read(source: Path | str | Mapping[str, object], set: Mapping[str, object] = {}) -> Spec:
@@ -35,22 +33,44 @@ def read(source: Path | str | Mapping[str, object], set: Mapping[str, object] = 
 
     Raises SpecError with every mistake, also where the file cannot be read.
     """
-    if isinstance(source, Mapping):
-        mistakes = Mistakes()
-        return read_document(tree_of(source, mistakes), "", "network", set, mistakes)
-    if isinstance(source, str) and is_descriptor(source):
-        return _described(source, set)
-    if source == "-":
-        return parse(_decoded(sys.stdin.buffer.read(4 * LARGEST + 4), "<stdin>"), "<stdin>", set)
-    return parse(_decoded(_content(Path(source)), str(source)), str(source), set)
-
-
-def _described(descriptor: str, overrides: Mapping[str, object]) -> Spec:
     mistakes = Mistakes()
-    values = read_descriptor(descriptor, mistakes)
+    spec = _read(source, set, mistakes)
     mistakes.check()
-    tree = placed(tree_of(values, mistakes), Where(descriptor.strip()))
-    return read_document(tree, descriptor.strip(), "conv", overrides, mistakes)
+    return spec
+
+
+def examine(
+    source: Path | str | Mapping[str, object], set: Mapping[str, object] = {}
+) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
+    """What can be made out of a source, and every mistake in it: layers that are wrong are left out of the spec."""
+    mistakes = Mistakes()
+    try:
+        return _read(source, set, mistakes), mistakes.found()
+    except SpecError as error:
+        return None, error.diagnostics
+
+
+def _read(source: Path | str | Mapping[str, object], overrides: Mapping[str, object], mistakes: Mistakes) -> Spec:
+    if isinstance(source, Mapping):
+        return read_document(tree_of(source, mistakes), "", "network", overrides, mistakes)
+    if isinstance(source, str) and is_descriptor(source):
+        descriptor = source.strip()
+        values = read_descriptor(source, mistakes)
+        mistakes.check()
+        return read_document(
+            placed(tree_of(values, mistakes), Where(descriptor)), descriptor, "conv", overrides, mistakes
+        )
+    if source == "-":
+        return _parsed(_decoded(sys.stdin.buffer.read(4 * LARGEST + 4), "<stdin>"), "<stdin>", overrides, mistakes)
+    return _parsed(_decoded(_content(Path(source)), str(source)), str(source), overrides, mistakes)
+
+
+def _parsed(text: str, file: str, overrides: Mapping[str, object], mistakes: Mistakes) -> Spec:
+    tree = read_text(text, file, mistakes, strict_json=file.endswith(".json"))
+    if tree is None:
+        mistakes.check()
+    stem = Path(file).stem if not file.startswith("<") else ""
+    return read_document(tree, file, stem or "network", overrides, mistakes)
 
 
 def _content(path: Path) -> bytes:

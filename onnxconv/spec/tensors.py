@@ -33,6 +33,11 @@ class Tensors:
         self._unknown: list[tuple[Reference, str]] = []
         self._compared = 0
 
+    @property
+    def unknown(self) -> int:
+        """References so far that nothing answers to."""
+        return len(self._unknown)
+
     def items(self) -> ItemsView[str, str]:
         """(name, tensor) pairs in the order in which they were written."""
         return self._tensors.items()

@@ -49,6 +49,8 @@ class Step:
     when: Node | None = None
     free: frozenset[str] = frozenset()
     """Parameters that anything in it mentions."""
+    wrong: bool = False
+    """A mistake in it was reported."""
 
     def inner(self) -> Iterator[Steps]:
         """The lists of layers in it: of its branches, or of a group."""

@@ -246,3 +246,19 @@ def test_the_package_lists_its_doors() -> None:
 def test_the_network_of_a_graph_draws_its_weights() -> None:
     graph = onnxconv.read(SPEC).graph
     assert onnxconv.read(graph, seed=2) == Network(graph, seeded(2), "tiny")
+
+
+def test_mistakes_in_words_and_in_sizes_are_told_together() -> None:
+    """A misspelt attribute does not hide groups that do not divide; what depends on the misspelt layer is not guessed at."""
+    text = {
+        "inputs": {"x": "float32[N, 64, 8, 8]"},
+        "layers": [
+            {"conv": {"filters": 63, "kernel": 3, "group": 3}, "name": "first"},
+            {"conv": {"filters": 8, "kernal": 3}, "from": "x", "name": "second"},
+            {"max_pool": 99},
+            {"max_pool": 9, "from": "x"},
+        ],
+    }
+    with pytest.raises(OnnxconvError) as caught:
+        onnxconv.read(text)
+    assert sorted(d.code for d in caught.value.diagnostics) == ["empty-output", "groups", "missing", "unknown-key"]
