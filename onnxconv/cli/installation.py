@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-__all__ = ["EXTRAS", "NEEDED", "Finding", "examine"]
+__all__ = ["NEEDED", "Finding", "examine"]
 
 NEEDED = {
     "click": "click",
@@ -21,11 +21,9 @@ NEEDED = {
     "onnxruntime": "onnxruntime",
     "rich": "rich",
     "ruamel.yaml": "ruamel.yaml",
+    "threadpoolctl": "threadpoolctl",
 }
 """Packages that onnxconv depends on, and the modules that they bring."""
-
-EXTRAS = {"safetensors": "safetensors"}
-"""Optional packages by the extra that brings them, and their modules."""
 
 NEEDED_RUNTIMES = ("numpy", "onnxruntime:cpu")
 """The reference, and what `onnxconv verify` checks by default."""
@@ -47,31 +45,29 @@ class Finding:
 
 
 def examine() -> Iterator[Finding]:
-    """Python, the packages needed and optional, their conflicts, the scratch folder, and every runtime."""
+    """Python, the packages needed, their conflicts, the scratch folder, and every runtime."""
     yield Finding("python", "ok", platform.python_version())
     for package, module in NEEDED.items():
-        yield _package(package, module, "problem", f"pip install --force-reinstall {package}")
-    for extra, module in EXTRAS.items():
-        yield _package(extra, module, "note", f"pip install 'onnxconv[{extra}]'")
+        yield _package(package, module)
     yield from _conflicts()
     yield _scratch()
     yield from _runtimes()
 
 
-def _package(package: str, module: str, otherwise: str, fix: str) -> Finding:
+def _package(package: str, module: str) -> Finding:
     """Imported in a process of its own: a broken binary may take its process with it."""
-    program = f"import {module}"
+    program, fix = f"import {module}", f"pip install --force-reinstall {package}"
     try:
         done = subprocess.run(
             [sys.executable, "-c", program], capture_output=True, text=True, timeout=IMPORT_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        return Finding(package, otherwise, f"importing {module} takes more than {IMPORT_SECONDS} s", fix)
+        return Finding(package, "problem", f"importing {module} takes more than {IMPORT_SECONDS} s", fix)
     if done.returncode < 0:
-        return Finding(package, otherwise, f"importing {module} dies with signal {-done.returncode}", fix)
+        return Finding(package, "problem", f"importing {module} dies with signal {-done.returncode}", fix)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["it cannot be imported"])[-1]
-        return Finding(package, otherwise, last, fix)
+        return Finding(package, "problem", last, fix)
     return Finding(package, "ok", _version(package, module))
 
 
