@@ -71,6 +71,8 @@ class OnnxRuntime:
         options = self.ort.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = self.values.get("threads", 0)
+        # Idle threads would else spin between runs, on the processors that the reference then needs.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         level = LEVELS[self.values.get("optimization", "all")]
         options.graph_optimization_level = getattr(self.ort.GraphOptimizationLevel, level)
         readable = hasattr(self.ort.InferenceSession, "get_provider_graph_assignment_info")
