@@ -72,7 +72,7 @@ def written(output: str) -> Iterator[Any]:
         with path.open("wb") as stream:
             yield stream
         return
-    from onnxconv.emit import whole_files
+    from onnxconv.files import whole_files
 
     with whole_files(path) as (stream,):
         yield stream

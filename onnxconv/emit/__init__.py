@@ -12,12 +12,12 @@ import onnx
 import onnx_ir as ir
 
 from onnxconv.emit.model import DATA_TYPES, TensorOf, build
-from onnxconv.emit.whole import whole_files
 from onnxconv.errors import Diagnostic, UsageError, Where, closest
+from onnxconv.files import whole_files
 from onnxconv.graph import Graph, Param
 from onnxconv.weights import Weights
 
-__all__ = ["EXTERNAL_DATA", "WEIGHTS_AS", "EmitOptions", "save", "to_bytes", "whole_files"]
+__all__ = ["EXTERNAL_DATA", "WEIGHTS_AS", "EmitOptions", "save", "to_bytes"]
 
 WEIGHTS_AS = ("constants", "inputs")
 EXTERNAL_DATA = ("auto", "always", "never")

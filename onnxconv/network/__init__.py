@@ -48,7 +48,7 @@ def read(
     if dtype is not None:
         graph = retyped(graph, dtype)
     if weights is not None:
-        arrays = given(weights) if isinstance(weights, Mapping) else from_file(graph, weights, seed)
+        arrays = given(weights) if isinstance(weights, Mapping) else from_file(graph, weights)
     return Network(graph, arrays, name)
 
 

@@ -124,12 +124,11 @@ def given(arrays: Mapping[str, Array]) -> Weights:
     return Weights(arrays=arrays)
 
 
-def from_file(graph: Graph, path: str | Path, seed: int = 0) -> Weights:
+def from_file(graph: Graph, path: str | Path) -> Weights:
     """Weights read from a .npz or .safetensors file by the names of the graph's stored arrays.
 
     Raises `WeightsError` with every tensor that is missing, superfluous, of another shape or not floating-point.
-    Counters named ``….num_batches_tracked``, which torch stores beside a batch norm, are passed over. A complete file
-    leaves nothing for `seed` to draw.
+    Counters named ``….num_batches_tracked``, which torch stores beside a batch norm, are passed over.
     """
     file = Path(path)
     stored = contents(file)
@@ -143,7 +142,7 @@ def from_file(graph: Graph, path: str | Path, seed: int = 0) -> Weights:
             found.append(Diagnostic(Where(str(file)), "superfluous-weight", what, "", _near(name, wanted)))
     if found:
         raise WeightsError(found)
-    return Weights(seed, stored)
+    return Weights(stored=stored)
 
 
 def _compared(file: Path, initial: Initial, stored: Stored | None, known: Mapping[str, Stored]) -> list[Diagnostic]:

@@ -20,8 +20,9 @@ import onnxruntime
 import pytest
 from chains import chain
 
-from onnxconv.emit import ALIGNMENT, EmitOptions, save, to_bytes, whole_files
+from onnxconv.emit import ALIGNMENT, EmitOptions, save, to_bytes
 from onnxconv.errors import UsageError, WeightsError
+from onnxconv.files import whole_files
 from onnxconv.geometry import Axis
 from onnxconv.graph import Param
 from onnxconv.load import load
