@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from onnxconv.errors import Diagnostic, UsageError, Where, closest
+from onnxconv.errors import Diagnostic, ModelError, UsageError, Where, closest
 from onnxconv.graph import Graph
 from onnxconv.runtimes import RuntimeAbsent, RuntimeFailed
 from onnxconv.verify.bound import bound
@@ -123,6 +123,9 @@ def _findings(probe: Probe, case: Case) -> Iterator[Finding]:
     except RuntimeAbsent as error:
         found += 1
         yield Finding(case.output, Verdict.NOT_RUN, error.reason)
+    except ModelError as error:
+        found += 1
+        yield Finding(case.output, Verdict.NOT_RUN, f"it does not read this model: {error.diagnostics[0].code}")
     if not found:
         yield Finding(case.output, Verdict.UNTRUSTED, "nothing was compared")
 

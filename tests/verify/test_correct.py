@@ -116,6 +116,10 @@ def test_onnxruntime_at_every_level_of_optimisation(level: str) -> None:
 
 @pytest.mark.slow
 def test_numpy_is_never_blamed() -> None:
+    """It does not read the slices that stand for wrapped pads before opset 19; that is no blame, and no pass."""
+    passed = 0
     for seed in range(60):
         found = verify(net(seed), seeded(seed), seed=seed, runtimes=["numpy"])
-        assert found.verdict in (Verdict.PASS, Verdict.UNTRUSTED), [c.reason for c in found.checks]
+        assert found.verdict is not Verdict.FAIL, [c.reason for c in found.checks]
+        passed += found.verdict is Verdict.PASS
+    assert passed > 40
