@@ -14,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 from onnxconv.geometry import Array, Axis, TransposedAxis
 from onnxconv.ops import WHOLE_AXIS, Conv, ConvTranspose, Dense, Operator, Softmax
 
-__all__ = ["WORKING_BYTES", "Part", "fill"]
+__all__ = ["WORKING_BYTES", "Part", "fill", "pieces_of"]
 
 WORKING_BYTES = 16 << 20
 """Bytes that evaluation may take beside inputs, weights and output; little, so that each thread's share stays in the cache."""
@@ -24,6 +24,9 @@ PROCESSORS = min(
     PROCESSORS_AT_MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 )
 """Pieces evaluated at the same time."""
+
+WORTH_CUTTING = 0.85
+"""A cut is made where the larger half takes at most this share of the whole."""
 
 Evaluate = Callable[[Operator, Sequence[Array], Mapping[str, Array]], Array]
 
@@ -57,7 +60,7 @@ def fill(part: Part, evaluate: Evaluate, dtype: np.dtype[np.generic]) -> None:
         with np.errstate(all="ignore"):
             piece.y[...] = evaluate(piece.op, xs, w)
 
-    pieces = tuple(_pieces(part, dtype.itemsize))
+    pieces = tuple(pieces_of(part, dtype.itemsize))
     with _blas().limit(limits=1, user_api="blas"):
         if len(pieces) == 1:
             put(part)
@@ -67,13 +70,14 @@ def fill(part: Part, evaluate: Evaluate, dtype: np.dtype[np.generic]) -> None:
                 pass
 
 
-def _pieces(part: Part, itemsize: int) -> Iterator[Part]:
-    halves = halve(part) if part.working_bytes(itemsize) > WORKING_BYTES // PROCESSORS_AT_MOST else None
+def pieces_of(part: Part, itemsize: int) -> Iterator[Part]:
+    """The part, cut for as long as that makes it smaller and it takes more than a thread's share of `WORKING_BYTES`."""
+    halves = halve(part, itemsize) if part.working_bytes(itemsize) > WORKING_BYTES // PROCESSORS_AT_MOST else None
     if halves is None:
         yield part
     else:
         for half in halves:
-            yield from _pieces(half, itemsize)
+            yield from pieces_of(half, itemsize)
 
 
 @cache
@@ -82,17 +86,20 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def halve(part: Part) -> tuple[Part, Part] | None:
-    """Two parts that together are this one; None where no axis can be cut.
+def halve(part: Part, itemsize: int) -> tuple[Part, Part] | None:
+    """Two parts that together are this one, each of which takes less; None where no cut helps.
 
-    Cut first: the batch, then the output channels where the weights are most of it, else space, then the channels.
+    The batch is cut first, then whichever of space and channels leaves less: halves of space share what their windows
+    overlap, halves of the channels share the input.
     """
-    weights = sum(a.size for a in part.w.values())
-    by_weights = (_channels, _space) if weights > part.y.size + sum(x.size for x in part.xs) else (_space, _channels)
-    for cut in (_batch, *by_weights):
-        if (halves := cut(part)) is not None:
-            return halves
-    return None
+
+    def larger(halves: tuple[Part, Part]) -> int:
+        return max(half.working_bytes(itemsize) for half in halves)
+
+    if (images := _batch(part)) is not None:
+        return images
+    halves = min(filter(None, (_space(part), _channels(part))), key=larger, default=None)
+    return halves if halves is not None and larger(halves) <= WORTH_CUTTING * part.working_bytes(itemsize) else None
 
 
 def _batch(part: Part) -> tuple[Part, Part] | None:
