@@ -75,13 +75,17 @@ class Axis:
         return out * self.stride - self.pad[0] + tap * self.dilation
 
     def blind(self, n: int) -> int:
-        """Outputs that read nothing but padding."""
-        blind = 0
-        for out in range(int(self.out_size(n))):
-            start = self.position(out, 0)
-            tap = max(0, -(start // self.dilation))  # the first one at 0 or beyond
-            blind += tap >= self.size or self.position(out, tap) >= n
-        return blind
+        """Outputs that read nothing but padding: before the input, beyond it, or with taps that step over all of it."""
+        outputs = int(self.out_size(n))
+
+        def first(start: int) -> int:
+            """The first output whose window starts at `start` or beyond."""
+            return min(outputs, max(0, -(-(start + self.pad[0]) // self.stride)))
+
+        reaching = range(first(1 - self.extent), first(0))
+        stepping = reaching if self.dilation > n else ()
+        over = sum(self.position(out, 0) % self.dilation >= n for out in stepping)
+        return reaching.start + over + outputs - first(n)
 
     def slab(self, n: int, first: int, stop: int) -> tuple[slice, Axis]:
         """The part of n input pixels that outputs first … stop − 1 read, and the axis that makes just these from it."""

@@ -64,6 +64,12 @@ def test_valid_taps_unused_end_and_blind_outputs_by_counting(axis: Axis, n: int)
     assert axis.unused_end(n) == max(0, n - 1 - read[-1][-1])
 
 
+def test_long_axes_are_counted_without_walking_along_them() -> None:
+    n = 1 << 40
+    assert Axis(3, 1, 2, (10, 10)).blind(n) == 12
+    assert Axis(3, 1, 2, (10, 10)).valid_taps(n) == 3 * n
+
+
 @given(transposed, pixels)
 def test_transposed_sizes_taps_sources_and_phases_by_spreading(axis: TransposedAxis, n: int) -> None:
     assume(fits(axis, n))
