@@ -75,7 +75,7 @@ class FoldedWeight:
     var: Initial
     epsilon: float
     axis: int = 0
-    """Axis of the output channels in the weight."""
+    """Axis of the output channels in the weight: 1 for a transposed convolution, whose axis 0 tells the group."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,19 +32,13 @@ def fold(site: Site, before: Node | None, readers: int) -> Node:
     weight, bias = params["weight"], params["bias"].recipe if "bias" in params else None
     if not isinstance(weight.recipe, Initial | Tiled) or not isinstance(bias, Initial | None):
         raise _refusal(f"{before.name!r} has a batch norm folded in already", "one batch norm is folded into a layer")
-    transposed = isinstance(before.op, ConvTranspose)
-    if isinstance(before.op, ConvTranspose) and before.op.groups > 1:
-        raise _refusal(
-            f"{before.name!r} is a transposed convolution in {before.op.groups} groups",
-            "its weight [C, M/groups, ...] has no axis with one entry per output channel",
-        )
     epsilon = float(site.get("epsilon"))
     names = ("weight", "bias", "running_mean", "running_var")
     channels = before.type.shape[1]
     assert isinstance(channels, int), "a layer's own filters are counted"
     scale, shift, mean, var = (site.stored(BatchNorm.kind, role, (channels,), (1, 1)) for role in names)
     folded: tuple[tuple[str, Recipe, tuple[int, ...]], ...] = (
-        ("weight", FoldedWeight(weight.recipe, scale, var, epsilon, axis=int(transposed)), weight.shape),
+        ("weight", FoldedWeight(weight.recipe, scale, var, epsilon, axis=int(isinstance(before.op, ConvTranspose))), weight.shape),
         ("bias", FoldedBias(bias, scale, shift, mean, var, epsilon), (channels,)),
     )
     prefix = weight.name.removesuffix("weight")

@@ -179,6 +179,7 @@ def test_crops_reach_the_size_asked_for(n: int, size: int, stride: int, dilation
         ("conv: {filters: 4, kernel: 2, group: 2, join: sum, tied: true, bias: false}", (2, 4, 5)),
         ("conv: {filters: 4, kernel: 3, pad: 1, pad_mode: edge}", (2, 3, 5)),
         ("conv_transpose: {filters: 4, kernel: 3, stride: 2}", (2, 3, 5)),
+        ("conv_transpose: {filters: 6, kernel: 3, stride: 2, group: 2}", (2, 4, 5)),
         ("dense: 4", (2, 3)),
     ],
 )

@@ -320,10 +320,6 @@ FOLDS = [
         "- conv: {filters: 4, kernel: 1}\n- batch_norm: {fold: true}\n- batch_norm: {fold: true}",
         "'batch_norm' has a batch norm folded in already",
     ),
-    (
-        "- conv_transpose: {filters: 4, kernel: 1, group: 2}\n- batch_norm: {fold: true}",
-        "'conv_transpose' is a transposed convolution in 2 groups",
-    ),
 ]
 
 
