@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 Size: TypeAlias = "int | str"
 
-_SYMBOLIC = re.compile(r"(?:\((?P<inner>.+?)(?P<r>\+\d+)?\)//(?P<s>\d+)|(?P<plain>.+?))(?P<q>[+-]\d+)?")
+_SYMBOLIC = re.compile(r"(?:\((?P<inner>.+?)(?P<r>\+\d+)?\)//(?P<s>\d+)|(?P<plain>.+?))(?P<q>[+-]\d+)?", re.DOTALL)
 
 
 def _parts(n: str) -> tuple[str, int, int, int]:

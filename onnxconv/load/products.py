@@ -49,12 +49,12 @@ def gemm(at: Reading) -> Sequence[Step]:
     if weight.array.ndim != 2:
         raise Refusal("rank", f"its weight has shape {shape_text(weight.array.shape)}", "a Gemm multiplies matrices")
     if not at.integer("transB", 0):
-        weight = _transposed(weight)
+        weight = _transposed(at, weight)
     features = weight.array.shape[0]
     bias: dict[str, Constant] = {}
     if at.has(2):
         at.demand("beta", 1.0)
-        bias = {"bias": row(at.weight(2, "bias"), features)}
+        bias = {"bias": row(at, at.weight(2, "bias"), features)}
     return (Step(Dense(features, bool(bias)), (at.tensor(),), {"weight": weight, **bias}),)
 
 
@@ -63,22 +63,22 @@ def matmul(at: Reading) -> Sequence[Step]:
     if weight.array.ndim != 2 or len(at.shape()) != 2:
         what = f"it multiplies {shape_text(at.shape())} by {shape_text(weight.array.shape)}"
         raise Refusal("rank", what, "a dense layer multiplies [N, features] by a matrix")
-    weight = _transposed(weight)
+    weight = _transposed(at, weight)
     return (Step(Dense(weight.array.shape[0], bias=False), (at.tensor(),), {"weight": weight}),)
 
 
-def _transposed(weight: Constant) -> Constant:
-    return Constant(f"{weight.name}.T", weight.array.T)
+def _transposed(at: Reading, weight: Constant) -> Constant:
+    return at.derived(weight, "T", weight.array.T)
 
 
-def row(bias: Constant, features: int) -> Constant:
+def row(at: Reading, bias: Constant, features: int) -> Constant:
     """A bias that is broadcast over the batch, one number per feature."""
     shape = bias.array.shape
     if shape == (features,):
         return bias
     if len(shape) > 2 or shape[-1:] not in ((), (1,), (features,)) or shape[:-1] not in ((), (1,)):
         raise Refusal("bias-shape", f"its bias has shape {shape_text(shape)}", f"a bias has {features} numbers")
-    return Constant(f"{bias.name}.row", np.broadcast_to(bias.array.reshape(-1), (features,)))
+    return at.derived(bias, f"row{features}", np.broadcast_to(bias.array.reshape(-1), (features,)))
 
 
 def batch_norm(at: Reading) -> Sequence[Step]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -48,13 +48,15 @@ class Reading:
     types: Mapping[str, TensorType]
     constants: Mapping[str, Constant]
     attributes: Mapping[str, Any]
+    taken: Collection[str]
+    """Names that the model uses."""
 
-    @staticmethod
-    def of(
-        node: onnx.NodeProto, opset: int, types: Mapping[str, TensorType], constants: Mapping[str, Constant]
-    ) -> Reading:
-        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        return Reading(node, opset, types, constants, attributes)
+    def derived(self, constant: Constant, how: str, array: Array) -> Constant:
+        """Another form of a constant, under a name of its own: the same one for each use."""
+        name = f"{constant.name}.{how}"
+        while name in self.taken:
+            name += "'"
+        return Constant(name, array)
 
     def has(self, index: int) -> bool:
         """The node has this optional input."""

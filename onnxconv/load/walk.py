@@ -107,11 +107,15 @@ class Walk:
         elif node.op_type == "Identity" and node.input[0] in self.constants:
             self.constants[node.output[0]] = self.constants[node.input[0]]
         elif node.op_type != "Add" or not self._bias(node):
-            at = Reading.of(node, self.opset, self.types, self.constants)
+            at = self._reading(node)
             for name in node.output[1:]:
                 if name and self.uses[name]:
                     raise Refusal("second-output", f"its output {name!r} is used", "layers have one output here")
             self._apply(node, READERS[node.op_type](at))
+
+    def _reading(self, node: onnx.NodeProto) -> Reading:
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        return Reading(node, self.opset, self.types, self.constants, attributes, self.taken)
 
     def _bias(self, node: onnx.NodeProto) -> bool:
         """A constant added to a dense layer that nothing else reads is its bias: how exporters write MatMul with bias."""
@@ -122,8 +126,8 @@ class Walk:
         names.remove(last.output)
         if not (isinstance(last.op, Dense) and not last.op.bias and names[0] in self.constants):
             return False
-        at = Reading.of(node, self.opset, self.types, self.constants)
-        bias = row(at.weight(1 - list(node.input).index(last.output), "bias"), last.op.out_features)
+        at = self._reading(node)
+        bias = row(at, at.weight(1 - list(node.input).index(last.output), "bias"), last.op.out_features)
         self.nodes.pop()
         self.names.discard(last.name)
         del self.types[last.output]

@@ -264,12 +264,28 @@ def test_a_constant_added_to_a_matmul_is_its_bias(first: bool, tmp_path: Path) -
     assert len(graph.nodes) == 1
 
 
+def test_other_forms_of_a_constant_do_not_take_its_neighbours_name(tmp_path: Path) -> None:
+    """W transposed is not the constant that happens to be called W.T, and one number as a bias fits any layer."""
+    nodes = [
+        helper.make_node("Gemm", ["x", "W", "b"], ["g"]),
+        helper.make_node("Gemm", ["g", "W.T"], ["h"], transB=1),
+        helper.make_node("Gemm", ["h", "V", "b"], ["y"], transB=1),
+    ]
+    constants = {"W": integers((3, 3), 1), "W.T": integers((3, 3), 2), "V": integers((5, 3), 3), "b": integers((1,), 4)}
+    assert_means_the_same(model(nodes, {"x": ("N", 3)}, constants), integers((2, 3), 2), tmp_path)
+
+
 def test_sizes_without_a_name_get_one_of_their_own(tmp_path: Path) -> None:
     proto = one("Conv", (1, 2, 5), {"w": integers((3, 2, 3))})
     for dim in (proto.graph.input[0].type.tensor_type.shape.dim[i] for i in (0, 2)):
         dim.Clear()
     graph, _ = load(saved(proto, tmp_path))
     assert graph.nodes[0].type.shape == ("x_0", 3, "x_2-2")
+
+
+def test_a_size_may_be_called_anything(tmp_path: Path) -> None:
+    graph, _ = load(saved(one("Conv", ("N", 2, "two\nlines"), {"w": integers((3, 2, 3))}), tmp_path))
+    assert graph.nodes[0].type.shape == ("N", 3, "two\nlines-2")
 
 
 def test_node_names_become_unique(tmp_path: Path) -> None:
