@@ -38,7 +38,11 @@ def fold(site: Site, before: Node | None, readers: int) -> Node:
     assert isinstance(channels, int), "a layer's own filters are counted"
     scale, shift, mean, var = (site.stored(BatchNorm.kind, role, (channels,), (1, 1)) for role in names)
     folded: tuple[tuple[str, Recipe, tuple[int, ...]], ...] = (
-        ("weight", FoldedWeight(weight.recipe, scale, var, epsilon, axis=int(isinstance(before.op, ConvTranspose))), weight.shape),
+        (
+            "weight",
+            FoldedWeight(weight.recipe, scale, var, epsilon, axis=int(isinstance(before.op, ConvTranspose))),
+            weight.shape,
+        ),
         ("bias", FoldedBias(bias, scale, shift, mean, var, epsilon), (channels,)),
     )
     prefix = weight.name.removesuffix("weight")
