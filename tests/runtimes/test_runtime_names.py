@@ -167,6 +167,12 @@ def test_asking_for_names_imports_no_runtime() -> None:
     subprocess.run([sys.executable, "-c", check], check=True, env={"PYTHONPATH": str(ROOT)})
 
 
+def test_a_package_without_metadata_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "half_gone-1.0.dist-info").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert conflicts() == ()
+
+
 def test_two_onnxruntimes_are_a_conflict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert conflicts() == ()
     for name, brought in (("onnxruntime_gpu", "onnxruntime"), ("onnxruntime-genai", "onnxruntime_genai")):
