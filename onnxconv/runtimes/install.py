@@ -23,7 +23,7 @@ def conflicts() -> tuple[Diagnostic, ...]:
     owners = sorted(
         (distribution.name, distribution.version)
         for distribution in distributions()
-        if "onnxruntime" in distribution.name.lower().replace("_", "-") and _brings_module(distribution)
+        if "onnxruntime" in _name(distribution) and _brings_module(distribution)
     )
     if len(owners) < 2:
         return ()
@@ -40,6 +40,11 @@ def conflicts() -> tuple[Diagnostic, ...]:
             f"pip uninstall -y {names} && pip install {keep}",
         ),
     )
+
+
+def _name(distribution: Distribution) -> str:
+    """Empty where the metadata are gone, as an uninstallation that was cut short leaves it."""
+    return str(distribution.metadata["Name"] or "").lower()
 
 
 def _brings_module(distribution: Distribution) -> bool:
