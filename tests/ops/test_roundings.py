@@ -98,6 +98,14 @@ def test_float32_stays_within_the_bound(op: Operator, shapes: tuple[tuple[int, .
     assert (error <= bound).all(), float((error / bound).max())
 
 
+def test_a_slope_rounded_to_float16_stays_within_the_bound() -> None:
+    op, x = LeakyRelu(0.1), -np.linspace(0.5, 2, 1000).astype(np.float16)
+    error = np.abs((x * np.float16(0.1)).astype(np.float64) - op.define(x.astype(np.float64)))
+    bound = op.roundings(x.shape) * 2.0**-11 * op.magnitude(x.astype(np.float64))
+    assert (error > bound / 2).any()
+    assert (error <= bound).all()
+
+
 @CASES
 def test_facts_agree_with_the_definition(op: Operator, shapes: tuple[tuple[int, ...], ...]) -> None:
     xs, w = arrays(op, shapes)
