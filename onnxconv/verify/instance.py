@@ -174,9 +174,11 @@ def _around_limits(op: object, shape: tuple[int, ...], p: int, dtype: str, strea
     limits = [
         abs(v) for v in (getattr(op, "low", None), getattr(op, "high", None)) if v is not None and math.isfinite(v)
     ]
-    reach = math.frexp(1.25 * max([6.0, *limits]))[1]  # the next power of two
+    widest = np.finfo(dtype)
+    reach = min(math.frexp(1.25 * max([6.0, *limits]))[1], widest.maxexp)  # the next power of two
     integers = stream.bits(p, math.prod(shape)) - (1 << (p - 1))
-    return np.ldexp(integers.astype(np.float64), reach - p + 1).astype(dtype).reshape(shape)
+    numbers = np.ldexp(integers.astype(np.float64), reach - p + 1)
+    return np.clip(numbers, float(widest.min), float(widest.max)).astype(dtype).reshape(shape)
 
 
 def _normalisation(op: object, channels: int, dtype: str, stream: Stream) -> dict[str, Array]:

@@ -8,6 +8,7 @@ from verify.random_graphs import conv, net
 from verify.sketch import Sketch, small
 
 from onnxconv.execute import apply, magnitude
+from onnxconv.ops import Clip
 from onnxconv.verify.draw import KINDS, Stream, real
 from onnxconv.verify.exact import layers
 from onnxconv.verify.instance import instances
@@ -32,6 +33,18 @@ def test_sums_fit_the_significand(seed: int) -> None:
                 assert representable(apply(node, made.xs, made.weights), "float32")
                 if node.op.kind in ("Conv", "ConvTranspose", "Add"):
                     assert magnitude(node, made.xs, made.weights).max() <= LIMIT
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [("float16", 60000.0), ("float32", 3e38), ("float64", 1e38)])
+def test_limits_near_the_largest_number_have_operands_beyond_them(dtype: str, limit: float) -> None:
+    s = Sketch((1, 2, 64), dtype)
+    s.add(Clip(None, limit))
+    (node,) = s.graph().nodes
+    (make,) = instances(node, dtype, (0,))
+    (x,) = make(((1, 2, 64),)).xs
+    assert np.isfinite(x).all()
+    assert (x > limit).any()
+    assert (x < limit).any()
 
 
 @pytest.mark.parametrize(("dtype", "widths"), [("float32", {12, 24}), ("float16", {6, 11}), ("float64", {27, 53})])
