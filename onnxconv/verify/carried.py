@@ -59,7 +59,7 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
         case "Silu":
             return 1.1 * errors[0] + bound(dtype, n, reach[0])
         case "Softmax":
-            with np.errstate(over="ignore"):
+            with np.errstate(all="ignore"):
                 factor = np.exp(2 * errors[0].max())
             own = bound(dtype, n, factor * (1 + 2 * errors[0].max()) * magnitude(node, [x.value for x in xs], {}))
             changed: Array = y * (factor - 1) + own

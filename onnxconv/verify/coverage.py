@@ -9,7 +9,7 @@ import numpy as np
 
 from onnxconv.graph import Graph, Node
 from onnxconv.verify.route import Routed
-from onnxconv.verify.signal import varies
+from onnxconv.verify.signal import channels, varies
 from onnxconv.verify.words import Array
 
 __all__ = ["Seen", "add", "alive", "observed", "shares"]
@@ -45,17 +45,17 @@ def alive(node: Node, y: Array, route: Routed, inputs: Sequence[Array]) -> Array
             through: Array = first & inside
             return through
         case _:
-            channels = np.zeros(y.shape[1], bool)
+            reached = np.zeros(channels(y.shape), bool)
             for x in inputs:
-                channels |= x if len(x) == len(channels) else x.any()
-            return channels
+                reached |= x if len(x) == len(reached) else x.any()
+            return reached
 
 
 def observed(
     graph: Graph, shapes: Mapping[str, tuple[int, ...]], routes: Mapping[str, Routed], live: Mapping[str, Array]
 ) -> Seen:
     """Walk from the outputs back along the taps. A channel counts where its values vary and reach an output."""
-    reached = {name: np.zeros(shapes[name][1:2], bool) for name in shapes}
+    reached = {name: np.zeros(channels(shapes[name]), bool) for name in shapes}
     for name in graph.outputs:
         reached[name][...] = True
     seen: Seen = {}

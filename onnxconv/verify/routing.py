@@ -20,7 +20,7 @@ from onnxconv.verify.compare import Comparison, merge, outputs_differ, within
 from onnxconv.verify.coverage import Seen, add, alive, observed, shares
 from onnxconv.verify.draw import Stream
 from onnxconv.verify.route import Routed, route_batch_norm, route_products
-from onnxconv.verify.signal import Signal, exact_sum, grid_of
+from onnxconv.verify.signal import Signal, channels, exact_sum, grid_of
 from onnxconv.verify.sizes import concrete, terms
 from onnxconv.verify.verdict import Finding, Verdict
 from onnxconv.verify.words import Array
@@ -114,7 +114,7 @@ def _plan(case: Case, seed: int, share: float, bits: int) -> Plan:
     arrays: dict[str, Array] = {}
     routes: dict[str, Routed] = {}
     gains: dict[str, Array] = {}
-    live: dict[str, Array] = {name: np.ones(x.value.shape[1:2], bool) for name, x in values.items()}
+    live: dict[str, Array] = {name: np.ones(channels(x.value.shape), bool) for name, x in values.items()}
     inexact = ""
     for step, node in enumerate(graph.nodes):
         if bits == _input_bits(graph):

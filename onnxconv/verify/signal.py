@@ -9,7 +9,7 @@ import numpy as np
 from onnxconv.verify.rounding import BITS
 from onnxconv.verify.words import Array
 
-__all__ = ["Signal", "exact_sum", "grid_of", "per_channel", "scaled", "spread", "varies"]
+__all__ = ["Signal", "channels", "exact_sum", "grid_of", "per_channel", "scaled", "spread", "varies"]
 
 SAMPLES = 509
 """Elements of a channel that quartiles are taken from; a prime, to fall into no pattern of rows."""
@@ -50,6 +50,11 @@ def exact_sum(terms: Array, grid: int, dtype: str) -> bool:
     return grid <= smallest and bool(terms.max() <= np.ldexp(1.0, BITS[dtype] - grid))
 
 
+def channels(shape: tuple[int, ...]) -> int:
+    """Channels of a tensor; one without an axis for them counts as one channel."""
+    return shape[1] if len(shape) > 1 else 1
+
+
 def per_channel(values: Array, rank: int) -> Array:
     """values[C] shaped to broadcast over a tensor of `rank` axes, whose channels are axis 1."""
     return values.reshape(-1, *[1] * (rank - 2))
@@ -58,7 +63,7 @@ def per_channel(values: Array, rank: int) -> Array:
 def varies(value: Array) -> Array:
     """Of each channel, whether it has more than one value."""
     axes = (0, *range(2, value.ndim))
-    found: Array = value.min(axis=axes) != value.max(axis=axes)
+    found: Array = np.atleast_1d(value.min(axis=axes) != value.max(axis=axes))
     return found
 
 

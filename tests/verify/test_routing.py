@@ -55,6 +55,14 @@ def case(graph: Graph, bench: Any, **more: Any) -> Case:
     return Case(graph, seeded(0), bench, **more)
 
 
+@pytest.mark.parametrize("shape", [("N",), (1,), (3,)])
+def test_tensors_without_an_axis_of_channels(shape: tuple[int | str, ...]) -> None:
+    s = Sketch(shape)
+    s.add(Relu())
+    (finding,) = routing(case(s.graph(), InProcess()))
+    assert finding.verdict is not Verdict.FAIL
+
+
 def test_deep_networks_are_equal_bit_for_bit() -> None:
     (finding,) = routing(case(deep(), InProcess(), trials=2))
     assert finding.verdict is Verdict.PASS
