@@ -33,6 +33,8 @@ def bound(case: Case) -> Iterator[Finding]:
     kinds = KINDS if terms(case.graph, shapes) < LARGE else KINDS[:2]
     runs = [(kind, case.seed + trial) for trial in range(case.trials) for kind in kinds]
     case.bench.load(case.graph, case.weights, every_tensor=True)
+    asked = {node.output for node in case.graph.nodes} | {*case.graph.outputs}
+    expected = {name: (type.dtype, shapes[name]) for name, type in case.graph.types().items() if name in asked}
     total: Comparison | None = None
     telling: set[str] = set()
     for done, (kind, seed) in enumerate(runs):
@@ -42,13 +44,12 @@ def bound(case: Case) -> Iterator[Finding]:
             for name, type in case.graph.inputs
         }
         got = case.bench.run(inputs)
-        wrong = outputs_differ(got, {node.output: (node.type.dtype, shapes[node.output]) for node in case.graph.nodes})
-        if wrong:
+        if wrong := outputs_differ(got, expected) or _changed(got, inputs):
             yield Finding(case.output, Verdict.FAIL, wrong, note=f"{kind} data")
             return
         for place, node in enumerate(case.graph.nodes):
             case.advance((done + place / len(case.graph.nodes)) / len(runs), f"bound: {kind} data, {node.name}")
-            found = _judge(case, node, inputs | got)
+            found = _judge(case, node, got | inputs)
             total = merge(total, found)
             if found.mismatches:
                 mine = replace(found, elements=total.elements, max_error=total.max_error)
@@ -57,6 +58,12 @@ def bound(case: Case) -> Iterator[Finding]:
             if found.unjudged < found.elements and not (got[node.output].size > 1 and all_same(got[node.output])):
                 telling.add(node.name)
     yield _summary(case, total, telling, kinds)
+
+
+def _changed(got: Mapping[str, Array], inputs: Mapping[str, Array]) -> str:
+    """An output that hands an input on and does not equal it, in words; empty if there is none."""
+    changed = [name for name in inputs if name in got and within(got[name], inputs[name], 0.0).mismatches]
+    return f"output {changed[0]!r} is not the input that it hands on" if changed else ""
 
 
 def _judge(case: Case, node: Node, tensors: Mapping[str, Array]) -> Comparison:

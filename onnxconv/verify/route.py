@@ -131,7 +131,7 @@ def _short(value: Array) -> bool:
 def _shrinking(spread: Array, next: Ahead, bits: int, gain: Array | None = None) -> Array:
     """k per channel, so that 2^-k times its range fits the live range of the next activation, or half the significand."""
     extent = spread[-1] - spread[0]
-    live = next.high - next.low
+    live = (next.high - next.low) or 1.0  # where nothing can pass, any range will do
     exponent = np.frexp(extent / (live if math.isfinite(live) else 2.0 ** (bits // 2)))[1]
     fitting = np.where(extent > 0, exponent, 0)
     if math.isfinite(live):

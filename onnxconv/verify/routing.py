@@ -78,15 +78,17 @@ def routing(case: Case) -> Iterator[Finding]:
 
 def _finding(graph: Graph, name: str, total: Comparison, flat: bool, coverage: dict[str, float], note: str) -> Finding:
     node = next((node for node in graph.nodes if node.output == name), None)
-    if node is None:
-        return Finding(name, Verdict.UNTRUSTED, "this output is an input")
+    wrong = (
+        f"output {name!r} of the whole model: {total.mismatches} of {total.elements} elements are wrong; the worst, "
+        f"at {list(total.worst)}, is {total.got!r} instead of {total.expected!r}"
+    )
+    if node is None:  # an input that is handed on
+        verdict = Verdict.FAIL if total.mismatches else Verdict.PASS
+        reason = wrong if total.mismatches else ""
+        return Finding(name, verdict, reason, total.mismatches, total.elements, total.max_error, total.bound_used)
     finding = judged(name, total, node, coverage=coverage, note=note)
     if finding.verdict is Verdict.FAIL:
-        reason = (
-            f"output {name!r} of the whole model: {total.mismatches} of {total.elements} elements are wrong; the worst, "
-            f"at {list(total.worst)}, is {total.got!r} instead of {total.expected!r}"
-        )
-        return replace(finding, reason=reason)
+        return replace(finding, reason=wrong)
     if finding.verdict is Verdict.PASS and flat:
         return replace(finding, verdict=Verdict.UNTRUSTED, reason="no value reached this output: it is constant")
     return finding

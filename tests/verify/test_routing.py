@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from verify.sketch import Sketch, mobilenet, pooled, resnet
 
 from onnxconv.execute import run
 from onnxconv.graph import Graph
-from onnxconv.ops import Add, Concat, Relu
+from onnxconv.ops import Add, Clip, Concat, Relu
 from onnxconv.verify import Verdict
+from onnxconv.verify.bound import bound
 from onnxconv.verify.case import Case
 from onnxconv.verify.routing import plan, routing
 from onnxconv.verify.signal import grid_of
@@ -61,6 +63,33 @@ def test_tensors_without_an_axis_of_channels(shape: tuple[int | str, ...]) -> No
     s.add(Relu())
     (finding,) = routing(case(s.graph(), InProcess()))
     assert finding.verdict is not Verdict.FAIL
+
+
+class Touching(InProcess):
+    """Adds one to an output that hands an input on."""
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return {name: y + 1 if name == "x" else y for name, y in super().run(inputs).items()}
+
+
+@pytest.mark.parametrize("bench", [InProcess, Touching])
+def test_an_input_that_is_an_output_too(bench: type[InProcess]) -> None:
+    s = Sketch()
+    s.conv(4)
+    graph = replace(s.graph(), outputs=(s.last, "x"))
+    layer, handed_on = routing(case(graph, bench()))
+    (real,) = bound(case(graph, bench()))
+    assert layer.verdict is Verdict.PASS
+    assert handed_on.verdict is real.verdict is (Verdict.PASS if bench is InProcess else Verdict.FAIL)
+
+
+def test_a_clip_that_lets_one_value_through_proves_nothing() -> None:
+    s = Sketch()
+    s.conv(4)
+    s.add(Clip(3.0, 3.0))
+    with np.errstate(all="raise", under="ignore"):
+        (finding,) = routing(case(s.graph(), InProcess()))
+    assert finding.verdict is Verdict.UNTRUSTED
 
 
 def test_deep_networks_are_equal_bit_for_bit() -> None:
