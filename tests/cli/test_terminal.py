@@ -122,7 +122,9 @@ def test_a_reader_that_goes_away_is_no_error(here: Path, arguments: list[str]) -
     assert said == b""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=["ctrl-c", "sigterm", "terminal-closed"]
+)
 def test_an_interrupt_ends_with_130_and_leaves_no_worker(here: Path, number: signal.Signals) -> None:
     (here / "hangs.py").write_text(HANGS)
     pids = here / "pids"
