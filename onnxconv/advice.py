@@ -121,10 +121,10 @@ def _even_kernel_same(node: Node, facts: Facts) -> str:
 def _checkerboard(node: Node, _: Facts) -> str:
     if not isinstance(node.op, ConvTranspose):
         return ""
-    uneven = [(at, axis) for at, axis in enumerate(node.op.window) if len(set(axis.phases())) > 1]
+    uneven = [(at, axis) for at, axis in enumerate(node.op.window) if len(axis.overlaps()) > 1]
     said = [
         f"kernel {axis.size} with stride {axis.stride} reaches neighbouring outputs {_along(at)} with "
-        f"{', '.join(map(str, axis.phases()))} taps"
+        f"{' or '.join(map(str, axis.overlaps()))} taps"
         for at, axis in uneven
     ]
     return f"{'; '.join(said)}: a checkerboard. Use a kernel divisible by the stride" if said else ""

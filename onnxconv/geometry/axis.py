@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -154,10 +155,14 @@ class TransposedAxis:
         reached = (out + self.pad[0] - tap * self.dilation for tap in range(self.size))
         return sorted(at // self.stride for at in reached if at % self.stride == 0)
 
-    def phases(self) -> tuple[int, ...]:
-        """How many taps reach each of `stride` neighbouring outputs."""
-        residues = [tap * self.dilation % self.stride for tap in range(self.size)]
-        return tuple(residues.count(phase) for phase in range(self.stride))
+    def overlaps(self) -> tuple[int, ...]:
+        """The different numbers of taps that may reach an output, ascending.
+
+        Taps hit the residues modulo stride that gcd(stride, dilation) divides, one after the other, and no others.
+        """
+        shared = math.gcd(self.stride, self.dilation)
+        fewest, more = divmod(self.size, self.stride // shared)
+        return tuple(sorted({fewest, fewest + bool(more)} | ({0} if shared > 1 else set())))
 
     def slab(self, n: int, first: int, stop: int) -> tuple[slice, TransposedAxis]:
         """The part of n input pixels that reach outputs first … stop − 1, and the axis that makes just these from it."""

@@ -177,10 +177,8 @@ class ConvTranspose(Operator):
         return y + w["bias"].reshape(-1, *[1] * len(self.window)) if self.bias else y
 
     def roundings(self, *xs: Shape) -> int:
-        """At most ⌈size ÷ (stride ÷ gcd(stride, dilation))⌉ taps of an axis reach one output: those of one residue class."""
         channels = fixed(xs[0][1], "the number of input channels") // self.groups
-        reaching = math.prod(-(-a.size // (a.stride // math.gcd(a.stride, a.dilation))) for a in self.window)
-        return channels * reaching + 1
+        return channels * math.prod(max(a.overlaps()) for a in self.window) + 1
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
         return (self.window,)

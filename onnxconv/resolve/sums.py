@@ -49,11 +49,11 @@ def conv(site: Site) -> tuple[Node, ...]:
 
 
 def conv_transpose(site: Site) -> tuple[Node, ...]:
-    """A transposed convolution. At most ⌈size · gcd(stride, dilation) ÷ stride⌉ taps of an axis reach one output."""
+    """A transposed convolution."""
     channels, groups, filters = _channels(site), _groups(site), site.integer("filters")
     axes = transposed_window(site)
     check_groups(channels, filters, groups)
-    reaching = math.prod(-(-a.size * math.gcd(a.stride, a.dilation) // a.stride) for a in axes)
+    reaching = math.prod(max(a.overlaps()) for a in axes)
     fan = channels // groups * reaching, filters // groups * math.prod(a.size for a in axes)
     return (site.node(ConvTranspose(axes, filters, groups, site.get("bias")), fan=fan),)
 
