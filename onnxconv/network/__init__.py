@@ -87,18 +87,20 @@ def _read(
 
 def build(source: Source, path: str | Path, **options: Any) -> Path:
     """Write an ONNX model; options are those of `read` and the fields of `onnxconv.emit.EmitOptions`."""
-    reading = {key: options.pop(key) for key in tuple(options) if key in READING}
-    return read(source, **reading).build(path, **options)
+    reading, writing = _divided(options)
+    return read(source, **reading).build(path, **writing)
 
 
 def run(source: Source, inputs: Arrays | None = None, **options: Any) -> dict[str, npt.NDArray[Any]]:
-    """Execute a network; options are those of `Network.run`."""
-    return read(source, seed=int(options.get("seed", 0))).run(inputs, **options)
+    """Execute a network; options are those of `read` and of `Network.run`, with one `seed` for both."""
+    reading, running = _divided(options, both=("seed",))
+    return read(source, **reading).run(inputs, **running)
 
 
 def verify(source: Source, runtimes: Sequence[str] = ("onnxruntime:cpu",), **options: Any) -> Verification:
-    """Cross-check runtimes against the reference; options are those of `onnxconv.verify.verify`."""
-    return read(source, seed=int(options.get("seed", 0))).verify(runtimes, **options)
+    """Cross-check runtimes against the reference; options are those of `read` and of `onnxconv.verify.verify`."""
+    reading, verifying = _divided(options, both=("seed",))
+    return read(source, **reading).verify(runtimes, **verifying)
 
 
 def report(source: Source, **options: Any) -> Report:
@@ -107,3 +109,12 @@ def report(source: Source, **options: Any) -> Report:
 
 
 READING = frozenset({"set", "input_shapes", "weights", "seed", "dtype"})
+"""The options of `read`."""
+
+
+def _divided(options: Mapping[str, Any], both: Sequence[str] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of `read`, and the others along with those that belong to `both`."""
+    return (
+        {name: value for name, value in options.items() if name in READING},
+        {name: value for name, value in options.items() if name not in READING or name in both},
+    )

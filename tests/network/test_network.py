@@ -80,6 +80,8 @@ def test_functions_are_doors_to_the_same(tmp_path: Path) -> None:
     assert model.opset_import[0].version == 18
     assert model.graph.output[0].type.tensor_type.elem_type == onnx.TensorProto.DOUBLE
     assert model.graph.output[0].type.tensor_type.shape.dim[1].dim_value == 5
+    assert onnxconv.run(SPEC, set={"classes": 2}, input_shapes={"x": (3, 2, 6, 6)})["y"].shape == (3, 2)
+    assert onnxconv.verify(SPEC, probes=["shape"], set={"classes": 2}).checks[0].finding.elements == 4
     found = onnxconv.verify(SPEC, probes=["shape"])
     assert (found.verdict, [check.probe for check in found.checks]) == ("pass", ["shape"])
     assert isinstance(onnxconv.resolve(onnxconv.parse(TEXT)), Graph)
