@@ -8,7 +8,6 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxconv.errors import Diagnostic, Refusal, UsageError, Where
-from onnxconv.geometry.size import shift
 from onnxconv.graph import Graph, Node, Param, TensorType, shapes_of
 from onnxconv.ops import Const, Form, Shape
 
@@ -95,7 +94,7 @@ class _Lowering:
             inputs = [self._operand(operand) for operand in form.operands]
             final = form.output == "y"
             name = self.node.output if final else self._scoped(form.output.removeprefix("t:"))
-            shape = self.node.type.shape if final else self._between(form)
+            shape = self.node.type.shape if final else form.shape or self.known[str(form.operands[0])][1]
             value = _value(name, TensorType(self.node.type.dtype, shape))
             _claim(self.values, name, value)
             self.known[form.output] = (value, shape)
@@ -127,24 +126,3 @@ class _Lowering:
             free += "'"
         self.taken.add(free)
         return free
-
-    def _between(self, form: Form) -> Shape:
-        """Shape of a tensor between two nodes: Slice, Concat and Pad change it as their operands say, others keep it."""
-        shapes = [self.known[o][1] for o in form.operands if isinstance(o, str) and o]
-        shape = list(shapes[0])
-        if form.op_type == "Slice":
-            starts, ends, axes = (o.values for o in form.operands[1:] if isinstance(o, Const))
-            for start, end, axis in zip(starts, ends, axes, strict=True):
-                size = shape[int(axis)]
-                shape[int(axis)] = (
-                    -int(start) if start < 0 else int(end) if isinstance(size, str) else min(int(end), size)
-                )
-        if form.op_type == "Pad":
-            pads = next(o.values for o in form.operands if isinstance(o, Const))
-            for axis, (begin, end) in enumerate(zip(pads[: len(shape)], pads[len(shape) :], strict=True)):
-                shape[axis] = shift(shape[axis], int(begin) + int(end))
-        if form.op_type == "Concat":
-            axis = int(str(form.attributes["axis"]))
-            symbols = [s[axis] for s in shapes if isinstance(s[axis], str)]
-            shape[axis] = shift(symbols[0] if symbols else 0, sum(n for s in shapes if isinstance(n := s[axis], int)))
-        return tuple(shape)

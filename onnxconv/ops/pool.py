@@ -12,7 +12,8 @@ import numpy as np
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array, Window, taps
 from onnxconv.ops.conv import window_attributes
-from onnxconv.ops.protocol import WHOLE_AXIS, Const, Footprint, Form, Operator, Shape, fixed, need_spatial
+from onnxconv.ops.protocol import WHOLE_AXIS, Footprint, Form, Operator, Shape, fixed, need_spatial
+from onnxconv.ops.shape import Pad
 
 __all__ = ["AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"]
 
@@ -40,10 +41,11 @@ def _unpadded(window: Window) -> Window:
     return tuple(replace(a, pad=(0, 0)) for a in window)
 
 
-def _padded(window: Window, value: float) -> Form:
+def _padded(window: Window, value: float, x: Shape, opset: int) -> Form:
     """The padding as a node of its own, in front of the pool."""
-    pads = Const((0, 0, *(a.pad[0] for a in window), 0, 0, *(a.pad[1] for a in window)), "int64")
-    return Form("Pad", ("x0", pads, Const((value,), scalar=True)), {"mode": "constant"}, "t:padded")
+    pad = Pad(tuple(a.pad for a in window), value=value)
+    (form,) = pad.onnx(x, opset=opset)
+    return replace(form, output="t:padded", shape=pad.out_shape(x))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class MaxPool(Operator):
         if not _wide(self.window):
             return (Form("MaxPool", ("x0",), window_attributes(self.window, dilations=dilated)),)
         bare = window_attributes(_unpadded(self.window), dilations=dilated)
-        return (_padded(self.window, -math.inf), Form("MaxPool", ("t:padded",), bare))
+        return (_padded(self.window, -math.inf, xs[0], opset), Form("MaxPool", ("t:padded",), bare))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class AveragePool(Operator):
         counted = {"count_include_pad": int(self.count_include_pad)}
         if self.count_include_pad and _wide(self.window):
             bare = window_attributes(_unpadded(self.window), dilations=dilated)
-            return (_padded(self.window, 0.0), Form("AveragePool", ("t:padded",), {**bare, **counted}))
+            return (_padded(self.window, 0.0, xs[0], opset), Form("AveragePool", ("t:padded",), {**bare, **counted}))
         attributes = window_attributes(self.window, dilations=dilated)
         return (Form("AveragePool", ("x0",), {**attributes, **counted}),)
 

@@ -40,13 +40,15 @@ class Form:
     """One ONNX node of an operator's lowering.
 
     Operands: ``"x0"``, ``"x1"`` … the operator's inputs, ``"w:ROLE"`` a weight, ``"t:NAME"`` a tensor between two forms of
-    the same operator, ``""`` an absent optional operand, or a `Const`. `output` is ``"y"`` or a ``"t:NAME"``.
+    the same operator, ``""`` an absent optional operand, or a `Const`. `output` is ``"y"`` or a ``"t:NAME"``, whose
+    `shape` is that of the first operand unless given.
     """
 
     op_type: str
     operands: tuple[str | Const, ...]
     attributes: Mapping[str, AttributeValue]
     output: str = "y"
+    shape: Shape | None = None
 
 
 @dataclass(frozen=True, slots=True)

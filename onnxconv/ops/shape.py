@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from onnxconv.errors import Refusal
-from onnxconv.geometry import Array, Axis, Pads
+from onnxconv.geometry import Array, Axis, Pads, Size
 from onnxconv.ops.protocol import WHOLE_AXIS, Const, Footprint, Form, Operator, Shape, fixed, need_spatial
 
 __all__ = ["PAD_MODES", "Flatten", "Pad"]
@@ -95,20 +95,27 @@ class Pad(Operator):
     def _wrapped(self, x: Shape) -> Sequence[Form]:
         """Pad has mode wrap since opset 19; before, both ends are sliced off and attached to the other side."""
         forms: list[Form] = []
-        left = "x0"
-        padded = [axis for axis, pad in enumerate(self.pads) if any(pad)]
-        for axis in padded:
-            (begin, end), at, parts = self.pads[axis], Const((axis + 2,), "int64"), [left]
+        left, shape = "x0", x
+        for axis, (begin, end) in enumerate(self.pads):
+            parts = [left]
             if begin:
-                tail = f"t:tail{axis}"
-                forms.append(
-                    Form("Slice", (left, Const((-begin,), "int64"), Const((2**31 - 1,), "int64"), at), {}, tail)
-                )
-                parts.insert(0, tail)
+                forms.append(_slice(left, shape, axis + 2, -begin, 2**31 - 1, begin, f"t:tail{axis}"))
+                parts.insert(0, forms[-1].output)
             if end:
-                head = f"t:head{axis}"
-                forms.append(Form("Slice", (left, Const((0,), "int64"), Const((end,), "int64"), at), {}, head))
-                parts.append(head)
-            left = "y" if axis == padded[-1] else f"t:wrapped{axis}"
-            forms.append(Form("Concat", tuple(parts), {"axis": axis + 2}, left))
-        return forms or (Form("Identity", ("x0",), {}),)
+                forms.append(_slice(left, shape, axis + 2, 0, end, end, f"t:head{axis}"))
+                parts.append(forms[-1].output)
+            if begin or end:
+                shape = _resized(shape, axis + 2, Axis(1, pad=(begin, end)).out_size(shape[axis + 2]))
+                left = f"t:wrapped{axis}"
+                forms.append(Form("Concat", tuple(parts), {"axis": axis + 2}, left, shape))
+        return (*forms[:-1], replace(forms[-1], output="y")) if forms else (Form("Identity", ("x0",), {}),)
+
+
+def _slice(x: str, shape: Shape, axis: int, start: int, stop: int, size: int, output: str) -> Form:
+    """The `size` positions from `start` to `stop` of an axis."""
+    bounds = (Const((n,), "int64") for n in (start, stop, axis))
+    return Form("Slice", (x, *bounds), {}, output, _resized(shape, axis, size))
+
+
+def _resized(shape: Shape, axis: int, size: Size) -> Shape:
+    return (*shape[:axis], size, *shape[axis + 1 :])
