@@ -73,8 +73,11 @@ def same_crop(axis: TransposedAxis) -> Pads:
     return total // 2, total - total // 2
 
 
-def crop_reaching(n: int, out: int, axis: TransposedAxis) -> Pads:
-    """The crops for exactly `out` positions, split as 'same' does; refused where none exist (`Refusal`)."""
+def crop_reaching(n: int, out: int, axis: TransposedAxis, *, lower: bool = False) -> Pads:
+    """The crops for exactly `out` positions, split as `same_pads` does; refused where none exist (`Refusal`).
+
+    The crops of `axis` itself are not looked at.
+    """
     natural = (n - 1) * axis.stride + axis.extent + axis.output_pad
     if not 1 <= out <= natural:
         raise Refusal(
@@ -86,8 +89,8 @@ def crop_reaching(n: int, out: int, axis: TransposedAxis) -> Pads:
             f"ask for 1 to {natural} outputs",
             "pad",
         )
-    total = natural - out
-    return total // 2, total - total // 2
+    small, large = (natural - out) // 2, (natural - out + 1) // 2
+    return (large, small) if lower else (small, large)
 
 
 def ceil_axis(axis: Axis, n: Size) -> Axis:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from onnxconv.errors import Refusal
 from onnxconv.load.step import PREVIOUS, Reading, Step
 from onnxconv.load.windows import window_of_pool
-from onnxconv.ops import AveragePool, Flatten, GlobalAveragePool, MaxPool, Pad, shape_text
+from onnxconv.ops import Flatten, GlobalAveragePool, MaxPool, average, shape_text
 
 __all__ = ["average_pool", "max_pool", "reduce_mean"]
 
@@ -17,16 +17,9 @@ def max_pool(at: Reading) -> Sequence[Step]:
 
 
 def average_pool(at: Reading) -> Sequence[Step]:
-    """Pixels that only the ceil mode adds are never counted; written pads are, if asked for. Then they are real pixels."""
     written, rounded = window_of_pool(at)
-    counted = bool(at.integer("count_include_pad", 0))
-    pads = tuple(a.pad for a in written)
-    if not counted or rounded == written or not any(map(any, pads)):
-        return (Step(AveragePool(rounded, counted and rounded == written), (at.tensor(),)),)
-    beyond = tuple(
-        type(r)(r.size, r.stride, r.dilation, (0, r.pad[1] - w.pad[1])) for r, w in zip(rounded, written, strict=True)
-    )
-    return (Step(Pad(pads), (at.tensor(),)), Step(AveragePool(beyond), (PREVIOUS,)))
+    first, *rest = average(written, rounded, bool(at.integer("count_include_pad", 0)))
+    return (Step(first, (at.tensor(),)), *(Step(op, (PREVIOUS,)) for op in rest))
 
 
 def reduce_mean(at: Reading) -> Sequence[Step]:

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from onnxconv.errors import Refusal
-from onnxconv.geometry import Axis, Pads, Size, TransposedAxis, TransposedWindow, Window, ceil_axis, same_pads
+from onnxconv.geometry import (
+    Axis,
+    Pads,
+    Size,
+    TransposedAxis,
+    TransposedWindow,
+    Window,
+    ceil_axis,
+    crop_reaching,
+    same_pads,
+)
 from onnxconv.load.step import Reading
 
 __all__ = ["transposed_window", "window", "window_of_pool"]
@@ -63,7 +75,7 @@ def transposed_window(at: Reading, kernel: tuple[int, ...]) -> TransposedWindow:
     if asked or auto in _SAME:
         outs = asked or tuple(_known(n) * a.stride for a, n in zip(bare, sizes, strict=True))
         return tuple(
-            _reaching(a, _known(n), out, upper=auto == "SAME_UPPER")
+            _reaching(a, _known(n), out, lower=auto != "SAME_UPPER")
             for a, n, out in zip(bare, sizes, outs, strict=True)
         )
     pads = _pads(at, rank) if auto == "NOTSET" else [(0, 0)] * rank
@@ -72,15 +84,12 @@ def transposed_window(at: Reading, kernel: tuple[int, ...]) -> TransposedWindow:
     )
 
 
-def _reaching(axis: TransposedAxis, n: int, out: int, *, upper: bool) -> TransposedAxis:
-    total = (n - 1) * axis.stride + axis.extent + axis.output_pad - out
-    if total < 0:
+def _reaching(axis: TransposedAxis, n: int, out: int, *, lower: bool) -> TransposedAxis:
+    missing = out - int(axis.out_size(n))
+    if missing > 0:
         # Outputs beyond all taps: the standard leaves their side open, runtimes append them.
-        return TransposedAxis(axis.size, axis.stride, axis.dilation, (0, 0), axis.output_pad - total)
-    small, large = total // 2, total - total // 2
-    return TransposedAxis(
-        axis.size, axis.stride, axis.dilation, (small, large) if upper else (large, small), axis.output_pad
-    )
+        return replace(axis, output_pad=axis.output_pad + missing)
+    return replace(axis, pad=crop_reaching(n, out, axis, lower=lower))
 
 
 def _known(n: Size) -> int:

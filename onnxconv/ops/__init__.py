@@ -3,7 +3,7 @@
 from onnxconv.ops.conv import Conv, ConvTranspose, Dense
 from onnxconv.ops.join import Add, Concat, Mul
 from onnxconv.ops.pointwise import BatchNorm, Clip, Identity, LeakyRelu, Relu, Sigmoid, Silu, Softmax
-from onnxconv.ops.pool import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool
+from onnxconv.ops.pool import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, average
 from onnxconv.ops.protocol import (
     POINT,
     WHOLE_AXIS,
@@ -74,5 +74,6 @@ __all__ = [
     "Silu",
     "Softmax",
     "Work",
+    "average",
     "shape_text",
 ]

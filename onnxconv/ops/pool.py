@@ -15,7 +15,7 @@ from onnxconv.ops.conv import window_attributes
 from onnxconv.ops.protocol import WHOLE_AXIS, Footprint, Form, Operator, Shape, fixed, need_spatial
 from onnxconv.ops.shape import Pad
 
-__all__ = ["AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"]
+__all__ = ["AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "average"]
 
 
 def _pooled_shape(window: Window, x: Shape) -> Shape:
@@ -125,6 +125,20 @@ class AveragePool(Operator):
             return (_padded(self.window, 0.0, xs[0], opset), Form("AveragePool", ("t:padded",), {**bare, **counted}))
         attributes = window_attributes(self.window, dilations=dilated)
         return (Form("AveragePool", ("x0",), {**attributes, **counted}),)
+
+
+def average(asked: Window, reached: Window, count_include_pad: bool) -> tuple[Operator, ...]:
+    """The mean under the window `asked` whose ceil mode amounts to `reached`: one operator, or two one after the other.
+
+    The divisor of a window is the number of its cells inside the input and, with `count_include_pad`, the padding; the
+    cells that ceil mode adds beyond never count (ONNX, AveragePool). With the padding made part of the input, that
+    number is what AveragePool without count_include_pad divides by when its pads are the added cells alone.
+    """
+    if not count_include_pad or reached == asked:
+        return (AveragePool(reached, count_include_pad),)
+    added = AveragePool(tuple(replace(b, pad=(0, b.pad[1] - a.pad[1])) for a, b in zip(asked, reached, strict=True)))
+    pads = tuple(a.pad for a in asked)
+    return (Pad(pads), added) if any(map(any, pads)) else (added,)
 
 
 class _Global(Operator):

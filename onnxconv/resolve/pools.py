@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from onnxconv.errors import Refusal
-from onnxconv.geometry import Axis, Window, ceil_axis
+from onnxconv.geometry import Window, ceil_axis
 from onnxconv.graph import Node
-from onnxconv.ops import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, Pad
+from onnxconv.ops import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, average
 from onnxconv.resolve.padding import window
 from onnxconv.resolve.site import Site
 
@@ -18,26 +18,13 @@ def max_pool(site: Site) -> tuple[Node, ...]:
 
 
 def average_pool(site: Site) -> tuple[Node, ...]:
-    """An average pool; before it a Pad node where it counts the padding but not what ceil mode adds.
-
-    The divisor of a window is the number of its cells inside the input and, with count_include_pad, the padding; the
-    cells that ceil mode adds beyond never count (ONNX, AveragePool). With the padding made part of the input, that
-    number is what AveragePool without count_include_pad divides by when its pads are the added cells alone.
-    """
+    """An average pool; before it a Pad node where it counts the padding but not what ceil mode adds."""
     asked, counted = window(site), site.get("count_include_pad")
     reached = _ceiled(site, asked)
     AveragePool(reached).out_shape(site.x)
-    if not counted:
-        return (site.node(AveragePool(_seeing(site, reached))),)
-    if reached == asked:
-        return (site.node(AveragePool(asked, counted)),)
-    added = tuple(
-        Axis(b.size, b.stride, b.dilation, (0, b.pad[1] - a.pad[1])) for a, b in zip(asked, reached, strict=True)
-    )
-    if not any(any(a.pad) for a in asked):
-        return (site.node(AveragePool(added)),)
-    padded = site.node(Pad(tuple(a.pad for a in asked)), part="pad")
-    return padded, site.after(padded).node(AveragePool(added))
+    *before, pool = average(asked, reached if counted else _seeing(site, reached), counted)
+    nodes = tuple(site.node(pad, part="pad") for pad in before)
+    return (*nodes, (site.after(nodes[0]) if nodes else site).node(pool))
 
 
 def global_max_pool(site: Site) -> tuple[Node, ...]:
