@@ -94,7 +94,8 @@ class Expander:
             troubles = self._troubles()
             inputs = self._joined(step, place, inner, source) if step.kind.join else self._start_of(step, source, place)
             layer = self._layer(step, step.kind, name, place.scope, inputs)
-            if not step.wrong and self._troubles() == troubles:
+            orphan = not inputs and len(self._mistakes)  # of inputs that were refused
+            if not step.wrong and self._troubles() == troubles and not orphan:
                 self.layers.append(layer)
             self.tensors.add(name, name, step.where)
             return name

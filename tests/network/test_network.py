@@ -13,9 +13,10 @@ import onnx
 import pytest
 
 import onnxconv
-from onnxconv.errors import OnnxconvError, UsageError
+from onnxconv.errors import OnnxconvError, SpecError, UsageError
 from onnxconv.graph import Graph
 from onnxconv.network import Network
+from onnxconv.spec import parse
 from onnxconv.weights import seeded
 
 SPEC: dict[str, Any] = {
@@ -264,3 +265,15 @@ def test_mistakes_in_words_and_in_sizes_are_told_together() -> None:
     with pytest.raises(OnnxconvError) as caught:
         onnxconv.read(text)
     assert sorted(d.code for d in caught.value.diagnostics) == ["empty-output", "groups", "missing", "unknown-key"]
+
+
+BAD_SPECS = Path(__file__).parents[1] / "spec" / "bad"
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in BAD_SPECS.iterdir() if p.suffix in (".yaml", ".json")))
+def test_what_can_be_made_out_of_a_bad_spec_is_looked_at_without_a_crash(name: str) -> None:
+    with pytest.raises(SpecError) as alone:
+        parse((BAD_SPECS / name).read_text("utf-8"), str(BAD_SPECS / name))
+    with pytest.raises(SpecError) as whole:
+        onnxconv.read(BAD_SPECS / name)
+    assert {d.code for d in alone.value.diagnostics} <= {d.code for d in whole.value.diagnostics}
