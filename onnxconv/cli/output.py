@@ -28,9 +28,14 @@ ANSI: dict[str, dict[str, Any]] = {
 }
 
 
-def colourful(stream: IO[Any]) -> bool:
+def colourful(stream: IO[Any] | None) -> bool:
     """Whether colours are welcome there: only on a terminal, and not against https://no-color.org."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def terminal(stream: IO[Any] | None) -> bool:
+    """Whether a stream is a terminal; None is one that the shell has closed."""
+    return stream is not None and stream.isatty()
 
 
 def style(output: str | None = None) -> Style:
@@ -46,7 +51,7 @@ def width(output: str | None = None) -> int:
     """Characters in a line: those of the terminal, else `WIDTH`, so that files do not depend on who makes them."""
     from onnxconv.report import WIDTH
 
-    if output is not None or not sys.stdout.isatty():
+    if output is not None or not terminal(sys.stdout):
         return WIDTH
     return max(60, shutil.get_terminal_size((WIDTH, 24)).columns)
 
@@ -57,11 +62,16 @@ def deliver(text: str, output: str | None = None) -> None:
         with written(output) as stream:
             stream.write(text.encode())
         return
+    shell: IO[str] | None = sys.stdout
+    if shell is None:
+        raise click.ClickException("standard output is closed: there is nowhere to write to")
     try:
         click.echo(text, nl=False)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        shell.flush()
+    except OSError as reason:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), shell.fileno())  # what is left in the buffer is not tried again
+        if not isinstance(reason, BrokenPipeError):
+            raise click.ClickException(f"standard output cannot be written: {reason.strerror}") from reason
 
 
 @contextlib.contextmanager
@@ -81,4 +91,5 @@ def written(output: str) -> Iterator[Any]:
 
 def present(path: str | Path) -> None:
     """Say on standard error that a file has appeared."""
-    click.echo(f"wrote {path}", err=True)
+    with contextlib.suppress(OSError):  # it has, whoever reads of it
+        click.echo(f"wrote {path}", err=True)

@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import signal
 import struct
 import subprocess
@@ -120,6 +121,23 @@ def test_a_reader_that_goes_away_is_no_error(here: Path, arguments: list[str]) -
     process.stderr.close()
     assert process.wait(60) == 0
     assert said == b""
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        ("report net.yaml >&-", 2, "Error: standard output is closed: there is nowhere to write to\n"),
+        ("report net.yaml >/dev/full", 2, "Error: standard output cannot be written: No space left on device\n"),
+        ("build net.yaml -o net.onnx >&-", 0, "wrote net.onnx\n"),
+        ("build net.yaml -o net.onnx 2>/dev/full", 0, ""),
+        ("report net.yaml 2>&- >report.txt", 0, ""),
+    ],
+)
+def test_streams_that_are_closed_or_full(here: Path, command: str, code: int, told: str) -> None:
+    done = subprocess.run(
+        f"{shlex.join(line())} {command}", shell=True, cwd=here, stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (code, told)
 
 
 @pytest.mark.parametrize(
