@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
 NO_SKIPS = os.environ.get("ONNXCONV_TESTS_NO_SKIPS") == "1"
 """Set by the continuous integration: there a skipped test is a failure, except for want of a GPU."""
+
+
+def pytest_configure() -> None:
+    """Started in the background by a shell, a process ignores interrupts, and so would those that the tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(hookwrapper=True)
