@@ -11,6 +11,9 @@ from onnxconv.geometry.size import Size, floor_div, shift, times
 
 Pads: TypeAlias = tuple[int, int]
 
+LARGEST_EXTENT = 2**20
+"""Pixels from the first tap of a window to its last one: a longer window is taken for a slip of the pen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Axis:
@@ -42,6 +45,14 @@ class Axis:
                 "a pad is never negative",
                 "write 0, or crop the input before this layer",
                 "pad",
+            )
+        if self.extent > LARGEST_EXTENT:
+            raise Refusal(
+                "too-large",
+                f"a window extends over {self.extent:,} pixels",
+                f"a window extends over at most 2^20 = {LARGEST_EXTENT:,} pixels along an axis",
+                "use a smaller kernel or dilation, or a global pool to see everything",
+                "kernel",
             )
 
     @property
@@ -122,6 +133,14 @@ class TransposedAxis:
 
     def __post_init__(self) -> None:
         Axis(self.size, self.stride, self.dilation, self.pad)
+        if self.stride > LARGEST_EXTENT:
+            raise Refusal(
+                "too-large",
+                f"a stride spreads neighbouring pixels {self.stride:,} outputs apart",
+                f"they are at most 2^20 = {LARGEST_EXTENT:,} outputs apart",
+                "use a smaller stride",
+                "stride",
+            )
         if not 0 <= self.output_pad < max(self.stride, self.dilation):
             raise Refusal(
                 "output-pad",

@@ -19,6 +19,7 @@ from onnxconv.load.layers import READERS
 from onnxconv.load.products import row
 from onnxconv.load.step import PREVIOUS, Constant, Reading, Step
 from onnxconv.ops import ConvTranspose, Dense, Shape
+from onnxconv.resolve.limits import check_tensor
 
 __all__ = ["Walk", "unknown_operators"]
 
@@ -166,6 +167,7 @@ class Walk:
             )
         shapes = [self.types[i].shape for i in inputs]
         type = TensorType(dtypes.pop(), step.op.out_shape(*shapes))
+        check_tensor(type.shape)
         params = self._params(step, shapes, type.dtype)
         self.names.add(name)
         self.types[output] = type

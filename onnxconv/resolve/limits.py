@@ -9,20 +9,15 @@ from onnxconv.ops import Shape, shape_text
 from onnxconv.ops.protocol import per_image
 
 __all__ = [
-    "LARGEST_EXTENT",
     "LARGEST_INTEGER",
     "LARGEST_TENSOR",
     "LARGEST_WEIGHT",
-    "check_extent",
     "check_tensor",
     "check_weight",
 ]
 
 LARGEST_INTEGER = 2**31 - 1
 """The largest whole number in a spec: sizes beyond 32 bits overflow in runtimes."""
-
-LARGEST_EXTENT = 2**20
-"""Pixels from the first tap of a window to its last one, along one axis."""
 
 LARGEST_TENSOR = 2**40
 """Elements of one tensor, a symbolic dimension counting as 1."""
@@ -31,18 +26,6 @@ LARGEST_WEIGHT = 2**40
 """Bytes of one weight."""
 
 _BYTES = {"float16": 2, "float32": 4, "float64": 8}
-
-
-def check_extent(extent: int) -> None:
-    """Refuse a window of more than `LARGEST_EXTENT` pixels along an axis."""
-    if extent > LARGEST_EXTENT:
-        raise Refusal(
-            "too-large",
-            f"a window extends over {extent:,} pixels",
-            f"a window extends over at most 2^20 = {LARGEST_EXTENT:,} pixels along an axis",
-            "use a smaller kernel or dilation, or a global pool to see everything",
-            "kernel",
-        )
 
 
 def check_tensor(shape: Shape) -> None:

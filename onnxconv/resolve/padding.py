@@ -18,7 +18,6 @@ from onnxconv.geometry import (
     same_pads,
 )
 from onnxconv.ops import shape_text
-from onnxconv.resolve.limits import check_extent
 from onnxconv.resolve.site import Site
 
 __all__ = ["transposed_window", "window"]
@@ -33,7 +32,6 @@ def window(site: Site) -> Window:
     strides = site.per_axis("stride") if "stride" in site.layer else sizes
     dilations = site.per_axis("dilation") if "dilation" in site.layer else (1,) * len(sizes)
     axes = tuple(map(Axis, sizes, strides, dilations))
-    check_extent(max(axis.extent for axis in axes))
     pads = _asked(site)
     if pads is None:
         targets = _targets(site)
@@ -48,7 +46,6 @@ def transposed_window(site: Site) -> TransposedWindow:
         TransposedAxis(size, stride, dilation, output_pad=extra)
         for size, stride, dilation, extra in zip(*attributes, strict=True)
     )
-    check_extent(max(axis.extent for axis in axes))
     crops = _asked(site)
     if crops is None:
         targets = _targets(site)

@@ -45,6 +45,8 @@ CASES: list[tuple[str, onnx.ModelProto, str]] = [
     ("attribute-length", one("Conv", (1, 2, 5), W, pads=[1]), "pads has 1 numbers"),
     ("negative-pad", one("Conv", (1, 2, 5), W, pads=[-1, 1]), "pad is [-1, 1]"),
     ("not-positive", one("Conv", (1, 2, 5), W, strides=[0]), "stride is 0"),
+    ("too-large", one("Conv", (1, 2, 5), W, pads=[2**62, 0]), "has 13,835,058,055,282,163,721 elements"),
+    ("too-large", one("MaxPool", (1, 2, 5), kernel_shape=[2**30], pads=[2**29, 2**29]), "a window extends over"),
     ("empty-output", one("Conv", (1, 2, 2), W), "does not fit into 2 pixels"),
     ("auto-pad", one("Conv", (1, 2, 5), W, auto_pad="SAME"), "auto_pad is 'SAME'"),
     ("symbolic-same", one("Conv", (1, 2, "L"), W, auto_pad="SAME_UPPER", strides=[2]), "'L'"),
