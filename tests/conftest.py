@@ -12,9 +12,14 @@ NO_SKIPS = os.environ.get("ONNXCONV_TESTS_NO_SKIPS") == "1"
 
 
 def pytest_configure() -> None:
-    """Started in the background by a shell, a process ignores interrupts, and so would those that the tests start."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Started in the background or by nohup, a process ignores signals, and so would those that the tests start."""
+    for number, handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGTERM, signal.SIG_DFL),
+        (signal.SIGHUP, signal.SIG_DFL),
+    ):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.hookimpl(hookwrapper=True)
