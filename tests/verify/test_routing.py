@@ -13,10 +13,11 @@ from verify.sketch import Sketch, mobilenet, pooled, resnet
 
 from onnxconv.execute import run
 from onnxconv.graph import Graph
-from onnxconv.ops import Add, Clip, Concat, Relu
+from onnxconv.ops import Add, Clip, Concat, Operator, Pad, Relu
 from onnxconv.verify import Verdict
 from onnxconv.verify.bound import bound
 from onnxconv.verify.case import Case
+from onnxconv.verify.exact import exact
 from onnxconv.verify.routing import plan, routing
 from onnxconv.verify.signal import grid_of
 from onnxconv.weights import Weights, given, seeded
@@ -90,6 +91,15 @@ def test_a_clip_that_lets_one_value_through_proves_nothing() -> None:
     with np.errstate(all="raise", under="ignore"):
         (finding,) = routing(case(s.graph(), InProcess()))
     assert finding.verdict is Verdict.UNTRUSTED
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("op", [Clip(-1e5, 1e5), Pad(((1, 1), (0, 0)), value=1e6)])
+def test_constants_beyond_float16_are_infinite(op: Operator) -> None:
+    s = Sketch(dtype="float16")
+    s.add(op)
+    (finding,) = exact(case(s.graph(), InProcess()))
+    assert finding.verdict is (Verdict.PASS if isinstance(op, Clip) else Verdict.UNTRUSTED)
 
 
 def test_deep_networks_are_equal_bit_for_bit() -> None:
