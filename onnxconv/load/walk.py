@@ -35,11 +35,17 @@ def unknown_operators(model: onnx.ModelProto, file: Path) -> list[Diagnostic]:
             "unknown-operator",
             f"{_called(node, index)} is of an operator that onnxconv does not read",
             "a custom operator's meaning is not in the model" if node.domain not in DOMAINS else "",
-            closest(node.op_type, known) if node.domain in DOMAINS else "",
+            _instead(node.op_type, known) if node.domain in DOMAINS else "",
         )
         for index, node in enumerate(model.graph.node)
         if node.op_type not in known or node.domain not in DOMAINS
     ]
+
+
+def _instead(operator: str, known: set[str]) -> str:
+    """Another operator of the standard is not meant for one that is read, however alike their names are."""
+    standard = {schema.name for schema in onnx.defs.get_all_schemas() if schema.domain == ""}
+    return f"these are read: {', '.join(sorted(known))}" if operator in standard else closest(operator, known)
 
 
 def _called(node: onnx.NodeProto, index: int) -> str:

@@ -129,6 +129,12 @@ def test_all_unknown_operators_are_named_at_once(tmp_path: Path) -> None:
     assert "did you mean 'MaxPool'?" in str(caught.value)
 
 
+def test_an_operator_of_the_standard_is_not_taken_for_a_misspelt_one(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"these are read: Add, ") as caught:
+        load(saved(one("LayerNormalization", (2, 4), {"w": integers((4,))}), tmp_path))
+    assert "did you mean" not in str(caught.value)
+
+
 @pytest.mark.parametrize("content", [b"", b"no model", b"\x00" * 100, b"\xff" * 64, b"PK\x03\x04"], ids=repr)
 def test_other_files(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(content)
