@@ -36,7 +36,7 @@ def parameter_name(key: str, where: Where, what: str, mistakes: Mistakes) -> boo
             where,
             "name",
             f"{what} is called {key[:40]!r}",
-            "a name has letters, digits and _, and does not begin with a digit",
+            "a name has letters (a-z, A-Z), digits and _, and does not begin with a digit",
             "rename it",
         )
     else:
@@ -50,7 +50,10 @@ def tensor_name(node: Node, what: str, mistakes: Mistakes) -> str | None:
         fix = f'put quotes around it: "{node.text}"' if isinstance(node, Scalar) and node.text else "write a name"
         mistakes.add(node.where, "name", f"{what} is {described(node)}", f"{what} is a text", fix)
     elif node.value == "previous" or not _TENSOR.match(node.value) or len(node.value) > LONGEST_NAME:
-        rule = f"a name has letters, digits and _ . / : + -, at most {LONGEST_NAME}, and is not 'previous'"
+        rule = (
+            f"a name has letters (a-z, A-Z), digits and _ . / : + -, at most {LONGEST_NAME}; it does not begin with "
+            "one of . : + -, and is not 'previous'"
+        )
         mistakes.add(node.where, "name", f"{what} is {node.value[:40]!r}", rule, "rename it")
     else:
         return node.value
