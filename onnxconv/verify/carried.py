@@ -47,12 +47,16 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
             return grown
         case "AveragePool" | "GlobalAveragePool":
             return apply(node, errors, {}) + bound(dtype, n, magnitude(node, reach, {}))
-        case "Relu" | "Clip" | "Identity":
+        case "Relu" | "Identity":
             return errors[0]
+        case "Clip":  # its limits are rounded to the data type
+            return errors[0] + bound(dtype, 1, np.abs(y))
+        case "Pad":  # and so is its value
+            return np.abs(apply(node, errors, {})) + bound(dtype, 1, np.abs(y))
         case "LeakyRelu":
             slope = max(1.0, abs(float(getattr(op, "slope", 1.0))))
             return slope * errors[0] + bound(dtype, n, slope * reach[0])
-        case "MaxPool" | "GlobalMaxPool" | "Concat" | "Flatten" | "Pad":
+        case "MaxPool" | "GlobalMaxPool" | "Concat" | "Flatten":
             return np.abs(apply(node, errors, {}))
         case "Sigmoid":
             return errors[0] / 4 + bound(dtype, n, np.ones_like(y))

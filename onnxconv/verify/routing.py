@@ -214,6 +214,9 @@ def _plain(node: Node, xs: Sequence[Signal]) -> Signal:
             whole = n & (n - 1) == 0 and _full_windows(node)
             grid = xs[0].grid + n.bit_length() - 1 if whole else 1 << 20
             return Signal(y, grid, apply(node, [x.terms for x in xs], {}))
+        case _ if node.op.roundings(*(v.shape for v in values)) == 0 and all(x.error is None for x in xs):
+            # Moved values are numbers of the data type already; limits and pad values are rounded to it.
+            return _raw(y.astype(node.type.dtype).astype(np.float64))
         case _:
             return _raw(y)
 

@@ -13,7 +13,7 @@ from verify.sketch import Sketch, mobilenet, pooled, resnet
 
 from onnxconv.execute import run
 from onnxconv.graph import Graph
-from onnxconv.ops import Add, Clip, Concat, Operator, Pad, Relu
+from onnxconv.ops import Add, Clip, Concat, Operator, Pad, Relu, Sigmoid
 from onnxconv.verify import Verdict
 from onnxconv.verify.bound import bound
 from onnxconv.verify.case import Case
@@ -100,6 +100,16 @@ def test_constants_beyond_float16_are_infinite(op: Operator) -> None:
     s.add(op)
     (finding,) = exact(case(s.graph(), InProcess()))
     assert finding.verdict is (Verdict.PASS if isinstance(op, Clip) else Verdict.UNTRUSTED)
+
+
+@pytest.mark.parametrize("op", [Clip(-0.1, 0.3), Pad(((1, 1), (0, 0)), value=0.1)])
+@pytest.mark.parametrize("first", [Relu(), Sigmoid()])
+def test_constants_are_rounded_to_float16_as_the_runtime_rounds_them(op: Operator, first: Operator) -> None:
+    s = Sketch(dtype="float16")
+    s.add(first)
+    s.add(op)
+    (finding,) = routing(case(s.graph(), InProcess()))
+    assert finding.verdict is Verdict.PASS
 
 
 def test_deep_networks_are_equal_bit_for_bit() -> None:
