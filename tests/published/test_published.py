@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import pytest
 
 from onnxconv.cost import costs
+from onnxconv.emit import EmitOptions, to_bytes
 from onnxconv.graph import Graph
 from onnxconv.receptive import receptive_fields
 from onnxconv.resolve import resolve
 from onnxconv.spec import read
+from onnxconv.weights import seeded
 
 SPECS = Path(__file__).parents[2] / "specs"
 NAMES = sorted(path.stem for path in SPECS.glob("*.yaml"))
@@ -24,9 +27,19 @@ PUBLISHED = [
     # torchvision, table of classification weights: parameters, and GMAC under the name GFLOPS
     ("resnet18", 11_689_512, 1.814),
     ("resnet50", 25_557_032, 4.089),
+    ("resnet101", 44_549_160, 7.801),
+    ("resnet152", 60_192_808, 11.514),
     ("resnext50_32x4d", 25_028_904, 4.230),
     ("vgg16", 138_357_544, 15.470),
     ("mobilenet_v2", 3_504_872, 0.301),
+    ("alexnet", 61_100_840, 0.714),
+    ("squeezenet1_1", 1_235_496, 0.349),
+    ("googlenet", 6_624_904, 1.498),
+    ("densenet121", 7_978_856, 2.834),
+    # the same table counts 3,326,696 parameters more: those of the auxiliary head, see test_inception_auxiliary_head
+    ("inception_v3", 23_834_568, 5.713),
+    # torchvision, table of video classification weights
+    ("r3d_18", 33_371_472, 40.697),
     # Keras Applications, trainable parameters; Howard et al. 2017, table 8: 569 million mult-adds
     ("mobilenet_v1", 4_231_976, 0.569),
     # LeCun et al. 1998, layer by layer with all maps of S2 connected: 156 + 2,416 + 48,120 + 10,164 + 850
@@ -49,11 +62,15 @@ PUBLISHED_VARIANTS = [
     ("unet", {"classes": 1}, 31_030_593, None),
     # Keras Applications with 10 classes: the dense layer alone changes
     ("mobilenet_v1", {"classes": 10}, 4_231_976 - 990 * 1025, None),
+    # strides have no weights: the parameters of torchvision's resnet50; multiply-adds in test_slim_table
+    ("resnet_v1_50_slim", {}, 25_557_032, None),
+    # Dong et al. 2015: 8,032 weights in 9-1-5, and one bias per filter; 25 x 25 and 21 x 21 places
+    ("srcnn", {}, 8_032 + 64 + 32 + 1, 25**2 * (9 * 9 * 64 + 64 * 32) + 21**2 * 5 * 5 * 32),
 ]
 
 
 @pytest.mark.parametrize(("name", "parameters", "params", "macs"), PUBLISHED_VARIANTS)
-def test_other_numbers_of_classes(name: str, parameters: dict[str, int], params: int, macs: int | None) -> None:
+def test_totals_to_the_last_digit(name: str, parameters: dict[str, int], params: int, macs: int | None) -> None:
     totals = costs(network(name, **parameters)).totals
     assert totals.params == params
     assert macs is None or totals.macs == macs
@@ -77,6 +94,12 @@ def test_c3d_by_hand() -> None:
     assert totals.macs == sum(27 * c * m * t * s * s for c, m, t, s in convs) + sum(c * m for c, m in dense)
 
 
+def test_inception_auxiliary_head() -> None:
+    """torchvision counts 27,161,264 parameters; its auxiliary head: two convolutions without bias, their norms, a dense layer."""
+    head = (768 * 128 + 2 * 128) + (128 * 768 * 5 * 5 + 2 * 768) + (768 * 1000 + 1000)
+    assert costs(network("inception_v3")).totals.params + head == 27_161_264
+
+
 FIELDS = [
     # (spec, tensor, size, stride, padding)
     # Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019, table 1
@@ -85,6 +108,22 @@ FIELDS = [
     # 1 + 6 + 2·4 + Σ over stages; strides on the 3 x 3 convolution of each stage's first unit
     ("resnet50", "stage_4", 427, 32, 213),
     ("resnet18", "stage", 435, 32, 217),
+    ("resnet101", "stage_4", 971, 32, 485),
+    ("resnet152", "stage_4", 1451, 32, 725),
+    # the table of Araujo et al. in full (RECEPTIVE_FIELD_TABLE.md of google-research/receptive_field), TF-slim's networks
+    ("inception_v3", "mixed_5", 127, 8, 50),
+    ("inception_v3", "mixed_6a", 159, 16, 58),
+    ("inception_v3", "mixed_6", 927, 16, 442),
+    ("inception_v3", "mixed_7a", 1055, 32, 490),
+    ("inception_v3", "mixed_7", 1311, 32, 618),
+    # the same, alexnet_v2: padding 64, where the first convolution is not padded; here it is, by 2
+    ("alexnet", "features", 195, 32, 64 + 2),
+    # 1 + Σ (kernel - 1)·(stride so far) along the longest path; padding likewise
+    ("squeezenet1_1", "features", 3 + 2 * 2 + 2 * 8 + 2 * 4 + 2 * 16 + 2 * 8 + 4 * 32, 16, 2 * 4 + 2 * 8 + 4 * 16),
+    ("googlenet", "features", 11 + 8 + 8 + 2 * 16 + 16 + 5 * 32 + 16 + 2 * 64, 32, 3 + 4 + 2 * 8 + 5 * 16 + 2 * 32),
+    ("densenet121", "features", 11 + 6 * 8 + 4 + 12 * 16 + 8 + 24 * 32 + 16 + 16 * 64, 32, 5 + 24 + 96 + 384 + 512),
+    # Dong et al. 2015: each output pixel draws on (9 + 5 - 1)² = 169 pixels
+    ("srcnn", "reconstruction", 13, 1, 0),
     # Bai et al. 2018, section 3.2: 1 + 2·(k - 1)·(2^levels - 1)
     ("tcn", "conv", 3061, 1, 3060),
     # Chen et al. 2017: 3 taps 18 pixels apart
@@ -99,6 +138,40 @@ def test_receptive_fields(name: str, tensor: str, size: int, stride: int, paddin
     nearest = tensor if tensor in found else last_of(graph, tensor)
     for reach in found[nearest][graph.inputs[0][0]]:
         assert (reach.size(), reach.stride(), reach.padding()) == (size, stride, padding)
+
+
+SLIM_TABLE = [
+    # (pixels, receptive field, stride and padding of block1 to block4, floating-point operations in billions)
+    # RECEPTIVE_FIELD_TABLE.md of google-research/receptive_field, resnet_v1_50
+    (224, [(35, 8, 15), (99, 16, 47), (291, 32, 143), (483, 32, 239)], 6.963),
+    (321, [(35, 8, 17), (99, 16, 49), (291, 32, 145), (483, 32, 241)], 15.629),
+]
+
+
+@pytest.mark.parametrize(("pixels", "fields", "giga_operations"), SLIM_TABLE)
+def test_slim_table(pixels: int, fields: list[tuple[int, int, int]], giga_operations: float) -> None:
+    """The table counts a multiply-add as two operations, a pixel compared by a pool as one, and stops before the classes."""
+    graph = resolve(read(SPECS / "resnet_v1_50_slim.yaml"), {"x": (1, 3, pixels, pixels)})
+    found = receptive_fields(graph)
+    for stage, expected in zip(["stage", "stage_2", "stage_3", "stage_4"], fields, strict=True):
+        for reach in found[last_of(graph, stage)]["x"]:
+            assert (reach.size(), reach.stride(), reach.padding()) == expected
+    macs = costs(graph).totals.macs
+    assert macs is not None
+    pools = [(64, 4, 3), (256, 8, 1), (512, 16, 1), (1024, 32, 1)]  # channels, stride of the output, kernel
+    compared = sum(channels * (-(-pixels // stride)) ** 2 * kernel**2 for channels, stride, kernel in pools)
+    assert round((2 * (macs - 2048 * 1000) + compared) / 1e9, 3) == giga_operations
+
+
+def test_field_of_r3d_18() -> None:
+    """The stem keeps all frames, so that time is strided half as much as height and width."""
+    graph = network("r3d_18")
+    reaches = receptive_fields(graph)[last_of(graph, "stage")]["x"]
+    time = 3 + 4 * 2 + (2 + 3 * 4) + (4 + 3 * 8) + (8 + 3 * 16)
+    space = 7 + 4 * 4 + (4 + 3 * 8) + (8 + 3 * 16) + (16 + 3 * 32)
+    assert [reach.size() for reach in reaches] == [time, space, space]
+    assert [reach.stride() for reach in reaches] == [8, 16, 16]
+    assert [reach.padding() for reach in reaches] == [time // 2, space // 2, space // 2]
 
 
 def last_of(graph: Graph, block: str) -> str:
@@ -123,6 +196,10 @@ SHAPES = [
     ("unet", ("N", 2, 256, 256)),
     ("aspp", ("N", 256, 33, 33)),
     ("tcn", ("N", 10, 784)),
+    ("squeezenet1_1", ("N", 1000)),
+    ("r3d_18", ("N", 400)),
+    # Dong et al. 2015: sub-images of 33 x 33 pixels give 21 x 21
+    ("srcnn", ("N", 1, 21, 21)),
 ]
 
 
@@ -130,6 +207,41 @@ SHAPES = [
 def test_output_shapes(name: str, shape: tuple[int | str, ...]) -> None:
     graph = network(name)
     assert [graph.types()[output].shape for output in graph.outputs] == [shape]
+
+
+MAPS = [
+    # (spec, tensor, channels, height): the sizes that torchvision's layers have, ceil_mode pools included
+    ("alexnet", "features", 256, 6),
+    ("squeezenet1_1", "features", 512, 13),
+    ("googlenet", "max_pool_2", 192, 28),
+    ("googlenet", "features", 1024, 7),
+    ("densenet121", "features", 1024, 7),
+    # Szegedy et al. 2015, table 1
+    ("inception_v3", "max_pool_2", 192, 35),
+    ("inception_v3", "mixed_5", 288, 35),
+    ("inception_v3", "mixed_6", 768, 17),
+    ("inception_v3", "mixed_7", 2048, 8),
+]
+
+
+@pytest.mark.parametrize(("name", "tensor", "channels", "height"), MAPS)
+def test_sizes_of_maps(name: str, tensor: str, channels: int, height: int) -> None:
+    graph = network(name)
+    types = graph.types()
+    nearest = tensor if tensor in types else last_of(graph, tensor)
+    assert types[nearest].shape == ("N", channels, height, height)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_spec_is_a_valid_model(name: str) -> None:
+    model = onnx.load_from_string(to_bytes(network(name), seeded(), EmitOptions(weights_as="inputs")))
+    onnx.checker.check_model(model, full_check=True)
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"aspp", "quickstart", "srcnn"}))
+def test_the_number_of_classes_can_be_set(name: str) -> None:
+    graph = network(name, classes=7)
+    assert [graph.types()[output].shape[:2] for output in graph.outputs] == [("N", 7)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -142,7 +254,8 @@ def test_every_spec_resolves_to_the_same_graph_each_time(name: str) -> None:
 
 def test_specs_are_short() -> None:
     lines = {name: len((SPECS / f"{name}.yaml").read_text(encoding="utf-8").splitlines()) for name in NAMES}
-    assert len(lines) == 12
+    assert len(lines) == 22
+    assert max(lines.values()) <= 65
     assert lines["resnet50"] <= 50
     assert lines["mobilenet_v2"] <= 30
 
