@@ -142,6 +142,8 @@ class _Reader:
         fix = "check the indentation, the colons and the brackets here"
         if mark and text[mark.index : mark.index + 1] in ("@", "`", "%"):
             fix = "put quotes around a text that begins with this character"
+        elif "flow mapping" in str(error.context) and "but got '['" in str(error.problem):
+            fix = 'inside braces, put quotes around a text with brackets, such as {x: "float32[N, 3, 224, 224]"}'
         self._mistakes.add(where, "yaml", what, "a spec is YAML 1.2 or JSON", fix)
 
     def _at(self, offset: int) -> Where:
