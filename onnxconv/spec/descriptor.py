@@ -88,9 +88,9 @@ def _take(field: str, number: int, fields: dict[str, int], where: Where, mistake
     if field not in _FIELDS:
         mistakes.add(where, "descriptor", f"no field is called {field!r}", "", closest(field, _FIELDS))
     elif not least <= number <= LARGEST:
-        mistakes.add(
-            where, "descriptor", f"{field} is {number}", f"{field} is {least} to {LARGEST}", f"write {least} or more"
-        )
+        fix = f"write {least} or more" if number < least else f"write {LARGEST} or less"
+        mistakes.add(where, "descriptor", f"{field} is {number}", f"{field} is {least} to {LARGEST}", fix)
+        fields[field] = least  # so that it is not told to be missing too
     elif fields.get(field, number) != number:
         mistakes.add(
             where, "descriptor", f"{field} is {number}, and was {fields[field]}", "a field is given once", "remove one"

@@ -175,3 +175,13 @@ def test_file_names_are_no_problems() -> None:
     for name in ("ic3.yaml", "g1/net.yaml", "mb", "resnet50.yaml"):
         with pytest.raises(SpecError, match="No such file"):
             read(name)
+
+
+@pytest.mark.parametrize(
+    ("number", "fix"), [("0", "write 1 or more"), ("99999999999999999999", "write 1099511627776 or less")]
+)
+def test_a_field_out_of_range_is_told_once(number: str, fix: str) -> None:
+    with pytest.raises(SpecError) as raised:
+        read(f"ic3_ih{number}_oc3_kh3")
+    (told,) = raised.value.diagnostics
+    assert told.fix == fix
