@@ -57,7 +57,12 @@ model; 3 something could not run here, or proved nothing, and nothing disagreed;
 )
 @options.seed_option("the weights and of the probes")
 @click.option(
-    "--trials", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Draws for each probe."
+    "--trials",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Draws of the probes bound and routing.",
 )
 @options.timeout_option
 @options.runtime_option_option

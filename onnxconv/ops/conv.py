@@ -41,16 +41,16 @@ def _divisors(*numbers: int) -> str:
     shared = math.gcd(*numbers)
     legal = [d for d in range(1, shared + 1) if shared % d == 0] if shared <= 1 << 20 else [1]
     shown = [str(d) for d in legal[:8]] + (["…"] if len(legal) > 8 else [])
-    return f"use {', '.join(shown)}"
+    return f"{', '.join(shown)} group{'s' if len(shown) > 1 else ''}"
 
 
 def _legal_groups(n: int, channels: int, out_channels: int, groups: int) -> str:
     """Numbers of groups that would do; where the filters are at fault, also the nearest numbers of them."""
     if n == channels or groups < 1:
-        return f"{_divisors(channels, out_channels)} groups"
+        return f"use {_divisors(channels, out_channels)}"
     below = n // groups * groups
     filters = f"{below} or {below + groups}" if below else str(groups)
-    return f"use {filters} filters, or {_divisors(channels, out_channels).removeprefix('use ')} groups"
+    return f"use {filters} filters, or {_divisors(channels, out_channels)}"
 
 
 def check_groups(channels: int, out_channels: int, groups: int) -> None:

@@ -18,9 +18,10 @@ from onnxconv.ops.shape import Pad
 __all__ = ["AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "average"]
 
 
-def _pooled_shape(window: Window, x: Shape) -> Shape:
+def _pooled_shape(window: Window, x: Shape, *, counted: bool = False) -> Shape:
+    """[N, C, *S']; refused where a place of the window sees nothing but padding, unless padding is `counted` as pixels."""
     need_spatial(x, len(window))
-    for axis in window:
+    for axis, n in zip(window, x[2:], strict=True):
         if max(axis.pad) >= axis.extent:
             raise Refusal(
                 "pool-pad",
@@ -28,6 +29,15 @@ def _pooled_shape(window: Window, x: Shape) -> Shape:
                 "a pool's pad is smaller than its window, else some window sees nothing but padding",
                 f"use a pad of at most {axis.extent - 1}",
                 "pad",
+            )
+        if not counted and isinstance(n, int) and n < axis.dilation and any(axis.pad) and axis.blind(n):
+            raise Refusal(
+                "pool-pad",
+                f"with dilation {axis.dilation} and pad [{axis.pad[0]}, {axis.pad[1]}], {axis.blind(n)} of "
+                f"{axis.out_size(n)} windows step over all {n} pixels of the input and see nothing but padding",
+                "every window of a pool sees at least one pixel",
+                f"use a dilation of at most {n}, or no pad",
+                "dilation",
             )
     return (x[0], x[1], *(a.out_size(n) for a, n in zip(window, x[2:], strict=True)))
 
@@ -88,7 +98,7 @@ class AveragePool(Operator):
     count_include_pad: bool = False
 
     def out_shape(self, *xs: Shape) -> Shape:
-        return _pooled_shape(self.window, xs[0])
+        return _pooled_shape(self.window, xs[0], counted=self.count_include_pad)
 
     def _sum(self, x: Array) -> Array:
         y: Array | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from onnxconv.errors import Refusal
 from onnxconv.geometry import Window, ceil_axis
 from onnxconv.graph import Node
 from onnxconv.ops import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, average
@@ -14,15 +13,15 @@ __all__ = ["average_pool", "global_average_pool", "global_max_pool", "max_pool"]
 
 def max_pool(site: Site) -> tuple[Node, ...]:
     """A max pool. Padding never wins, so the pixels that ceil mode adds change nothing but the size."""
-    return (site.node(MaxPool(_seeing(site, _ceiled(site, window(site))))),)
+    return (site.node(MaxPool(_ceiled(site, window(site)))),)
 
 
 def average_pool(site: Site) -> tuple[Node, ...]:
     """An average pool; before it a Pad node where it counts the padding but not what ceil mode adds."""
     asked, counted = window(site), site.get("count_include_pad")
     reached = _ceiled(site, asked)
-    AveragePool(reached).out_shape(site.x)
-    *before, pool = average(asked, reached if counted else _seeing(site, reached), counted)
+    AveragePool(reached, counted).out_shape(site.x)
+    *before, pool = average(asked, reached, counted)
     nodes = tuple(site.node(pad, part="pad") for pad in before)
     return (*nodes, (site.after(nodes[0]) if nodes else site).node(pool))
 
@@ -41,21 +40,3 @@ def _ceiled(site: Site, asked: Window) -> Window:
     if not site.get("ceil"):
         return asked
     return tuple(ceil_axis(axis, n) for axis, n in zip(asked, site.spatial(), strict=True))
-
-
-def _seeing(site: Site, axes: Window) -> Window:
-    """The window itself; refused where a place of it sees nothing but padding (`Refusal`).
-
-    Taps are `dilation` apart, so with pads smaller than the window this takes an input smaller than the dilation.
-    """
-    for axis, n in zip(axes, site.spatial(), strict=True):
-        if isinstance(n, int) and n < axis.dilation and any(axis.pad) and axis.blind(n):
-            raise Refusal(
-                "pool-pad",
-                f"with dilation {axis.dilation} and pad [{axis.pad[0]}, {axis.pad[1]}], {axis.blind(n)} of "
-                f"{axis.out_size(n)} windows step over all {n} pixels of the input and see nothing but padding",
-                "every window of a pool sees at least one pixel",
-                f"use a dilation of at most {n}, or no pad",
-                "dilation",
-            )
-    return axes

@@ -70,6 +70,7 @@ CASES: list[tuple[str, onnx.ModelProto, str]] = [
         "they differ in axis 2: 5 and 4",
     ),
     ("ambiguous", one("MaxPool", (1, 1, 8), kernel_shape=[3], strides=[2], auto_pad="VALID", ceil_mode=1), "auto_pad"),
+    ("pool-pad", one("MaxPool", (1, 1, 1), kernel_shape=[2], dilations=[2], pads=[2, 2]), "1 of 3 windows"),
     ("pool-pad", one("MaxPool", (1, 1, 8), kernel_shape=[2], pads=[2, 0]), "pool pad [2, 0]"),
     (
         "second-output",
