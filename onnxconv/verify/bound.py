@@ -85,4 +85,6 @@ def _summary(case: Case, total: Comparison | None, telling: set[str], kinds: tup
     reason = f"one value throughout, or nothing finite to compare, in {reason}" if blind else ""
     verdict = Verdict.UNTRUSTED if blind else Verdict.PASS
     note = f"{len(case.graph.nodes)} layers on {', '.join(kinds)} data"
-    return Finding(case.output, verdict, reason, 0, total.elements, total.max_error, total.bound_used, note=note)
+    note += f"; {total.unjudged} more elements could overflow and are not judged" if total.unjudged else ""
+    elements = total.elements - total.unjudged
+    return Finding(case.output, verdict, reason, 0, elements, total.max_error, total.bound_used, note=note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -123,3 +124,16 @@ def test_numpy_is_never_blamed() -> None:
         assert found.verdict is not Verdict.FAIL, [c.reason for c in found.checks]
         passed += found.verdict is Verdict.PASS
     assert passed > 40
+
+
+def test_elements_that_may_overflow_are_not_counted_as_compared() -> None:
+    """2,880 outputs in five draws: those whose bound reaches beyond float16 are told apart from those that were judged."""
+    import onnxconv
+
+    conv = {"filters": 8, "kernel": 3, "init": {"weight": {"uniform": [-200, 200]}}}
+    spec = {"inputs": {"x": "float16[1, 8, 8, 8]"}, "layers": [{"conv": conv}, "relu"]}
+    (check,) = onnxconv.verify(spec, ["numpy"], probes=["bound"]).document()["checks"]
+    skipped = re.search(r"; (\d+) more elements", check["note"])
+    assert skipped
+    assert int(skipped[1]) > 0
+    assert check["elements"] + int(skipped[1]) == 2 * 8 * 6 * 6 * 5
