@@ -56,7 +56,7 @@ def route_products(node: Node, x: Signal, next: Ahead, stream: Stream) -> Routed
         weight = _placed(kind, shape, groups, source, tap, sign.astype(np.float64))
         y = apply(node, [x.value], {"weight": weight.astype(dtype)} | zero)
         extent = spread(y)
-        dead = (extent[0] == extent[-1]) & (tap != middle)
+        dead = (extent == 0).all(axis=0) & (tap != middle)
         if not dead.any():
             break
         again = stream.below(math.prod(kernel), filters) if attempt + 1 < ATTEMPTS else np.full(filters, middle)

@@ -87,8 +87,9 @@ def _finding(graph: Graph, name: str, total: Comparison, flat: bool, coverage: d
         reason = wrong if total.mismatches else ""
         return Finding(name, verdict, reason, total.mismatches, total.elements, total.max_error, total.bound_used)
     finding = judged(name, total, node, coverage=coverage, note=note)
-    if finding.verdict is Verdict.FAIL:
-        return replace(finding, reason=wrong)
+    if finding.verdict is Verdict.FAIL:  # any layer may be to blame, unless there is but one
+        alone = finding.first_divergence if len(graph.nodes) == 1 else None
+        return replace(finding, reason=wrong, first_divergence=alone)
     if finding.verdict is Verdict.PASS and flat:
         return replace(finding, verdict=Verdict.UNTRUSTED, reason="no value reached this output: it is constant")
     return finding

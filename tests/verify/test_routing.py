@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -189,3 +190,41 @@ def test_ranges_of_clips_are_kept_alive() -> None:
         (finding,) = routing(case(mobilenet(64), bench))
         assert finding.verdict is Verdict.PASS, finding.reason
         assert finding.coverage["filters"] > 0.2
+
+
+def test_a_gate_keeps_the_carried_bound_tight() -> None:
+    """x·sigmoid(x) of large values behind a shifted convolution: the error of a product follows its values, not its terms."""
+    import onnxconv
+
+    layers = [
+        {"conv": {"filters": 8, "kernel": 3}, "name": "c"},
+        {"sigmoid": None, "name": "gate"},
+        {"mul": ["c", "gate"]},
+        "global_average_pool",
+        "flatten",
+        {"dense": 4},
+        "softmax",
+    ]
+    spec = {"inputs": {"x": "float32[N, 3, 16, 16]"}, "layers": layers}
+    (check,) = onnxconv.verify(spec, probes=["routing"]).document()["checks"]
+    assert check["verdict"] == "pass", check
+
+
+def test_a_wrong_whole_names_no_layer(tmp_path: Path) -> None:
+    """Only the last output was compared, so that any layer may be to blame."""
+    import onnxconv
+
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text(
+        "import onnxruntime\n"
+        "def prepare(path):\n"
+        "    session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])\n"
+        "    names = [o.name for o in session.get_outputs()]\n"
+        "    return lambda inputs: {n: y + 1 for n, y in zip(names, session.run(names, inputs))}\n"
+    )
+    conv = {"conv": {"filters": 4, "kernel": 3}}
+    for layers, named in (([conv, conv], False), ([conv], True)):
+        spec = {"inputs": {"x": "float32[N, 3, 8, 8]"}, "layers": layers}
+        (check,) = onnxconv.verify(spec, [f"python:{wrong}"], probes=["routing"]).document()["checks"]
+        assert check["verdict"] == "fail"
+        assert (check["first_divergence"] is not None) == named
