@@ -144,8 +144,16 @@ def seed_option(what: str) -> Decorator[Any]:
 
 
 def output_option(help: str, *, required: bool = False, metavar: str = "FILE") -> Decorator[Any]:
-    """``-o``."""
-    return click.option("-o", "--output", type=click.Path(), metavar=metavar, required=required, help=help)
+    """``-o``. Where a result is text, ``-`` is standard output, as without it."""
+
+    def path(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+        if value == "":
+            raise click.BadParameter("'' is no path of a file", param=parameter)
+        return None if value == "-" and not required else value
+
+    return click.option(
+        "-o", "--output", type=click.Path(), metavar=metavar, required=required, help=help, callback=path
+    )
 
 
 def format_option(*formats: str) -> Decorator[Any]:

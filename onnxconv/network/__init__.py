@@ -56,7 +56,8 @@ def _resolved(source: Mapping[str, Any] | str | Path, set: Mapping[str, object],
     """The graph of a spec. What is wrong with its words and with its sizes is told together."""
     spec, wrong = examine(source, set)
     if spec is None or wrong:
-        wrong += mistakes(spec, shapes) if spec else ()
+        told = {found.where for found in wrong}
+        wrong += tuple(found for found in mistakes(spec, shapes) if found.where not in told) if spec else ()
         raise SpecError(sorted(wrong, key=lambda found: (found.where.line, found.where.column)))
     return resolve(spec, shapes)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from onnxconv.cost import costs
+from onnxconv.errors import Diagnostic, NotAvailable, Where
 from onnxconv.graph import Graph
 from onnxconv.report import Report, document
 from onnxconv.weights import Weights
@@ -53,6 +56,7 @@ class Network:
         process of its own, `timeout` seconds for loading and for running, and `options` of its own.
         Raises `UsageError` for wrong inputs, `RuntimeAbsent` and `RuntimeFailed`.
         """
+        self._demand_memory()
         arrays = self.inputs(inputs or {}, seed)
         if runtime == "numpy" and not options:
             from onnxconv.execute import run
@@ -83,8 +87,26 @@ class Network:
         """Cross-check runtimes against the reference; options are those of `onnxconv.verify.verify`."""
         from onnxconv.verify import verify
 
+        self._demand_memory()
         return verify(self.graph, self.weights, runtimes=tuple(runtimes), source=self.source, **options)
+
+    def _demand_memory(self) -> None:
+        """Refuse (`NotAvailable`) to execute what one image of cannot be held by this machine, before touching its memory."""
+        totals = costs(self.graph).totals
+        needed, there = totals.weight_bytes + (totals.peak_activation_bytes or 0), _physical_memory()
+        if there is not None and needed > there:
+            what = f"it takes {needed:,} bytes to hold the weights and one image's tensors; this machine has {there:,}"
+            fix = "make the network or its input smaller; report and build need no such memory"
+            raise NotAvailable(Diagnostic(Where(self.source), "memory", what, "", fix))
 
     def report(self) -> Report:
         """Shapes, receptive fields, cost and advice."""
         return Report(document(self.graph, self.source))
+
+
+def _physical_memory() -> int | None:
+    """Bytes; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None

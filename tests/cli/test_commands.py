@@ -484,3 +484,12 @@ def test_errors_of_the_library_carry_their_exit_status() -> None:
     with pytest.raises(OnnxconvError) as raised:
         onnxconv.read("bad.yaml")
     assert raised.value.exit_code == 2
+
+
+def test_a_dash_is_standard_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = "mb1_ic4ih8_oc4_kh3ph1"
+    plain, dashed = (call("report", source, *more) for more in ([], ["-o", "-"]))
+    assert (dashed.exit_code, dashed.stdout) == (0, plain.stdout)
+    assert not (tmp_path / "-").exists()
+    assert call("report", source, "-o", "").exit_code == 2

@@ -277,3 +277,13 @@ def test_what_can_be_made_out_of_a_bad_spec_is_looked_at_without_a_crash(name: s
     with pytest.raises(SpecError) as whole:
         onnxconv.read(BAD_SPECS / name)
     assert {d.code for d in alone.value.diagnostics} <= {d.code for d in whole.value.diagnostics}
+
+
+def test_what_no_machine_can_hold_is_refused_before_memory_is_touched() -> None:
+    """400 million filters of 64 · 9 float32 numbers are 0.9 TB; a report of them takes no memory at all."""
+    conv = {"filters": 400_000_000, "kernel": 3}
+    spec = {"inputs": {"x": "float32[1, 64, 3, 3]"}, "layers": [{"conv": conv}]}
+    assert onnxconv.report(spec).document["totals"]["weight_bytes"] > 9 * 10**11
+    for act in (onnxconv.run, onnxconv.verify):
+        with pytest.raises(NotAvailable, match="bytes to hold the weights"):
+            act(spec)
