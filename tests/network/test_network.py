@@ -13,7 +13,7 @@ import onnx
 import pytest
 
 import onnxconv
-from onnxconv.errors import OnnxconvError, SpecError, UsageError
+from onnxconv.errors import NotAvailable, OnnxconvError, SpecError, UsageError
 from onnxconv.graph import Graph
 from onnxconv.network import Network
 from onnxconv.spec import parse
