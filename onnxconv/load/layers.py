@@ -15,8 +15,11 @@ from onnxconv.ops import (
     Add,
     Clip,
     Concat,
+    Elu,
     GlobalAveragePool,
     GlobalMaxPool,
+    HardSigmoid,
+    HardSwish,
     Identity,
     LeakyRelu,
     Mul,
@@ -25,6 +28,8 @@ from onnxconv.ops import (
     Shape,
     Sigmoid,
     Softmax,
+    Softplus,
+    Tanh,
     shape_text,
 )
 
@@ -64,6 +69,14 @@ def _leaky_relu(at: Reading) -> Sequence[Step]:
     return (Step(LeakyRelu(at.real("alpha", 0.01)), (at.tensor(),)),)
 
 
+def _elu(at: Reading) -> Sequence[Step]:
+    return (Step(Elu(at.real("alpha", 1.0)), (at.tensor(),)),)
+
+
+def _hard_sigmoid(at: Reading) -> Sequence[Step]:
+    return (Step(HardSigmoid(at.real("alpha", 0.2), at.real("beta", 0.5)), (at.tensor(),)),)
+
+
 def _concat(at: Reading) -> Sequence[Step]:
     return (Step(Concat(at.axis(1, len(at.shape()))), at.tensors()),)
 
@@ -97,10 +110,13 @@ READERS: dict[str, Reader] = {
     "Conv": conv,
     "ConvTranspose": conv_transpose,
     "Dropout": _dropout,
+    "Elu": _elu,
     "Flatten": flatten,
     "Gemm": gemm,
     "GlobalAveragePool": _plain(GlobalAveragePool()),
     "GlobalMaxPool": _plain(GlobalMaxPool()),
+    "HardSigmoid": _hard_sigmoid,
+    "HardSwish": _plain(HardSwish()),
     "Identity": _plain(Identity()),
     "LeakyRelu": _leaky_relu,
     "MatMul": matmul,
@@ -112,7 +128,9 @@ READERS: dict[str, Reader] = {
     "Reshape": reshape,
     "Sigmoid": _plain(Sigmoid()),
     "Softmax": _softmax,
+    "Softplus": _plain(Softplus()),
     "Squeeze": squeeze,
     "Sum": _join(Add()),
+    "Tanh": _plain(Tanh()),
 }
 """ONNX operators of the default domain that are read, besides Constant."""

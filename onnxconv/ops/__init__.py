@@ -1,6 +1,7 @@
 """The operators: each states its shape rule, definition, weights, cost, reach and ONNX form."""
 
 from onnxconv.ops.conv import Conv, ConvTranspose, Dense
+from onnxconv.ops.curves import Elu, HardSigmoid, HardSwish, Softplus, Tanh
 from onnxconv.ops.join import Add, Concat, Mul
 from onnxconv.ops.pointwise import BatchNorm, Clip, Identity, LeakyRelu, Relu, Sigmoid, Silu, Softmax
 from onnxconv.ops.pool import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, average
@@ -31,6 +32,11 @@ OPERATORS: tuple[type[Operator], ...] = (
     Clip,
     Sigmoid,
     Silu,
+    Tanh,
+    Elu,
+    HardSigmoid,
+    HardSwish,
+    Softplus,
     Softmax,
     BatchNorm,
     Identity,
@@ -57,11 +63,14 @@ __all__ = [
     "Conv",
     "ConvTranspose",
     "Dense",
+    "Elu",
     "Flatten",
     "Footprint",
     "Form",
     "GlobalAveragePool",
     "GlobalMaxPool",
+    "HardSigmoid",
+    "HardSwish",
     "Identity",
     "LeakyRelu",
     "MaxPool",
@@ -73,6 +82,8 @@ __all__ = [
     "Sigmoid",
     "Silu",
     "Softmax",
+    "Softplus",
+    "Tanh",
     "Work",
     "average",
     "shape_text",

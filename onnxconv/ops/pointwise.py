@@ -12,10 +12,10 @@ from onnxconv.errors import Refusal
 from onnxconv.geometry import Array
 from onnxconv.ops.protocol import WHOLE_AXIS, Const, Footprint, Form, Operator, Shape, fixed, shape_text
 
-__all__ = ["BatchNorm", "Clip", "Identity", "LeakyRelu", "Relu", "Sigmoid", "Silu", "Softmax"]
+__all__ = ["BatchNorm", "Clip", "Identity", "LeakyRelu", "Pointwise", "Relu", "Sigmoid", "Silu", "Softmax"]
 
 
-class _Pointwise(Operator):
+class Pointwise(Operator):
     __slots__ = ()
 
     def out_shape(self, *xs: Shape) -> Shape:
@@ -24,7 +24,7 @@ class _Pointwise(Operator):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity(_Pointwise):
+class Identity(Pointwise):
     """y = x. Dropout at inference is this."""
 
     kind: ClassVar[str] = "Identity"
@@ -40,7 +40,7 @@ class Identity(_Pointwise):
 
 
 @dataclass(frozen=True, slots=True)
-class Relu(_Pointwise):
+class Relu(Pointwise):
     """y = max(x, 0); NaN stays NaN."""
 
     kind: ClassVar[str] = "Relu"
@@ -57,7 +57,7 @@ class Relu(_Pointwise):
 
 
 @dataclass(frozen=True, slots=True)
-class LeakyRelu(_Pointwise):
+class LeakyRelu(Pointwise):
     """y = x where x ≥ 0, else slope·x. The slope is the float32 nearest to the one written, as ONNX stores it."""
 
     kind: ClassVar[str] = "LeakyRelu"
@@ -81,7 +81,7 @@ class LeakyRelu(_Pointwise):
 
 
 @dataclass(frozen=True, slots=True)
-class Clip(_Pointwise):
+class Clip(Pointwise):
     """y = min(max(x, low), high); ReLU6 is Clip(0, 6)."""
 
     kind: ClassVar[str] = "Clip"
@@ -117,7 +117,7 @@ class Clip(_Pointwise):
 
 
 @dataclass(frozen=True, slots=True)
-class Sigmoid(_Pointwise):
+class Sigmoid(Pointwise):
     """y = 1 / (1 + e⁻ˣ)."""
 
     kind: ClassVar[str] = "Sigmoid"
@@ -141,7 +141,7 @@ class Sigmoid(_Pointwise):
 
 
 @dataclass(frozen=True, slots=True)
-class Silu(_Pointwise):
+class Silu(Pointwise):
     """y = x · sigmoid(x), in ONNX a Sigmoid and a Mul."""
 
     kind: ClassVar[str] = "Silu"
@@ -163,7 +163,7 @@ class Silu(_Pointwise):
 
 
 @dataclass(frozen=True, slots=True)
-class Softmax(_Pointwise):
+class Softmax(Pointwise):
     """y = eˣ ÷ Σ eˣ along one axis, counted from 0 (the batch)."""
 
     kind: ClassVar[str] = "Softmax"
@@ -207,7 +207,7 @@ class Softmax(_Pointwise):
 
 
 @dataclass(frozen=True, slots=True)
-class BatchNorm(_Pointwise):
+class BatchNorm(Pointwise):
     """y = weight · (x − running_mean) ÷ √(running_var + epsilon) + bias, one of each per channel (inference)."""
 
     kind: ClassVar[str] = "BatchNormalization"

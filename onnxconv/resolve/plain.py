@@ -9,7 +9,10 @@ from onnxconv.ops import (
     BatchNorm,
     Clip,
     Concat,
+    Elu,
     Flatten,
+    HardSigmoid,
+    HardSwish,
     Identity,
     LeakyRelu,
     Mul,
@@ -17,6 +20,8 @@ from onnxconv.ops import (
     Sigmoid,
     Silu,
     Softmax,
+    Softplus,
+    Tanh,
 )
 from onnxconv.resolve.site import Site
 
@@ -25,7 +30,10 @@ __all__ = [
     "batch_norm",
     "clip",
     "concat",
+    "elu",
     "flatten",
+    "hard_sigmoid",
+    "hard_swish",
     "identity",
     "leaky_relu",
     "mul",
@@ -34,6 +42,8 @@ __all__ = [
     "sigmoid",
     "silu",
     "softmax",
+    "softplus",
+    "tanh",
 ]
 
 
@@ -60,6 +70,26 @@ def sigmoid(site: Site) -> tuple[Node, ...]:
 
 def silu(site: Site) -> tuple[Node, ...]:
     return (site.node(Silu()),)
+
+
+def tanh(site: Site) -> tuple[Node, ...]:
+    return (site.node(Tanh()),)
+
+
+def elu(site: Site) -> tuple[Node, ...]:
+    return (site.node(Elu(float(site.get("alpha")))),)
+
+
+def hard_sigmoid(site: Site) -> tuple[Node, ...]:
+    return (site.node(HardSigmoid(float(site.get("alpha")), float(site.get("beta")))),)
+
+
+def hard_swish(site: Site) -> tuple[Node, ...]:
+    return (site.node(HardSwish()),)
+
+
+def softplus(site: Site) -> tuple[Node, ...]:
+    return (site.node(Softplus()),)
 
 
 def softmax(site: Site) -> tuple[Node, ...]:

@@ -191,6 +191,23 @@ _KINDS = (
     ),
     Kind("sigmoid", "1 / (1 + exp(-x))"),
     Kind("silu", "x * sigmoid(x)"),
+    Kind("tanh", "hyperbolic tangent"),
+    Kind(
+        "elu",
+        "x where x >= 0, else alpha * (exp(x) - 1)",
+        (Attribute("alpha", "number", "minus the limit far below zero", 1),),
+        bare="alpha",
+    ),
+    Kind(
+        "hard_sigmoid",
+        "min(max(alpha * x + beta, 0), 1); the defaults are ONNX's, torch and MobileNetV3 have alpha 1/6",
+        (
+            Attribute("alpha", "number", "the slope", 0.2),
+            Attribute("beta", "number", "the value at 0", 0.5),
+        ),
+    ),
+    Kind("hard_swish", "x * min(max(x / 6 + 0.5, 0), 1)"),
+    Kind("softplus", "log(1 + exp(x))"),
     Kind("softmax", "exponentials that sum to 1 along an axis", (_AXIS,), bare="axis"),
     Kind(
         "batch_norm",
@@ -278,6 +295,9 @@ SYNONYMS: Mapping[str, str] = MappingProxyType(
         "batchnorm": "batch_norm",
         "batchnormalization": "batch_norm",
         "swish": "silu",
+        "hardsigmoid": "hard_sigmoid",
+        "hardswish": "hard_swish",
+        "hswish": "hard_swish",
         "sum": "add",
         "multiply": "mul",
         "concatenate": "concat",

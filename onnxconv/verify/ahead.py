@@ -46,9 +46,21 @@ def ahead(tensor: str, reading: Mapping[str, Sequence[Node]]) -> Ahead:
             case "Clip":
                 low, high = getattr(node.op, "low", None), getattr(node.op, "high", None)
                 return Ahead(-math.inf if low is None else low, math.inf if high is None else high, normalised)
-            case "Sigmoid" | "Silu" | "Softmax":
+            case "HardSigmoid":
+                return _sloped(float(getattr(node.op, "alpha", 0.0)), float(getattr(node.op, "beta", 0.0)), normalised)
+            case "Sigmoid" | "Silu" | "Softmax" | "Elu" | "HardSwish" | "Softplus":
                 return Ahead(-4.0, 4.0, normalised)
+            case "Tanh":
+                return Ahead(-2.0, 2.0, normalised)
             case _:
                 break
         tensor = node.output
     return Ahead(normalised=normalised)
+
+
+def _sloped(slope: float, offset: float, normalised: bool) -> Ahead:
+    """Where slope·x + offset lies between 0 and 1."""
+    if slope == 0:
+        return Ahead(normalised=normalised)
+    low, high = sorted((-offset / slope, (1 - offset) / slope))
+    return Ahead(low, high, normalised)

@@ -34,7 +34,7 @@ PRODUCTS = ("Conv", "ConvTranspose", "Gemm")
 MEANS = ("AveragePool", "GlobalAveragePool")
 NARROWER = (10, 6)
 """Bits of the inputs when wider ones use up the significand on the way."""
-NEVER_EXACT = ("Sigmoid", "Silu", "Softmax", "LeakyRelu")
+NEVER_EXACT = (*("Sigmoid", "Silu", "Softmax", "LeakyRelu", "Tanh", "Elu", "HardSigmoid", "HardSwish", "Softplus"),)
 
 
 @dataclass(frozen=True)

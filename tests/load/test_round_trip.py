@@ -26,10 +26,12 @@ from onnxconv.ops import (
     Conv,
     ConvTranspose,
     Dense,
+    Elu,
     Flatten,
     Form,
     GlobalAveragePool,
     GlobalMaxPool,
+    HardSigmoid,
     Identity,
     LeakyRelu,
     MaxPool,
@@ -40,6 +42,8 @@ from onnxconv.ops import (
     Shape,
     Sigmoid,
     Softmax,
+    Softplus,
+    Tanh,
 )
 from onnxconv.weights import Weights, seeded
 
@@ -119,9 +123,24 @@ def operators(rank: int) -> st.SearchStrategy[Operator]:
         st.builds(Pad, st.tuples(*[pads] * rank), st.sampled_from(["constant", "reflect", "edge"])),
         st.builds(Clip, st.one_of(st.none(), numbers), st.none()),
         st.builds(LeakyRelu, st.sampled_from([0.01, 0.2, 0.3])),
+        st.builds(Elu, st.sampled_from([1.0, 0.3])),
+        st.builds(HardSigmoid, st.sampled_from([0.2, 1 / 4]), st.sampled_from([0.5, -0.1])),
         st.builds(BatchNorm, st.sampled_from([1e-5, 1e-3])),
         st.builds(Softmax, st.integers(0, rank + 1)),
-        st.sampled_from([Relu(), Sigmoid(), Identity(), Add(), Mul(), Concat(1), GlobalAveragePool(), GlobalMaxPool()]),
+        st.sampled_from(
+            [
+                Relu(),
+                Sigmoid(),
+                Tanh(),
+                Softplus(),
+                Identity(),
+                Add(),
+                Mul(),
+                Concat(1),
+                GlobalAveragePool(),
+                GlobalMaxPool(),
+            ]
+        ),
     )
 
 

@@ -18,9 +18,12 @@ from onnxconv.ops import (
     Conv,
     ConvTranspose,
     Dense,
+    Elu,
     Flatten,
     GlobalAveragePool,
     GlobalMaxPool,
+    HardSigmoid,
+    HardSwish,
     LeakyRelu,
     MaxPool,
     Mul,
@@ -29,7 +32,11 @@ from onnxconv.ops import (
     Sigmoid,
     Silu,
     Softmax,
+    Softplus,
+    Tanh,
 )
+
+CURVES = (Tanh(), Elu(1.3), HardSigmoid(), HardSwish(), Softplus())
 
 
 def conv(seed: int) -> Graph:
@@ -126,7 +133,7 @@ def _layer(draw: random.Random, s: Sketch, rank: int) -> None:
         case 4:
             s.add(BatchNorm(draw.choice((1e-5, 1e-3))))
         case 5:
-            s.add(draw.choice((Relu(), Clip(0.0, 6.0), LeakyRelu(0.1), LeakyRelu(0.25), Sigmoid(), Silu())))
+            s.add(draw.choice((Relu(), Clip(0.0, 6.0), LeakyRelu(0.1), LeakyRelu(0.25), Sigmoid(), Silu(), *CURVES)))
         case 6:
             s.add(draw.choice((MaxPool(small), AveragePool(small), AveragePool(small, True))))
         case 7:
