@@ -16,12 +16,14 @@ from onnxconv.ops import (
     Clip,
     Concat,
     Elu,
+    Gelu,
     GlobalAveragePool,
     GlobalMaxPool,
     HardSigmoid,
     HardSwish,
     Identity,
     LeakyRelu,
+    Mish,
     Mul,
     Operator,
     Relu,
@@ -77,6 +79,10 @@ def _hard_sigmoid(at: Reading) -> Sequence[Step]:
     return (Step(HardSigmoid(at.real("alpha", 0.2), at.real("beta", 0.5)), (at.tensor(),)),)
 
 
+def _gelu(at: Reading) -> Sequence[Step]:
+    return (Step(Gelu(at.word("approximate", "none")), (at.tensor(),)),)
+
+
 def _concat(at: Reading) -> Sequence[Step]:
     return (Step(Concat(at.axis(1, len(at.shape()))), at.tensors()),)
 
@@ -112,6 +118,7 @@ READERS: dict[str, Reader] = {
     "Dropout": _dropout,
     "Elu": _elu,
     "Flatten": flatten,
+    "Gelu": _gelu,
     "Gemm": gemm,
     "GlobalAveragePool": _plain(GlobalAveragePool()),
     "GlobalMaxPool": _plain(GlobalMaxPool()),
@@ -121,6 +128,7 @@ READERS: dict[str, Reader] = {
     "LeakyRelu": _leaky_relu,
     "MatMul": matmul,
     "MaxPool": max_pool,
+    "Mish": _plain(Mish()),
     "Mul": _join(Mul()),
     "Pad": pad,
     "ReduceMean": reduce_mean,

@@ -1,7 +1,7 @@
 """The operators: each states its shape rule, definition, weights, cost, reach and ONNX form."""
 
 from onnxconv.ops.conv import Conv, ConvTranspose, Dense
-from onnxconv.ops.curves import Elu, HardSigmoid, HardSwish, Softplus, Tanh
+from onnxconv.ops.curves import GELU_FORMS, Elu, Gelu, HardSigmoid, HardSwish, Mish, Softplus, Tanh
 from onnxconv.ops.join import Add, Concat, Mul
 from onnxconv.ops.pointwise import BatchNorm, Clip, Identity, LeakyRelu, Relu, Sigmoid, Silu, Softmax
 from onnxconv.ops.pool import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, average
@@ -37,6 +37,8 @@ OPERATORS: tuple[type[Operator], ...] = (
     HardSigmoid,
     HardSwish,
     Softplus,
+    Gelu,
+    Mish,
     Softmax,
     BatchNorm,
     Identity,
@@ -49,6 +51,7 @@ OPERATORS: tuple[type[Operator], ...] = (
 """Every operator there is. A new one is added here, and nowhere by side effect."""
 
 __all__ = [
+    "GELU_FORMS",
     "OPERATORS",
     "PAD_MODES",
     "POINT",
@@ -67,6 +70,7 @@ __all__ = [
     "Flatten",
     "Footprint",
     "Form",
+    "Gelu",
     "GlobalAveragePool",
     "GlobalMaxPool",
     "HardSigmoid",
@@ -74,6 +78,7 @@ __all__ = [
     "Identity",
     "LeakyRelu",
     "MaxPool",
+    "Mish",
     "Mul",
     "Operator",
     "Pad",

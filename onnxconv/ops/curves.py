@@ -1,22 +1,24 @@
-"""Activations that are curves: hyperbolic tangent, ELU, hard sigmoid, hard swish, softplus.
+"""Activations that are curves: hyperbolic tangent, ELU, hard sigmoid, hard swish, softplus, GELU, Mish.
 
 Their bounds assume the accuracies that OpenCL 3.0 C, table 'Relative error as ULPs', demands of a device: exp and log
-within 3 ulp, tanh within 5. An ulp is at most 2u of the value, u being the unit roundoff.
+within 3 ulp, tanh within 5, erf within 16. An ulp is at most 2u of the value, u being the unit roundoff.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from onnxconv.errors import Refusal
 from onnxconv.geometry import Array
 from onnxconv.ops.pointwise import Pointwise
-from onnxconv.ops.protocol import Form, Shape
+from onnxconv.ops.protocol import Const, Form, Shape
 
-__all__ = ["Elu", "HardSigmoid", "HardSwish", "Softplus", "Tanh"]
+__all__ = ["GELU_FORMS", "Elu", "Gelu", "HardSigmoid", "HardSwish", "Mish", "Softplus", "Tanh"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +146,119 @@ class Softplus(Pointwise):
         return (Form("Softplus", ("x0",), {}),)
 
 
+GELU_FORMS = ("none", "tanh")
+"""What ONNX and torch call GELU by erf, and its approximation by tanh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gelu(Pointwise):
+    """y = ½x·(1 + erf(x/√2)), or `approximate` by tanh: ½x·(1 + tanh(√(2/π)·(x + 0.044715x³))).
+
+    One ONNX node since opset 20, before that several.
+    """
+
+    kind: ClassVar[str] = "Gelu"
+    approximate: str = "none"
+
+    def out_shape(self, *xs: Shape) -> Shape:
+        if self.approximate not in GELU_FORMS:
+            raise Refusal(
+                "gelu-form",
+                f"gelu by {self.approximate!r}",
+                f"its form is one of {', '.join(GELU_FORMS)}",
+                "use none, which is exact",
+                "approximate",
+            )
+        return xs[0]
+
+    def define(self, *xs: Array, **w: Array) -> Array:
+        (x,) = xs
+        scalar = x.dtype.type
+        if self.approximate == "tanh":
+            curve = np.tanh(scalar(INNER) * (x + scalar(CUBE) * (x * x * x)))
+        else:
+            curve = _erf(x / scalar(math.sqrt(2)))
+        y: Array = x / 2 * (1 + curve)
+        return y
+
+    def roundings(self, *xs: Shape) -> int:
+        """Relative to |x|; halving is exact, the last product is one rounding, and curve, addition count by half.
+
+        erf: √2 and the division change t = x/√2 by 2u·t and erf t by at most 2u·max(t·erf′t) < u; erf itself is within
+        16 ulp, 32u, and the sum of at most 2 is rounded by 2u: 1 + 35/2 < 19. tanh: the argument meets at most 7
+        roundings, which change tanh v by at most 7u·max(v·tanh′v) < 3.2u; tanh is within 5 ulp: 1 + (3.2 + 10 + 2)/2 < 9.
+        """
+        return 9 if self.approximate == "tanh" else 19
+
+    def magnitude(self, *xs: Array, **w: Array) -> Array:
+        y: Array = np.abs(xs[0])
+        return y
+
+    def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
+        if opset >= 20:
+            return (Form("Gelu", ("x0",), {"approximate": self.approximate}),)
+        half = Form("Mul", ("x0", Const((0.5,), scalar=True)), {}, "t:half")
+        rise = Form("Add", ("t:curve", Const((1.0,), scalar=True)), {}, "t:rise")
+        end = (half, rise, Form("Mul", ("t:half", "t:rise"), {}))
+        if self.approximate == "none":
+            scaled = Form("Div", ("x0", Const((math.sqrt(2),), scalar=True)), {}, "t:scaled")
+            return (scaled, Form("Erf", ("t:scaled",), {}, "t:curve"), *end)
+        return (
+            Form("Mul", ("x0", "x0"), {}, "t:square"),
+            Form("Mul", ("t:square", "x0"), {}, "t:cube"),
+            Form("Mul", ("t:cube", Const((CUBE,), scalar=True)), {}, "t:bend"),
+            Form("Add", ("x0", "t:bend"), {}, "t:bent"),
+            Form("Mul", ("t:bent", Const((INNER,), scalar=True)), {}, "t:scaled"),
+            Form("Tanh", ("t:scaled",), {}, "t:curve"),
+            *end,
+        )
+
+
+INNER, CUBE = math.sqrt(2 / math.pi), 0.044715
+"""The constants of GELU by tanh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mish(Pointwise):
+    """y = x · tanh(softplus(x)); before opset 18 those three ONNX nodes."""
+
+    kind: ClassVar[str] = "Mish"
+
+    def define(self, *xs: Array, **w: Array) -> Array:
+        (x,) = xs
+        y: Array = x * np.tanh(softplus(x))
+        return y
+
+    def roundings(self, *xs: Shape) -> int:
+        """Relative to |x|: an error of 7u(1 + s) on s = softplus(x) changes tanh s by at most 7u·max((1 + s)·tanh′s) < 8.5u.
+
+        tanh is within 5 ulp, and there is one product.
+        """
+        return 20
+
+    def magnitude(self, *xs: Array, **w: Array) -> Array:
+        y: Array = np.abs(xs[0])
+        return y
+
+    def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
+        if opset >= 18:
+            return (Form("Mish", ("x0",), {}),)
+        return (
+            Form("Softplus", ("x0",), {}, "t:softplus"),
+            Form("Tanh", ("t:softplus",), {}, "t:tanh"),
+            Form("Mul", ("x0", "t:tanh"), {}),
+        )
+
+
 def softplus(x: Array) -> Array:
     """log(1 + eˣ) without overflow: e^−|x| is at most 1."""
     y: Array = np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    return y
+
+
+def _erf(x: Array) -> Array:
+    """The error function, by the C library's: NumPy has none."""
+    y: Array = np.fromiter(map(math.erf, x.ravel()), x.dtype, x.size).reshape(x.shape)
     return y
 
 

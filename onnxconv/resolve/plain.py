@@ -11,10 +11,12 @@ from onnxconv.ops import (
     Concat,
     Elu,
     Flatten,
+    Gelu,
     HardSigmoid,
     HardSwish,
     Identity,
     LeakyRelu,
+    Mish,
     Mul,
     Relu,
     Sigmoid,
@@ -32,10 +34,12 @@ __all__ = [
     "concat",
     "elu",
     "flatten",
+    "gelu",
     "hard_sigmoid",
     "hard_swish",
     "identity",
     "leaky_relu",
+    "mish",
     "mul",
     "relu",
     "relu6",
@@ -90,6 +94,14 @@ def hard_swish(site: Site) -> tuple[Node, ...]:
 
 def softplus(site: Site) -> tuple[Node, ...]:
     return (site.node(Softplus()),)
+
+
+def gelu(site: Site) -> tuple[Node, ...]:
+    return (site.node(Gelu(site.get("approximate"))),)
+
+
+def mish(site: Site) -> tuple[Node, ...]:
+    return (site.node(Mish()),)
 
 
 def softmax(site: Site) -> tuple[Node, ...]:

@@ -42,6 +42,8 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "hard_sigmoid": plain.hard_sigmoid,
         "hard_swish": plain.hard_swish,
         "softplus": plain.softplus,
+        "gelu": plain.gelu,
+        "mish": plain.mish,
         "softmax": plain.softmax,
         "batch_norm": plain.batch_norm,
         "add": plain.add,

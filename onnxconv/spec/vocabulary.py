@@ -208,6 +208,13 @@ _KINDS = (
     ),
     Kind("hard_swish", "x * min(max(x / 6 + 0.5, 0), 1)"),
     Kind("softplus", "log(1 + exp(x))"),
+    Kind(
+        "gelu",
+        "x * Phi(x), with the normal distribution Phi",
+        (Attribute("approximate", "word", "none: by erf, exact; or by tanh", "none", words=("none", "tanh")),),
+        bare="approximate",
+    ),
+    Kind("mish", "x * tanh(softplus(x))"),
     Kind("softmax", "exponentials that sum to 1 along an axis", (_AXIS,), bare="axis"),
     Kind(
         "batch_norm",

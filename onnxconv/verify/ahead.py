@@ -48,7 +48,7 @@ def ahead(tensor: str, reading: Mapping[str, Sequence[Node]]) -> Ahead:
                 return Ahead(-math.inf if low is None else low, math.inf if high is None else high, normalised)
             case "HardSigmoid":
                 return _sloped(float(getattr(node.op, "alpha", 0.0)), float(getattr(node.op, "beta", 0.0)), normalised)
-            case "Sigmoid" | "Silu" | "Softmax" | "Elu" | "HardSwish" | "Softplus":
+            case "Sigmoid" | "Silu" | "Softmax" | "Elu" | "HardSwish" | "Softplus" | "Gelu" | "Mish":
                 return Ahead(-4.0, 4.0, normalised)
             case "Tanh":
                 return Ahead(-2.0, 2.0, normalised)

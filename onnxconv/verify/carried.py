@@ -22,7 +22,7 @@ __all__ = ["error_after"]
 def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Array, terms: Array) -> Array:
     """|runtime − reference| of the output y is at most this, given that of the inputs.
 
-    Lipschitz constants: 1 for pools, clips and what moves values, ¼ for the sigmoid, below 1.1 for SiLU, 3/2 for hard
+    Lipschitz constants: 1 for pools, clips and what moves values, ¼ for the sigmoid, below 1.1 for SiLU and Mish, 1.13 for GELU, 3/2 for hard
     swish, 1 for tanh and softplus, the slope of what is a line. A softmax
     changes by a factor of at most e^2ε when all its inputs change by at most ε. Zero products of a routed kernel are
     exact, which leaves two roundings: of the product and of the sum with the bias.
@@ -73,6 +73,8 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
             return slope * errors[0] + bound(dtype, n, np.full_like(y, 1 + 2 * offset))
         case "HardSwish":
             return 1.5 * errors[0] + bound(dtype, n, 2 * reach[0])
+        case "Gelu" | "Mish":
+            return 1.13 * errors[0] + bound(dtype, n, reach[0])
         case "Softplus":
             return errors[0] + bound(dtype, n, 2 + reach[0])
         case "Softmax":

@@ -34,7 +34,9 @@ PRODUCTS = ("Conv", "ConvTranspose", "Gemm")
 MEANS = ("AveragePool", "GlobalAveragePool")
 NARROWER = (10, 6)
 """Bits of the inputs when wider ones use up the significand on the way."""
-NEVER_EXACT = (*("Sigmoid", "Silu", "Softmax", "LeakyRelu", "Tanh", "Elu", "HardSigmoid", "HardSwish", "Softplus"),)
+NEVER_EXACT = (
+    *("Sigmoid", "Silu", "Softmax", "LeakyRelu", "Tanh", "Elu", "HardSigmoid", "HardSwish", "Softplus", "Gelu", "Mish"),
+)
 
 
 @dataclass(frozen=True)

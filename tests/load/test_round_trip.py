@@ -29,12 +29,14 @@ from onnxconv.ops import (
     Elu,
     Flatten,
     Form,
+    Gelu,
     GlobalAveragePool,
     GlobalMaxPool,
     HardSigmoid,
     Identity,
     LeakyRelu,
     MaxPool,
+    Mish,
     Mul,
     Operator,
     Pad,
@@ -99,8 +101,8 @@ def test_every_operator(op: Operator, x: Shape, dtype: str, opset: int, tmp_path
         assert_comes_back(graph, tmp_path, EmitOptions(opset))
         return
     save(graph, seeded(), tmp_path / "m.onnx", EmitOptions(opset))
-    if any(form.op_type == "Slice" for form in forms):
-        with pytest.raises(ModelError, match="Slice"):
+    if isinstance(op, Gelu) or any(form.op_type == "Slice" for form in forms):
+        with pytest.raises(ModelError, match=r"Slice|Erf|is a constant"):
             load(tmp_path / "m.onnx")
         return
     for mine, theirs in zip(outputs(graph, seeded()), outputs(*load(tmp_path / "m.onnx")), strict=True):
@@ -133,6 +135,8 @@ def operators(rank: int) -> st.SearchStrategy[Operator]:
                 Sigmoid(),
                 Tanh(),
                 Softplus(),
+                Gelu("tanh"),
+                Mish(),
                 Identity(),
                 Add(),
                 Mul(),

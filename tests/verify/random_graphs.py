@@ -20,12 +20,14 @@ from onnxconv.ops import (
     Dense,
     Elu,
     Flatten,
+    Gelu,
     GlobalAveragePool,
     GlobalMaxPool,
     HardSigmoid,
     HardSwish,
     LeakyRelu,
     MaxPool,
+    Mish,
     Mul,
     Pad,
     Relu,
@@ -36,7 +38,7 @@ from onnxconv.ops import (
     Tanh,
 )
 
-CURVES = (Tanh(), Elu(1.3), HardSigmoid(), HardSwish(), Softplus())
+CURVES = (Tanh(), Elu(1.3), HardSigmoid(), HardSwish(), Softplus(), Gelu(), Gelu("tanh"), Mish())
 
 
 def conv(seed: int) -> Graph:

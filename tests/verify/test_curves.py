@@ -10,7 +10,7 @@ from verify.in_process import InProcess
 from verify.sketch import Sketch
 
 from onnxconv.graph import Graph
-from onnxconv.ops import Elu, HardSigmoid, HardSwish, Operator, Relu, Silu, Softplus, Tanh
+from onnxconv.ops import Elu, Gelu, HardSigmoid, HardSwish, Mish, Operator, Relu, Silu, Softplus, Tanh
 from onnxconv.verify import Verdict
 from onnxconv.verify.bound import bound
 from onnxconv.verify.case import Case
@@ -24,6 +24,9 @@ CURVES: tuple[tuple[Operator, Operator], ...] = (
     (HardSigmoid(), HardSigmoid(1 / 6)),
     (HardSwish(), Silu()),
     (Softplus(), Relu()),
+    (Gelu(), Gelu("tanh")),
+    (Gelu("tanh"), Gelu()),
+    (Mish(), Silu()),
 )
 
 
