@@ -145,7 +145,12 @@ def _channels(part: Part) -> tuple[Part, Part] | None:
             first, second = (_filters_between(part, op, s) for s in _two_slices(channels))
         case _:
             first, second = (
-                Part(op, tuple(x[:, s] for x in part.xs), {role: a[s] for role, a in part.w.items()}, part.y[:, s])
+                Part(
+                    op,
+                    tuple(x[:, s] for x in part.xs),
+                    {role: _share(a, s) for role, a in part.w.items()},
+                    part.y[:, s],
+                )
                 for s in _two_slices(channels)
             )
     return first, second
@@ -167,6 +172,11 @@ def _filters_between(part: Part, op: Conv | ConvTranspose | Dense, outs: slice) 
     filters_second = isinstance(op, ConvTranspose)  # its weight is [C, M, *K]
     w = {role: a[:, outs] if filters_second and role == "weight" else a[outs] for role, a in part.w.items()}
     return Part(half, part.xs, w, part.y[:, outs])
+
+
+def _share(weight: Array, channels: slice) -> Array:
+    """The channels' own of a weight; one number for all channels stays whole."""
+    return weight if len(weight) == 1 else weight[channels]
 
 
 def _two_slices(n: int) -> Iterator[slice]:

@@ -10,7 +10,7 @@ from onnxconv.errors import Refusal
 from onnxconv.load.moves import flatten, pad, reshape, squeeze
 from onnxconv.load.pools import average_pool, max_pool, reduce_mean
 from onnxconv.load.products import batch_norm, conv, conv_transpose, gemm, matmul
-from onnxconv.load.step import Reader, Reading, Step
+from onnxconv.load.step import Constant, Reader, Reading, Step
 from onnxconv.ops import (
     Add,
     Clip,
@@ -26,6 +26,7 @@ from onnxconv.ops import (
     Mish,
     Mul,
     Operator,
+    PRelu,
     Relu,
     Shape,
     Sigmoid,
@@ -69,6 +70,23 @@ def _dropout(at: Reading) -> Sequence[Step]:
 
 def _leaky_relu(at: Reading) -> Sequence[Step]:
     return (Step(LeakyRelu(at.real("alpha", 0.01)), (at.tensor(),)),)
+
+
+def _prelu(at: Reading) -> Sequence[Step]:
+    """Its slope is one number, or one per channel. It is broadcast from behind: [C] only meets the channels of [N, C]."""
+    slope, x = at.weight(1, "slope"), at.shape()
+    wanted = [(n, *[1] * (len(x) - 2)) for n in (x[1], 1)]
+    given = slope.array.shape
+    found = given[len(given) - len(wanted[0]) :] if all(n == 1 for n in given[: -len(wanted[0])]) else given
+    padded = (*[1] * (len(wanted[0]) - len(found)), *found)
+    if padded not in wanted:
+        what = f"its slope {slope.name!r} has shape {shape_text(given)}"
+        raise Refusal(
+            "slope-shape", what, f"a slope is one number per channel, {shape_text(wanted[0])}, or one for all"
+        )
+    if given != padded:
+        slope = Constant(at.derived(slope, f"slope{len(x)}", slope.array).name, slope.array.reshape(padded))
+    return (Step(PRelu(padded == wanted[1] != wanted[0]), (at.tensor(),), {"weight": slope}),)
 
 
 def _elu(at: Reading) -> Sequence[Step]:
@@ -130,6 +148,7 @@ READERS: dict[str, Reader] = {
     "MaxPool": max_pool,
     "Mish": _plain(Mish()),
     "Mul": _join(Mul()),
+    "PRelu": _prelu,
     "Pad": pad,
     "ReduceMean": reduce_mean,
     "Relu": _plain(Relu()),

@@ -18,7 +18,7 @@ from onnxconv.load.file import array_of, refuse
 from onnxconv.load.layers import READERS
 from onnxconv.load.products import row
 from onnxconv.load.step import PREVIOUS, Constant, Reading, Step
-from onnxconv.ops import ConvTranspose, Dense, Shape
+from onnxconv.ops import ConvTranspose, Dense, PRelu, Shape
 from onnxconv.resolve.limits import check_tensor
 
 __all__ = ["Walk", "unknown_operators"]
@@ -194,6 +194,8 @@ class Walk:
 
 def _initial(step: Step, role: str, name: str, shape: tuple[int, ...]) -> Initial:
     """What a seed would draw in place of the model's own numbers."""
+    if isinstance(step.op, PRelu):
+        return Initial(name, shape, "constant", (0.25,))
     if role == "weight" and len(shape) > 1:
         taps = math.prod(shape[2:])
         groups = getattr(step.op, "groups", 1)

@@ -3,7 +3,7 @@
 from onnxconv.ops.conv import Conv, ConvTranspose, Dense
 from onnxconv.ops.curves import GELU_FORMS, Elu, Gelu, HardSigmoid, HardSwish, Mish, Softplus, Tanh
 from onnxconv.ops.join import Add, Concat, Mul
-from onnxconv.ops.pointwise import BatchNorm, Clip, Identity, LeakyRelu, Relu, Sigmoid, Silu, Softmax
+from onnxconv.ops.pointwise import BatchNorm, Clip, Identity, LeakyRelu, PRelu, Relu, Sigmoid, Silu, Softmax
 from onnxconv.ops.pool import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, average
 from onnxconv.ops.protocol import (
     POINT,
@@ -29,6 +29,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     GlobalAveragePool,
     Relu,
     LeakyRelu,
+    PRelu,
     Clip,
     Sigmoid,
     Silu,
@@ -81,6 +82,7 @@ __all__ = [
     "Mish",
     "Mul",
     "Operator",
+    "PRelu",
     "Pad",
     "Relu",
     "Shape",

@@ -167,7 +167,7 @@ class Gelu(Pointwise):
                 f"gelu by {self.approximate!r}",
                 f"its form is one of {', '.join(GELU_FORMS)}",
                 "use none, which is exact",
-                "approximate",
+                "by",
             )
         return xs[0]
 

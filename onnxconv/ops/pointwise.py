@@ -12,7 +12,7 @@ from onnxconv.errors import Refusal
 from onnxconv.geometry import Array
 from onnxconv.ops.protocol import WHOLE_AXIS, Const, Footprint, Form, Operator, Shape, fixed, shape_text
 
-__all__ = ["BatchNorm", "Clip", "Identity", "LeakyRelu", "Pointwise", "Relu", "Sigmoid", "Silu", "Softmax"]
+__all__ = ["BatchNorm", "Clip", "Identity", "LeakyRelu", "PRelu", "Pointwise", "Relu", "Sigmoid", "Silu", "Softmax"]
 
 
 class Pointwise(Operator):
@@ -78,6 +78,33 @@ class LeakyRelu(Pointwise):
 
     def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
         return (Form("LeakyRelu", ("x0",), {"alpha": float(self.slope)}),)
+
+
+@dataclass(frozen=True, slots=True)
+class PRelu(Pointwise):
+    """y = x where x ≥ 0, else weight·x, one weight per channel, or a `shared` one. Its shape is ONNX's: [C, 1 …]."""
+
+    kind: ClassVar[str] = "PRelu"
+    shared: bool = False
+
+    def weight_shapes(self, *xs: Shape) -> dict[str, tuple[int, ...]]:
+        (x,) = xs
+        return {"weight": (1 if self.shared else fixed(x[1], "the number of channels"), *[1] * (len(x) - 2))}
+
+    def define(self, *xs: Array, **w: Array) -> Array:
+        (x,) = xs
+        y: Array = np.where(x < 0, x * w["weight"], x)
+        return y
+
+    def roundings(self, *xs: Shape) -> int:
+        return 1
+
+    def magnitude(self, *xs: Array, **w: Array) -> Array:
+        y: Array = np.abs(self.define(*xs, **w))
+        return y
+
+    def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
+        return (Form("PRelu", ("x0", "w:weight"), {}),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from onnxconv.graph import Initial
 
-__all__ = ["BATCH_NORM", "WEIGHTED", "Draw", "initial"]
+__all__ = ["BATCH_NORM", "SLOPES", "WEIGHTED", "Draw", "initial"]
 
 Draw: TypeAlias = "tuple[str, tuple[float, ...]]"
 """The kind of an `Initial` and its numbers."""
@@ -30,6 +30,11 @@ BATCH_NORM: Mapping[str, Draw] = MappingProxyType(
 )
 """Of batch norms, by role."""
 
+SLOPES: Mapping[str, Draw] = MappingProxyType({"weight": ("uniform", (0.125, 0.375))})
+"""Of parametric ReLUs, around torch's 1/4."""
+
+_OWN: Mapping[str, Mapping[str, Draw]] = MappingProxyType({"BatchNormalization": BATCH_NORM, "PRelu": SLOPES})
+
 
 def initial(
     op: str, name: str, shape: tuple[int, ...], fan: tuple[int, int], asked: tuple[str | float, ...] | None
@@ -37,7 +42,7 @@ def initial(
     """The stored array `name`, drawn as `asked` = (kind, *numbers), or by default."""
     role = name.rpartition(".")[2]
     if asked is None:
-        kind, values = (BATCH_NORM if op == "BatchNormalization" else WEIGHTED)[role]
+        kind, values = _OWN.get(op, WEIGHTED)[role]
     else:
         kind, values = str(asked[0]), tuple(map(float, asked[1:]))
     return Initial(name, shape, kind, values, fan, learned=not role.startswith("running_"))

@@ -18,6 +18,7 @@ from onnxconv.ops import (
     LeakyRelu,
     Mish,
     Mul,
+    PRelu,
     Relu,
     Sigmoid,
     Silu,
@@ -41,6 +42,7 @@ __all__ = [
     "leaky_relu",
     "mish",
     "mul",
+    "prelu",
     "relu",
     "relu6",
     "sigmoid",
@@ -61,6 +63,18 @@ def relu6(site: Site) -> tuple[Node, ...]:
 
 def leaky_relu(site: Site) -> tuple[Node, ...]:
     return (site.node(LeakyRelu(float(site.get("slope")))),)
+
+
+def prelu(site: Site) -> tuple[Node, ...]:
+    """Raises `Refusal` where there is no axis of channels."""
+    if len(site.x) < 2:
+        raise Refusal(
+            "rank",
+            f"prelu on a tensor of {len(site.x)} axis",
+            "tensors are [N, C, *spatial], and prelu has one weight per channel",
+            "give the input an axis of channels",
+        )
+    return (site.node(PRelu(bool(site.get("shared")))),)
 
 
 def clip(site: Site) -> tuple[Node, ...]:
@@ -97,7 +111,8 @@ def softplus(site: Site) -> tuple[Node, ...]:
 
 
 def gelu(site: Site) -> tuple[Node, ...]:
-    return (site.node(Gelu(site.get("approximate"))),)
+    """ONNX and torch call the exact form none: no approximation."""
+    return (site.node(Gelu("none" if site.get("by") == "erf" else "tanh")),)
 
 
 def mish(site: Site) -> tuple[Node, ...]:

@@ -34,6 +34,7 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "relu": plain.relu,
         "relu6": plain.relu6,
         "leaky_relu": plain.leaky_relu,
+        "prelu": plain.prelu,
         "clip": plain.clip,
         "sigmoid": plain.sigmoid,
         "silu": plain.silu,

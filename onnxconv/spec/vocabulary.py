@@ -182,6 +182,13 @@ _KINDS = (
         bare="slope",
     ),
     Kind(
+        "prelu",
+        "x where x >= 0, else weight * x",
+        (Attribute("shared", "boolean", "one learned weight for all channels", False), _INIT),
+        bare="shared",
+        roles=("weight",),
+    ),
+    Kind(
         "clip",
         "x limited to a range",
         (
@@ -211,8 +218,8 @@ _KINDS = (
     Kind(
         "gelu",
         "x * Phi(x), with the normal distribution Phi",
-        (Attribute("approximate", "word", "none: by erf, exact; or by tanh", "none", words=("none", "tanh")),),
-        bare="approximate",
+        (Attribute("by", "word", "erf, which is exact, or the approximation by tanh", "erf", words=("erf", "tanh")),),
+        bare="by",
     ),
     Kind("mish", "x * tanh(softplus(x))"),
     Kind("softmax", "exponentials that sum to 1 along an axis", (_AXIS,), bare="axis"),
@@ -328,6 +335,7 @@ SYNONYMS: Mapping[str, str] = MappingProxyType(
         "output_padding": "output_pad",
         "units": "features",
         "out_features": "features",
+        "approximate": "by",
         "alpha": "slope",
         "negative_slope": "slope",
         "eps": "epsilon",

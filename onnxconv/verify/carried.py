@@ -57,6 +57,9 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
         case "LeakyRelu":
             slope = max(1.0, abs(float(getattr(op, "slope", 1.0))))
             return slope * errors[0] + bound(dtype, n, slope * reach[0])
+        case "PRelu":
+            steepest = max(1.0, float(np.abs(w["weight"]).max()))
+            return steepest * errors[0] + bound(dtype, n, steepest * reach[0])
         case "MaxPool" | "GlobalMaxPool" | "Concat" | "Flatten":
             return np.abs(apply(node, errors, {}))
         case "Sigmoid":

@@ -127,7 +127,7 @@ def _other(node: Node, dtype: str, shapes: Shapes, stream: Stream) -> Instance:
                 return stream.filled(shape, (1 << p // len(shapes)) - 1, dtype)
             case "AveragePool" | "GlobalAveragePool":
                 return stream.filled(shape, max(1, (1 << p) // (n - 1)), dtype)
-            case "LeakyRelu":
+            case "LeakyRelu" | "PRelu":
                 return _powers_below_zero(shape, p, dtype, stream)
             case "BatchNormalization":
                 return stream.filled(shape, 1 << (p - 4), dtype)
@@ -146,6 +146,12 @@ def _other(node: Node, dtype: str, shapes: Shapes, stream: Stream) -> Instance:
         case "BatchNormalization":
             exact = dtype != "float16"
             weights = _normalisation(op, int(shapes[0][1]), dtype, stream)
+        case "PRelu":
+            limit = (1 << p) - 1
+            weights = {
+                role: np.ldexp(stream.filled(shape, limit, "float64"), -p).astype(dtype)
+                for role, shape in op.weight_shapes(*shapes).items()
+            }
         case "LeakyRelu":
             exact = dtype != "float16"
         case "Add" | "Mul":

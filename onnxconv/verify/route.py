@@ -21,7 +21,7 @@ from onnxconv.verify.rounding import BITS
 from onnxconv.verify.signal import Signal, grid_of, per_channel, scaled, spread
 from onnxconv.verify.words import Array
 
-__all__ = ["Routed", "route_batch_norm", "route_products"]
+__all__ = ["Routed", "route_batch_norm", "route_prelu", "route_products"]
 
 ATTEMPTS = 3
 """Random taps tried for a filter that sees nothing but padding or zeros, before it gets the middle of its kernel."""
@@ -102,6 +102,16 @@ def route_batch_norm(node: Node, x: Signal, next: Ahead, gain: Array | None, str
         np.abs(f) * (x.terms + np.abs(m)) + np.abs(b),
     )
     return Routed(y, weights)
+
+
+def route_prelu(node: Node, x: Signal, stream: Stream) -> Routed:
+    """Slopes ±½, ±¼."""
+    ((role, param),) = node.params
+    count = math.prod(param.shape)
+    slopes = 2.0 ** -(1 + stream.below(2, count)) * stream.signs(count)
+    weights = {role: slopes.astype(param.dtype).reshape(param.shape)}
+    y = apply(node, [x.value], weights)
+    return Routed(Signal(y, grid_of(y), np.abs(y)), weights)
 
 
 def _visits(filters: int, channels: int, stream: Stream) -> Array:

@@ -19,7 +19,7 @@ from onnxconv.verify.case import Case, judged
 from onnxconv.verify.compare import Comparison, merge, outputs_differ, within
 from onnxconv.verify.coverage import Seen, add, alive, observed, shares
 from onnxconv.verify.draw import Stream
-from onnxconv.verify.route import Routed, route_batch_norm, route_products
+from onnxconv.verify.route import Routed, route_batch_norm, route_prelu, route_products
 from onnxconv.verify.signal import Signal, channels, exact_sum, grid_of
 from onnxconv.verify.sizes import concrete, terms
 from onnxconv.verify.verdict import Finding, Verdict
@@ -172,6 +172,8 @@ def _route(
         routed = route_products(node, xs[0], next, stream)
     elif node.op.kind == "BatchNormalization":
         routed = route_batch_norm(node, xs[0], next, gain, stream)
+    elif node.op.kind == "PRelu":
+        routed = route_prelu(node, xs[0], stream)
     else:
         routed = Routed(_plain(node, xs), {})
     y = routed.y

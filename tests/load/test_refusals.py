@@ -57,6 +57,8 @@ CASES: list[tuple[str, onnx.ModelProto, str]] = [
     ("unsupported-attribute", one("Gemm", (2, 6), {"w": integers((6, 5))}, alpha=2.0), "alpha is 2.0"),
     ("unsupported-attribute", one("Gemm", (6, 2), {"w": integers((6, 5))}, transA=1), "transA is 1"),
     ("bias-shape", one("Gemm", (2, 6), {"w": integers((6, 5)), "b": integers((2, 1))}), "its bias has shape [2, 1]"),
+    ("slope-shape", one("PRelu", (1, 2, 5), {"s": integers((5,))}), "its slope 's' has shape [5]"),
+    ("slope-shape", one("PRelu", (1, 2, 5), {"s": integers((2, 5))}), "one number per channel, [2, 1]"),
     ("rank", one("MatMul", (2, 3, 6), {"w": integers((6, 5))}), "it multiplies [2, 3, 6] by [6, 5]"),
     ("broadcast", one("Add", (1, 2, 5), {"c": integers((2, 1))}), "its input 1 ('c') is a constant of shape [2, 1]"),
     (

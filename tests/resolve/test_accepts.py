@@ -29,6 +29,7 @@ from onnxconv.ops import (
     Mul,
     Operator,
     Pad,
+    PRelu,
     Relu,
     Sigmoid,
     Silu,
@@ -188,6 +189,8 @@ ACCEPTED = [
     ("clip: {min: -1}", IMAGE, (Clip(-1.0, None),), ("N", 4, 9, 8)),
     ("sigmoid", IMAGE, (Sigmoid(),), ("N", 4, 9, 8)),
     ("silu", IMAGE, (Silu(),), ("N", 4, 9, 8)),
+    ("prelu", IMAGE, (PRelu(),), ("N", 4, 9, 8)),
+    ("prelu: true", IMAGE, (PRelu(True),), ("N", 4, 9, 8)),
     ("tanh", IMAGE, (Tanh(),), ("N", 4, 9, 8)),
     ("elu", IMAGE, (Elu(1.0),), ("N", 4, 9, 8)),
     ("elu: 0.5", IMAGE, (Elu(0.5),), ("N", 4, 9, 8)),
@@ -263,6 +266,8 @@ INITIALS = [
     ("conv_transpose: {filters: 6, kernel: 3, stride: 2}", "weight", ((4, 6, 3, 3), "he_normal", (), (16, 54))),
     ("batch_norm", "weight", ((4,), "uniform", (0.5, 1.5), (1, 1))),
     ("batch_norm", "running_mean", ((4,), "uniform", (-0.5, 0.5), (1, 1))),
+    ("prelu", "weight", ((4, 1, 1), "uniform", (0.125, 0.375), (1, 1))),
+    ("prelu: {shared: true, init: {weight: {constant: [0.2]}}}", "weight", ((1, 1, 1), "constant", (0.2,), (1, 1))),
     ("batch_norm", "running_var", ((4,), "uniform", (0.5, 1.5), (1, 1))),
 ]  # fmt: skip
 

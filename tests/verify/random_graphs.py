@@ -30,6 +30,7 @@ from onnxconv.ops import (
     Mish,
     Mul,
     Pad,
+    PRelu,
     Relu,
     Sigmoid,
     Silu,
@@ -38,7 +39,7 @@ from onnxconv.ops import (
     Tanh,
 )
 
-CURVES = (Tanh(), Elu(1.3), HardSigmoid(), HardSwish(), Softplus(), Gelu(), Gelu("tanh"), Mish())
+CURVES = (Tanh(), Elu(1.3), HardSigmoid(), HardSwish(), Softplus(), Gelu(), Gelu("tanh"), Mish(), PRelu(), PRelu(True))
 
 
 def conv(seed: int) -> Graph:
