@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from onnxconv.geometry import IDENTITY, WHOLE, Axis, Reach, Size, TransposedAxis, through, union
+from onnxconv.geometry import IDENTITY, WHOLE, Axis, Reach, Size, TransposedAxis, held, through, union
 from onnxconv.graph import Graph, Node, TensorType, shapes_of
-from onnxconv.ops import POINT, WHOLE_AXIS
+from onnxconv.ops import BROADCAST, POINT, WHOLE_AXIS
 
 __all__ = ["Reaches", "receptive_fields"]
 
@@ -48,7 +48,9 @@ def _through(
 def _along(reach: Reach, step: Axis | TransposedAxis | str, n: Size) -> Reach:
     if not isinstance(step, str):
         return through(reach, step)
+    if step == BROADCAST:
+        return held(reach)
     if step == POINT or n == 1:
         return reach
-    assert step == WHOLE_AXIS, f"a footprint is a window, a point or the whole axis, not {step!r}"
+    assert step == WHOLE_AXIS, f"a footprint is a window, a point, broadcast or the whole axis, not {step!r}"
     return WHOLE if reach.aligned else Reach((), aligned=False, whole=True)

@@ -110,8 +110,9 @@ class _Lowering:
     def _constant(self, const: Const) -> ir.Value:
         dtype = const.dtype or self.dtype
         # Real constants are the float32 nearest to what was written, in every data type, as ONNX attributes are.
+        held = np.int64 if dtype == "int64" else np.float64 if const.exact else np.float32
         with np.errstate(over="ignore"):  # a limit beyond float16 is none
-            exact = np.array(const.values, np.int64 if dtype == "int64" else np.float32).astype(dtype)
+            exact = np.array(const.values, held).astype(dtype)
         array = exact.reshape(()) if const.scalar else exact
         name = self._scoped(f"const{len(self.constants)}")
         value = _value(name, TensorType(dtype, array.shape))

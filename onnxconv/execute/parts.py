@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from onnxconv.geometry import Array, Axis, TransposedAxis
-from onnxconv.ops import WHOLE_AXIS, Conv, ConvTranspose, Dense, Operator, Softmax
+from onnxconv.ops import BROADCAST, WHOLE_AXIS, Conv, ConvTranspose, Dense, Operator, Softmax
 
 __all__ = ["WORKING_BYTES", "Part", "fill", "pieces_of"]
 
@@ -124,7 +124,9 @@ def _space(part: Part) -> tuple[Part, Part] | None:
 def _slab(part: Part, at: int, steps: Sequence[Axis | TransposedAxis | str], outs: slice) -> Part:
     op, xs, before = part.op, [], (slice(None),) * (2 + at)
     for x, step in zip(part.xs, steps, strict=True):
-        if isinstance(step, str):
+        if step == BROADCAST:
+            xs.append(x)
+        elif isinstance(step, str):
             xs.append(x[(*before, outs)])
         else:
             read, axis = step.slab(x.shape[2 + at], outs.start, outs.stop)
@@ -147,7 +149,7 @@ def _channels(part: Part) -> tuple[Part, Part] | None:
             first, second = (
                 Part(
                     op,
-                    tuple(x[:, s] for x in part.xs),
+                    tuple(x if x.shape[1] == 1 else x[:, s] for x in part.xs),
                     {role: _share(a, s) for role, a in part.w.items()},
                     part.y[:, s],
                 )

@@ -110,6 +110,13 @@ def through(reach: Reach, axis: Axis | TransposedAxis) -> Reach:
     return Reach(tuple(fields), reach.aligned, reach.whole)
 
 
+def held(reach: Reach) -> Reach:
+    """What the positions of an axis see that all read position 0 of one that sees `reach`."""
+    if reach.whole:
+        return reach
+    return Reach((Field(0, (reach.at(0),)),), reach.aligned)
+
+
 def union(reaches: Iterable[Reach]) -> Reach:
     """What a join of several paths sees: the union position by position. A path that sees nothing adds nothing."""
     paths = tuple(reaches)

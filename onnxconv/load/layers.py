@@ -28,7 +28,6 @@ from onnxconv.ops import (
     Operator,
     PRelu,
     Relu,
-    Shape,
     Sigmoid,
     Softmax,
     Softplus,
@@ -110,12 +109,8 @@ def _join(op: Operator) -> Reader:
         for index, name in enumerate(at.node.input):
             if name in at.constants:
                 shape = shape_text(at.constants[name].array.shape)
-                why = "tensors are joined with tensors of the same shape; nothing is broadcast"
+                why = "tensors are joined with tensors that other layers give, not with constants"
                 raise Refusal("broadcast", f"its input {index} ({name!r}) is a constant of shape {shape}", why)
-        shapes: set[Shape] = {at.shape(index) for index in range(len(at.node.input))}
-        if len(shapes) > 1:
-            what = f"it joins {' and '.join(sorted(map(shape_text, shapes)))}"
-            raise Refusal("broadcast", what, "tensors are joined with tensors of the same shape; nothing is broadcast")
         return (Step(op, at.tensors()),)
 
     return reader

@@ -6,6 +6,7 @@ from onnxconv.ops.join import Add, Concat, Mul
 from onnxconv.ops.pointwise import BatchNorm, Clip, Identity, LeakyRelu, PRelu, Relu, Sigmoid, Silu, Softmax
 from onnxconv.ops.pool import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, average
 from onnxconv.ops.protocol import (
+    BROADCAST,
     POINT,
     WHOLE_AXIS,
     AttributeValue,
@@ -52,6 +53,7 @@ OPERATORS: tuple[type[Operator], ...] = (
 """Every operator there is. A new one is added here, and nowhere by side effect."""
 
 __all__ = [
+    "BROADCAST",
     "GELU_FORMS",
     "OPERATORS",
     "PAD_MODES",

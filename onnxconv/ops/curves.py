@@ -201,14 +201,14 @@ class Gelu(Pointwise):
         rise = Form("Add", ("t:curve", Const((1.0,), scalar=True)), {}, "t:rise")
         end = (half, rise, Form("Mul", ("t:half", "t:rise"), {}))
         if self.approximate == "none":
-            scaled = Form("Div", ("x0", Const((math.sqrt(2),), scalar=True)), {}, "t:scaled")
+            scaled = Form("Div", ("x0", Const((math.sqrt(2),), scalar=True, exact=True)), {}, "t:scaled")
             return (scaled, Form("Erf", ("t:scaled",), {}, "t:curve"), *end)
         return (
             Form("Mul", ("x0", "x0"), {}, "t:square"),
             Form("Mul", ("t:square", "x0"), {}, "t:cube"),
-            Form("Mul", ("t:cube", Const((CUBE,), scalar=True)), {}, "t:bend"),
+            Form("Mul", ("t:cube", Const((CUBE,), scalar=True, exact=True)), {}, "t:bend"),
             Form("Add", ("x0", "t:bend"), {}, "t:bent"),
-            Form("Mul", ("t:bent", Const((INNER,), scalar=True)), {}, "t:scaled"),
+            Form("Mul", ("t:bent", Const((INNER,), scalar=True, exact=True)), {}, "t:scaled"),
             Form("Tanh", ("t:scaled",), {}, "t:curve"),
             *end,
         )

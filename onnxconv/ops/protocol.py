@@ -23,6 +23,8 @@ POINT = "point"
 """The footprint of an axis on which output o sees input o alone."""
 WHOLE_AXIS = "whole"
 """The footprint of an axis on which every output sees every input."""
+BROADCAST = "broadcast"
+"""The footprint of an axis one position long, which every output sees."""
 Footprint: TypeAlias = "tuple[Axis | TransposedAxis | str, ...]"
 
 
@@ -33,6 +35,8 @@ class Const:
     values: tuple[int, ...] | tuple[float, ...]
     dtype: str | None = None
     scalar: bool = False
+    exact: bool = False
+    """The number itself, in float64 too; otherwise the float32 nearest to it, as ONNX attributes are."""
 
 
 @dataclass(frozen=True, slots=True)

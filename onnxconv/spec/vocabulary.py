@@ -233,8 +233,8 @@ _KINDS = (
         ),
         roles=(*_LEARNED, "running_mean", "running_var"),
     ),
-    Kind("add", "sum of tensors of equal shape", join=True),
-    Kind("mul", "product of tensors of equal shape", join=True),
+    Kind("add", "sum of tensors of equal shape, sizes of 1 broadcast", join=True),
+    Kind("mul", "product of tensors of equal shape, sizes of 1 broadcast", join=True),
     Kind("concat", "tensors one after the other along an axis", (_AXIS,), join=True),
     Kind("flatten", "[N, C, ...] to [N, features]"),
     Kind(

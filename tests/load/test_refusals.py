@@ -62,9 +62,9 @@ CASES: list[tuple[str, onnx.ModelProto, str]] = [
     ("rank", one("MatMul", (2, 3, 6), {"w": integers((6, 5))}), "it multiplies [2, 3, 6] by [6, 5]"),
     ("broadcast", one("Add", (1, 2, 5), {"c": integers((2, 1))}), "its input 1 ('c') is a constant of shape [2, 1]"),
     (
-        "broadcast",
-        model([helper.make_node("Add", ["x", "z"], ["y"])], {"x": (1, 2, 5), "z": (1, 2, 1)}, {}),
-        "it joins [1, 2, 1] and [1, 2, 5]",
+        "join-shape",
+        model([helper.make_node("Add", ["x", "z"], ["y"])], {"x": (3, 2, 5), "z": (1, 2, 5)}, {}),
+        "cannot add [3, 2, 5] and [1, 2, 5]",
     ),
     (
         "join-shape",

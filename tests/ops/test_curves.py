@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import onnx
+import onnx.reference
 import onnxruntime
 import pytest
 from chains import chain
@@ -89,6 +91,16 @@ def test_onnxruntime_stays_within_the_bound_on_wide_data(op: Operator, opset: in
     bound = n * u / (1 - n * u) * op.magnitude(x64) + (n + 1) * 2.0**-149
     used = np.abs(y - op.define(x64)) / bound
     assert 0.01 < used.max() <= 1
+
+
+def test_gelu_in_several_nodes_is_exact_in_float64() -> None:
+    """By tanh only: Erf of onnx's reference evaluator rounds to float32. Its constant is looked at."""
+    x, op = np.linspace(-6, 6, 500).reshape(1, 500), Gelu("tanh")
+    model = onnx.load_from_string(to_bytes(chain(x.shape, op, dtype="float64"), seeded()))
+    (y,) = onnx.reference.ReferenceEvaluator(model).run(None, {"x": x})
+    assert (np.abs(y - op.define(x)) <= 2 * op.roundings(x.shape) * 2.0**-53 * op.magnitude(x)).all()
+    model = onnx.load_from_string(to_bytes(chain(x.shape, Gelu(), dtype="float64"), seeded()))
+    assert math.sqrt(2) in [onnx.numpy_helper.to_array(t).item() for t in model.graph.initializer]
 
 
 @pytest.mark.parametrize("op", [op for op, *_ in CURVES], ids=str)

@@ -13,6 +13,7 @@ from onnxconv.execute import run
 from onnxconv.geometry import Axis, Reach, TransposedAxis
 from onnxconv.graph import Graph, Initial, Node, Param, TensorType
 from onnxconv.ops import (
+    BROADCAST,
     Add,
     AveragePool,
     Clip,
@@ -92,6 +93,20 @@ def hourglass(draw: random.Random, name: str, first: str, types: dict[str, Tenso
     return [low, high, node(name, Add(), draw.sample([first, high.output], 2), types | {high.output: high.type})]
 
 
+def gate(draw: random.Random, name: str, first: str, types: dict[str, TensorType]) -> list[Node]:
+    """One axis is summed up, and the sum joined with each of its positions."""
+    x = types[first]
+    at = draw.randrange(len(x.spatial))
+    sums = Conv(
+        tuple(Axis(int(n) if i == at else 1) for i, n in enumerate(x.spatial)), draw.choice((1, int(x.shape[1])))
+    )
+    low = node(f"{name}.sum", sums, [first], types)
+    return [
+        low,
+        node(name, draw.choice((Add(), Mul())), draw.sample([first, low.output], 2), types | {low.output: low.type}),
+    ]
+
+
 def random_graph(seed: int) -> Graph:
     """One or two inputs, three to seven operators, joins wherever shapes match."""
     draw = random.Random(seed)
@@ -107,8 +122,8 @@ def random_graph(seed: int) -> Graph:
         first = draw.choice(tensors[-3:])
         alike = [t for t in tensors if t != first and types[t].shape == types[first].shape]
         beside = [t for t in tensors if t != first and types[t].spatial == types[first].spatial]
-        if draw.random() < 0.15:
-            for new in hourglass(draw, f"n{len(nodes)}", first, types):
+        if (chance := draw.random()) < 0.2:
+            for new in (hourglass if chance < 0.14 else gate)(draw, f"n{len(nodes)}", first, types):
                 types[new.output] = new.type
                 nodes.append(new)
             continue
@@ -175,6 +190,8 @@ def interior(graph: Graph) -> dict[str, list[range]]:
 
 
 def _read(step: Axis | TransposedAxis | str, o: int) -> list[int]:
+    if step == BROADCAST:
+        return [0]
     if isinstance(step, str):
         return [o]
     if isinstance(step, Axis):

@@ -118,7 +118,7 @@ def _layer(draw: random.Random, s: Sketch, rank: int) -> None:
         Axis(k, draw.choice((1, 2)), 1, (draw.randint(0, k - 1), draw.randint(0, k - 1)))
         for k in (draw.choice((1, 2, 3)) for _ in range(rank))
     )
-    match draw.randint(0, 9):
+    match draw.randint(0, 10):
         case 0 | 1 | 2:
             axes = tuple(
                 Axis(
@@ -146,6 +146,12 @@ def _layer(draw: random.Random, s: Sketch, rank: int) -> None:
                     draw.choice(("constant", "reflect", "edge", "wrap")),
                 )
             )
+        case 8:
+            start = s.last
+            s.add(GlobalAveragePool())
+            s.add(Conv((Axis(1),) * rank, draw.choice((1, channels))))
+            s.add(draw.choice((Sigmoid(), HardSigmoid())))
+            s.add(draw.choice((Add(), Mul())), *draw.sample((s.last, start), 2))
         case _:
             start = s.last
             s.add(Conv((Axis(3, 1, 1, (1, 1)),) * rank, channels))
