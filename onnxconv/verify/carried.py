@@ -23,7 +23,8 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
     """|runtime − reference| of the output y is at most this, given that of the inputs.
 
     Lipschitz constants: 1 for pools, clips and what moves values, ¼ for the sigmoid, below 1.1 for SiLU and
-    Mish, below 1.13 for GELU, 3/2 for hard swish, 1 for tanh and softplus, the slope of what is a line. A softmax changes by a factor of at most e^2ε when all its inputs change by at most ε. Zero products of a routed kernel are
+    Mish, below 1.13 for GELU, 3/2 for hard swish, 1 for tanh and softplus, the slope of what is a line. A softmax
+    changes by a factor of at most e^2ε when all its inputs change by at most ε. Zero products of a routed kernel are
     exact, which leaves two roundings: of the product and of the sum with the bias.
     """
     dtype, op = node.type.dtype, node.op
