@@ -113,7 +113,7 @@ def _even_kernel_same(node: Node, facts: Facts) -> str:
         f"a kernel of {axis.size} padded [{axis.pad[0]}, {axis.pad[1]}] {_along(at)}"
         for at, axis, _ in _windows(node, facts)
         if axis.stride == 1 and axis.extent % 2 == 0 and abs(axis.pad[0] - axis.pad[1]) == 1
-        and sum(axis.pad) == axis.extent - 1
+        and sum(axis.pad) == axis.extent - 1 and axis.pad[1]  # a causal window looks back on purpose
     ]  # fmt: skip
     return f"{' and '.join(uneven)} shifts the picture by half a pixel; odd kernels do not" if uneven else ""
 

@@ -75,6 +75,7 @@ QUIET: list[tuple[str, Graph]] = [
     ("even-kernel-same", chain(LINE, conv(SAME))),
     ("even-kernel-same", chain(LINE, conv(Axis(2, 2)))),
     ("even-kernel-same", chain(LINE, conv(Axis(4, pad=(3, 0))))),
+    ("even-kernel-same", chain(LINE, conv(Axis(2, pad=(1, 0))))),
     ("checkerboard", chain(LINE, ConvTranspose((TransposedAxis(4, 2),), 4))),
     ("checkerboard", chain(LINE, ConvTranspose((TransposedAxis(3),), 4))),
     ("bias-before-batch-norm", chain(LINE, conv(SAME), BatchNorm())),
