@@ -26,7 +26,9 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("specs", nargs="*", type=Path, default=[SPECS / f"{name}.yaml" for name in DEFAULT])
     parser.add_argument("--repeat", type=int, default=5, help="counted rounds, after one warm-up")
-    parser.add_argument("--threads", type=int, default=1, help="threads of every executor")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads of every executor, and processors that they share"
+    )
     return parser.parse_args()
 
 
@@ -41,13 +43,14 @@ def contestants(spec: Path, folder: str, threads: int) -> dict[str, Callable[[],
     path = Path(folder) / f"{spec.stem}.onnx"
     onnxconv.build(network, path)
     inputs = seeded_inputs(network.graph)
+    weights = {param: network.weights[param] for param in network.graph.params()}
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     evaluator = onnx.reference.ReferenceEvaluator(str(path))
     return {
-        "onnxconv": lambda: run(network.graph, network.weights, inputs),
+        "onnxconv": lambda: run(network.graph, weights, inputs),
         "onnxruntime": lambda: session.run(None, inputs),
         "onnx.reference": lambda: evaluator.run(None, inputs),
     }
@@ -77,6 +80,8 @@ def main() -> None:
     asked = arguments()
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(asked.threads)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: asked.threads])
     import numpy
     import onnx
     import onnxruntime
