@@ -15,6 +15,7 @@ from onnxconv.errors import Diagnostic, ModelError, Refusal, Where, closest
 from onnxconv.geometry import Array
 from onnxconv.graph import DTYPES, Graph, Initial, Node, Param, TensorType
 from onnxconv.load.file import array_of, refuse
+from onnxconv.load.fold import FOLDS
 from onnxconv.load.layers import READERS
 from onnxconv.load.products import row
 from onnxconv.load.step import PREVIOUS, Constant, Reading, Step
@@ -28,7 +29,7 @@ DOMAINS = ("", "ai.onnx")
 
 def unknown_operators(model: onnx.ModelProto, file: Path) -> list[Diagnostic]:
     """One diagnostic for each node whose operator is not read."""
-    known = {*READERS, "Constant"}
+    known = {*READERS, *FOLDS, "Constant"}
     return [
         Diagnostic(
             Where(str(file)),
@@ -113,11 +114,16 @@ class Walk:
             self.constants[node.output[0]] = Constant(node.output[0], _value(node, self.file))
         elif node.op_type == "Identity" and node.input[0] in self.constants:
             self.constants[node.output[0]] = self.constants[node.input[0]]
+        elif node.op_type in FOLDS and all(name in self.constants for name in node.input):
+            folded = FOLDS[node.op_type](self._reading(node), self.file)
+            self.constants[node.output[0]] = Constant(node.output[0], folded)
         elif node.op_type != "Add" or not self._bias(node):
             at = self._reading(node)
             for name in node.output[1:]:
                 if name and self.uses[name]:
                     raise Refusal("second-output", f"its output {name!r} is used", "layers have one output here")
+            if node.op_type not in READERS:
+                raise Refusal("not-constant", "its inputs are not all constants", "it is read where its output is one")
             self._apply(node, READERS[node.op_type](at))
 
     def _reading(self, node: onnx.NodeProto) -> Reading:

@@ -1,0 +1,75 @@
+"""The light models in the onnx wheel: well-known networks whose weights are written as a shape and one number."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import numpy_helper
+
+from onnxconv.execute import run
+from onnxconv.load import load
+from onnxconv.network import Network
+
+onnxruntime.set_default_logger_severity(4)
+FOLDER = Path(onnx.__file__).parent / "backend/test/data/light"
+
+NETWORKS = {"resnet50": 25_557_032, "squeezenet": 1_235_496, "vgg19": 143_667_240}
+"""Learned numbers, as published: those of torchvision's resnet50, squeezenet1_1 and vgg19."""
+
+SMALL = ("squeezenet",)
+
+
+def drawn(name: str) -> onnx.ModelProto:
+    """The network with random weights: with all equal, its channels are, and every class is as likely as the next."""
+    model = onnx.load(FOLDER / f"light_{name}.onnx")
+    shapes = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    rng = np.random.default_rng(0)
+    variances = {node.input[4] for node in model.graph.node if node.op_type == "BatchNormalization"}
+    for node in [node for node in model.graph.node if node.op_type == "ConstantOfShape"]:
+        shape = tuple(shapes[node.input[0]])
+        array = rng.normal(scale=math.sqrt(2 / max(1, math.prod(shape[1:]))), size=shape).astype(np.float32)
+        array = np.abs(array) + np.float32(0.5) if node.output[0] in variances else array
+        model.graph.initializer.append(numpy_helper.from_array(array, node.output[0]))
+        model.graph.node.remove(node)
+    return model
+
+
+def test_every_light_model_is_here() -> None:
+    assert {path.stem for path in FOLDER.glob("*.onnx")} >= {f"light_{name}" for name in NETWORKS}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_weights_written_as_a_shape_are_counted(name: str) -> None:
+    graph, weights = load(FOLDER / f"light_{name}.onnx")
+    assert sum(param.learned for param in graph.params()) == NETWORKS[name]
+    assert f"{NETWORKS[name]:,}" in str(Network(graph, weights, name).report())
+
+
+@pytest.mark.parametrize("name", [n if n in SMALL else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS])
+def test_it_gives_what_onnx_stored(name: str) -> None:
+    graph, weights = load(FOLDER / f"light_{name}.onnx")
+    (name_in, type), (output,) = graph.inputs[0], graph.outputs
+    shape = tuple(int(n) for n in type.shape)
+    ramp = (np.arange(math.prod(shape)).reshape(shape) / math.prod(shape)).astype(np.float32)
+    stored = numpy_helper.to_array(onnx.load_tensor(FOLDER / f"light_{name}_output_0.pb"))
+    found = run(graph, weights, {name_in: ramp})[output]
+    assert found.shape == stored.shape
+    np.testing.assert_allclose(found, stored, rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", [n if n in SMALL else pytest.param(n, marks=pytest.mark.slow) for n in NETWORKS])
+def test_with_random_weights_it_computes_what_onnxruntime_does(name: str, tmp_path: Path) -> None:
+    model = drawn(name)
+    onnx.save(model, tmp_path / "model.onnx")
+    graph, weights = load(tmp_path / "model.onnx")
+    (name_in, type), (output,) = graph.inputs[0], graph.outputs
+    x = np.random.default_rng(1).normal(size=[int(n) for n in type.shape]).astype(np.float32)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    expected = session.run(None, {name_in: x})[0]
+    assert expected.std() > 0.01 * expected.max(), "the classes differ"
+    np.testing.assert_allclose(run(graph, weights, {name_in: x})[output], expected, rtol=1e-3, atol=1e-6)
