@@ -22,6 +22,7 @@ __all__ = [
     "Recipe",
     "TensorType",
     "Tiled",
+    "Unread",
     "only",
     "shapes_of",
 ]
@@ -138,13 +139,29 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A node of a model that is not part of its graph: an operator that is not understood, or one behind such a node.
+
+    `op`: its ONNX operator; `reason`: what is not understood.
+    """
+
+    name: str
+    op: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Graph:
-    """Operators in topological order, with the type of every tensor known."""
+    """Operators in topological order, with the type of every tensor known.
+
+    `unread`: what the model that it was read from holds beyond them.
+    """
 
     name: str
     inputs: tuple[tuple[str, TensorType], ...]
     nodes: tuple[Node, ...]
     outputs: tuple[str, ...]
+    unread: tuple[Unread, ...] = ()
 
     def __post_init__(self) -> None:
         types = self.types()

@@ -2,55 +2,130 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from onnxconv.geometry import IDENTITY, WHOLE, Axis, Reach, Size, TransposedAxis, held, through, union
+from onnxconv.geometry import ANYTHING, IDENTITY, WHOLE, Axis, Field, Reach, Size, TransposedAxis, held, through, union
 from onnxconv.graph import Graph, Node, TensorType, shapes_of
-from onnxconv.ops import BROADCAST, POINT, WHOLE_AXIS
+from onnxconv.ops import BROADCAST, POINT, UNKNOWN, WHOLE_AXIS, Step, To
 
-__all__ = ["Reaches", "receptive_fields"]
+__all__ = ["Reaches", "Sight", "Sights", "receptive_fields", "sights"]
 
 Reaches: TypeAlias = "dict[str, tuple[Reach, ...]]"
 """By graph input: one `Reach` per spatial axis of that input, outermost first. Inputs not seen are absent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a tensor's positions see of one axis of a graph input.
+
+    `source`: that axis of the input, counted from 0. `reach`: what is seen, as the position moves along `axis` of the
+    tensor; None: wherever the position is, it sees what position 0 of the reach does.
+    """
+
+    source: int
+    reach: Reach
+    axis: int | None
+
+
+Sights: TypeAlias = "dict[str, tuple[Sight, ...]]"
+"""By graph input: one `Sight` for each spatial axis of that input, outermost first. Inputs not seen are absent."""
+
+
 def receptive_fields(graph: Graph) -> dict[str, Reaches]:
     """What a position of every tensor sees of every graph input, by tensor; exact away from the borders.
 
-    A path that sees nothing along one axis sees nothing at all. A tensor without spatial axes keeps the reaches of the tensor it was flattened from. An axis that is seen as a whole
-    is `WHOLE`, unless it is one position long: then it is that position.
+    A path that sees nothing along one axis sees nothing at all. A tensor without spatial axes keeps the reaches of the
+    tensor it was flattened from. An axis that is seen as a whole is `WHOLE`, unless it is one position long: then it is
+    that position.
     """
-    types = graph.types()
-    seen: dict[str, Reaches] = {name: {name: (IDENTITY,) * len(type.spatial)} for name, type in graph.inputs}
+    return {
+        tensor: {name: tuple(sight.reach for sight in found) for name, found in seen.items()}
+        for tensor, seen in sights(graph).items()
+    }
+
+
+def sights(graph: Graph) -> dict[str, Sights]:
+    """As `receptive_fields`, with the axes along which a position moves.
+
+    The spatial axes of an input are those after batch and channels. Where windows slide along others, as on images
+    whose channels come last, these are.
+    """
+    types, slid = graph.types(), _Slid()
+    every: dict[str, Sights] = {
+        name: {name: tuple(Sight(axis, IDENTITY, axis) for axis in range(1, len(type.shape)))}
+        for name, type in graph.inputs
+    }
     for node in graph.nodes:
-        seen[node.output] = _joined(node, seen, types)
-    return seen
+        every[node.output] = _joined(node, every, types, slid)
+    spatial = {name: slid.spatial(name, len(type.shape)) for name, type in graph.inputs}
+    return {tensor: dict(_published(seen, spatial)) for tensor, seen in every.items()}
 
 
-def _joined(node: Node, seen: Mapping[str, Reaches], types: Mapping[str, TensorType]) -> Reaches:
-    paths: dict[str, list[tuple[Reach, ...]]] = {}
+def _published(seen: Sights, spatial: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, tuple[Sight, ...]]]:
+    for name, found in seen.items():
+        yield name, tuple(sight for sight in found if sight.source in spatial[name])
+
+
+class _Slid:
+    """The axes of each graph input along which windows were seen to slide."""
+
+    def __init__(self) -> None:
+        self.axes: dict[str, set[int]] = {}
+
+    def note(self, name: str, sight: Sight, step: Step) -> None:
+        if _slides(step) and not sight.reach.whole:
+            self.axes.setdefault(name, set()).add(sight.source)
+
+    def spatial(self, name: str, rank: int) -> tuple[int, ...]:
+        usual, found = range(2, rank), self.axes.get(name, set())
+        return tuple(usual) if found.issubset(usual) else tuple(sorted(found))
+
+
+def _slides(step: Step) -> bool:
+    return isinstance(step, Axis | TransposedAxis) and (step.size > 1 or step.stride > 1)
+
+
+def _joined(node: Node, every: Mapping[str, Sights], types: Mapping[str, TensorType], slid: _Slid) -> Sights:
+    paths: dict[str, list[tuple[Sight, ...]]] = {}
     footprints = node.op.footprint(*shapes_of(node, types))
     for tensor, footprint in zip(node.inputs, footprints, strict=True):
-        for name, reaches in seen[tensor].items():
-            path = reaches if not footprint else _through(reaches, footprint, types[tensor].spatial)
-            if not any(reach.sees_nothing for reach in path):
-                paths.setdefault(name, []).append(path)
-    return {name: tuple(union(axis) for axis in zip(*found, strict=True)) for name, found in paths.items()}
+        entries = tuple(entry if isinstance(entry, To) else To(axis, entry) for axis, entry in enumerate(footprint))
+        sizes = types[tensor].shape
+        for name, found in every[tensor].items():
+            path = []
+            for sight in found:
+                if sight.axis is None:
+                    path.append(sight)
+                    continue
+                entry = entries[sight.axis]
+                slid.note(name, sight, entry.step)
+                path.append(Sight(sight.source, _along(sight.reach, entry.step, sizes[sight.axis]), entry.axis))
+            if not any(sight.reach.sees_nothing for sight in path):
+                paths.setdefault(name, []).append(tuple(path))
+    return {name: tuple(map(_union, zip(*found, strict=True))) for name, found in paths.items()}
 
 
-def _through(
-    reaches: tuple[Reach, ...], footprint: tuple[Axis | TransposedAxis | str, ...], sizes: tuple[Size, ...]
-) -> tuple[Reach, ...]:
-    return tuple(_along(reach, step, n) for reach, step, n in zip(reaches, footprint, sizes, strict=True))
+def _union(paths: Iterable[Sight]) -> Sight:
+    """One sight per path, of the same axis of the same input."""
+    paths = tuple(paths)
+    if len(paths) == 1:
+        return paths[0]
+    axes = {path.axis for path in paths if path.axis is not None}
+    if len(axes) > 1 and not any(path.reach.whole for path in paths):
+        # Each position would see a cross of two families, one moving along either axis: no single reach says that.
+        return Sight(paths[0].source, replace(ANYTHING, aligned=False), None)
+    reaches = (held(path.reach) if axes and path.axis is None else path.reach for path in paths)
+    return Sight(paths[0].source, union(reaches), min(axes, default=None))
 
 
-def _along(reach: Reach, step: Axis | TransposedAxis | str, n: Size) -> Reach:
-    if not isinstance(step, str):
+def _along(reach: Reach, step: Step, n: Size) -> Reach:
+    if isinstance(step, Axis | TransposedAxis | Field):
         return through(reach, step)
     if step == BROADCAST:
         return held(reach)
-    if step == POINT or n == 1:
+    if step == POINT or (n == 1 and step == WHOLE_AXIS):
         return reach
-    assert step == WHOLE_AXIS, f"a footprint is a window, a point, broadcast or the whole axis, not {step!r}"
-    return WHOLE if reach.aligned else Reach((), aligned=False, whole=True)
+    whole = {WHOLE_AXIS: WHOLE, UNKNOWN: ANYTHING}[step]
+    return replace(whole, aligned=reach.aligned, exact=whole.exact and reach.exact)

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from onnxconv.errors import Diagnostic, Refusal, UsageError, Where
 from onnxconv.graph import Graph, Node, Param, TensorType, shapes_of
-from onnxconv.ops import Const, Form, Shape
+from onnxconv.ops import Const, Constant, Form, Shape
 
 __all__ = ["DATA_TYPES", "TensorOf", "build"]
 
@@ -32,17 +32,21 @@ def build(graph: Graph, tensor_of: TensorOf, *, opset: int, ir_version: int, eve
     taken = {*values, *types, *(node.name for node in graph.nodes)}
     refused: list[Diagnostic] = []
     for node in graph.nodes:
+        if isinstance(node.op, Constant):
+            nodes += _constant(node, values, kept=node.output in graph.outputs)
+            continue
         try:
             forms = node.op.onnx(*shapes_of(node, types), opset=opset)
         except Refusal as refusal:
             refused.append(refusal.at(node.where if str(node.where) else Where(f"layer {node.name!r}")))
+            values.setdefault(node.output, _value(node.output, node.type))
             continue
         lowered = _Lowering(node, types, values, taken)
         nodes += lowered.nodes(forms)
         initializers += lowered.constants
     if refused:
         raise UsageError(refused)
-    produced = [node.output for node in graph.nodes] if every_tensor else []
+    produced = [node.output for node in graph.nodes if not isinstance(node.op, Constant)] if every_tensor else []
     outputs = [values[name] for name in dict.fromkeys((*graph.outputs, *produced))]
     onnx_graph = ir.Graph(
         inputs,
@@ -53,6 +57,18 @@ def build(graph: Graph, tensor_of: TensorOf, *, opset: int, ir_version: int, eve
         name=graph.name or "onnxconv",
     )
     return ir.Model(onnx_graph, ir_version=ir_version, producer_name="onnxconv")
+
+
+def _constant(node: Node, values: dict[str, ir.Value], *, kept: bool) -> Iterator[ir.Node]:
+    """A constant is its parameter, under that name; only as an output of the model it needs a node of its own."""
+    ((_, param),) = node.params
+    if node.output == param.name:
+        return
+    if not kept:
+        values[node.output] = values[param.name]
+        return
+    _claim(values, node.output, _value(node.output, node.type))
+    yield ir.Node("", "Identity", [values[param.name]], outputs=[values[node.output]], name=node.name)
 
 
 def _value(name: str, type: TensorType) -> ir.Value:
@@ -86,7 +102,7 @@ class _Lowering:
             **{f"x{i}": (values[name], types[name].shape) for i, name in enumerate(node.inputs)},
             **{f"w:{role}": (values[param.name], param.shape) for role, param in node.params},
         }
-        self.dtype = types[node.inputs[0]].dtype
+        self.dtype = types[node.inputs[0]].dtype if node.inputs else node.type.dtype
         self.constants: list[ir.Value] = []
 
     def nodes(self, forms: Sequence[Form]) -> Iterator[ir.Node]:

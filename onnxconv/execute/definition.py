@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from onnxconv.errors import Refusal, UsageError
-from onnxconv.execute.inputs import check_inputs
+from onnxconv.execute.inputs import check_inputs, check_understood
 from onnxconv.execute.parts import Part, fill
 from onnxconv.geometry import Array
 from onnxconv.graph import Graph, Node, Param
@@ -33,8 +33,9 @@ def run(
 ) -> dict[str, Array]:
     """The graph's outputs (or with `every_tensor` every node's) by tensor name, each rounded once to its data type.
 
-    Raises `UsageError` where inputs are missing, unknown or of the wrong type or shape, or too small for a window.
+    Raises `UsageError` where a layer is not understood, and where inputs are missing, unknown or of the wrong type or shape, or too small for a window.
     """
+    check_understood(graph)
     check_inputs(graph, inputs)
     kept = {*graph.outputs} | ({node.output for node in graph.nodes} if every_tensor else set())
     last = {tensor: step for step, node in enumerate(graph.nodes) for tensor in (node.output, *node.inputs)}

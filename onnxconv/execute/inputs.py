@@ -10,10 +10,19 @@ import numpy as np
 from onnxconv.errors import Diagnostic, UsageError, Where, closest
 from onnxconv.geometry import Array
 from onnxconv.graph import Graph, Initial
-from onnxconv.ops import Shape, shape_text
+from onnxconv.ops import Opaque, Shape, shape_text
 from onnxconv.weights.draw import draw
 
 __all__ = ["check_inputs", "seeded_inputs"]
+
+
+def check_understood(graph: Graph) -> None:
+    """Raises `UsageError` for a graph that cannot be executed: some of its layers are not understood, or were left out."""
+    found = [(node.name, node.op.called, node.op.reason) for node in graph.nodes if isinstance(node.op, Opaque)]
+    found += [(node.name, node.op, node.reason) for node in graph.unread]
+    if found:
+        why = "only networks whose layers are all understood can be executed"
+        raise UsageError([_mistake("not-understood", f"layer {n!r} ({op}): {r}", why, "") for n, op, r in found])
 
 
 def check_inputs(graph: Graph, inputs: Mapping[str, Array]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from onnxconv.geometry import Array, Axis, TransposedAxis
-from onnxconv.ops import BROADCAST, WHOLE_AXIS, Conv, ConvTranspose, Dense, Operator, Softmax
+from onnxconv.ops import BROADCAST, POINT, BatchNorm, Conv, ConvTranspose, Dense, Operator, PRelu, Step, To
 
 __all__ = ["WORKING_BYTES", "Part", "fill", "pieces_of"]
 
@@ -96,6 +96,8 @@ def halve(part: Part, itemsize: int) -> tuple[Part, Part] | None:
     def larger(halves: tuple[Part, Part]) -> int:
         return max(half.working_bytes(itemsize) for half in halves)
 
+    if part.y.ndim < 2:
+        return None
     if (images := _batch(part)) is not None:
         return images
     halves = min(filter(None, (_space(part), _channels(part))), key=larger, default=None)
@@ -103,42 +105,57 @@ def halve(part: Part, itemsize: int) -> tuple[Part, Part] | None:
 
 
 def _batch(part: Part) -> tuple[Part, Part] | None:
-    if len(part.y) < 2 or (isinstance(part.op, Softmax) and part.op.axis == 0):
+    if (steps := _steps(part, 0)) is None:
         return None
-    first, second = (Part(part.op, tuple(x[s] for x in part.xs), part.w, part.y[s]) for s in _two_slices(len(part.y)))
+    first, second = (_slab(part, 0, steps, s) for s in _two_slices(len(part.y)))
     return first, second
+
+
+def _steps(part: Part, axis: int) -> Sequence[Step] | None:
+    """What the output sees of each input along an axis that they all have in common; None where it cannot be cut."""
+    if axis >= part.y.ndim or part.y.shape[axis] < 2:
+        return None
+    footprints = part.op.footprint(*(x.shape for x in part.xs))
+    steps = [entry for footprint in footprints for entry in footprint[axis : axis + 1] if not isinstance(entry, To)]
+    if not steps or len(steps) < len(footprints) or any(map(_moves, footprints)):
+        return None
+    local = all(step in (POINT, BROADCAST) or isinstance(step, Axis | TransposedAxis) for step in steps)
+    windowed = any(not isinstance(step, str) for step in steps)
+    return steps if local and (not windowed or hasattr(part.op, "window")) else None
+
+
+def _moves(footprint: Sequence[Step | To]) -> bool:
+    return any(isinstance(entry, To) for entry in footprint)
 
 
 def _space(part: Part) -> tuple[Part, Part] | None:
     """Cut across the longest spatial axis; a window's half reads the slab of the input that its outputs need."""
-    footprints = part.op.footprint(*(x.shape for x in part.xs))
-    local = [at for at, n in enumerate(part.y.shape[2:]) if n > 1 and all(f[at] != WHOLE_AXIS for f in footprints)]
+    local = {axis: steps for axis in range(2, part.y.ndim) if (steps := _steps(part, axis)) is not None}
     if not local:
         return None
-    at = max(local, key=lambda at: part.y.shape[2 + at])
-    steps = [footprint[at] for footprint in footprints]
-    first, second = (_slab(part, at, steps, s) for s in _two_slices(part.y.shape[2 + at]))
+    axis = max(local, key=lambda axis: part.y.shape[axis])
+    first, second = (_slab(part, axis, local[axis], s) for s in _two_slices(part.y.shape[axis]))
     return first, second
 
 
-def _slab(part: Part, at: int, steps: Sequence[Axis | TransposedAxis | str], outs: slice) -> Part:
-    op, xs, before = part.op, [], (slice(None),) * (2 + at)
+def _slab(part: Part, axis: int, steps: Sequence[Step], outs: slice) -> Part:
+    op, xs, before, at = part.op, [], (slice(None),) * axis, axis - 2
     for x, step in zip(part.xs, steps, strict=True):
         if step == BROADCAST:
             xs.append(x)
-        elif isinstance(step, str):
-            xs.append(x[(*before, outs)])
-        else:
-            read, axis = step.slab(x.shape[2 + at], outs.start, outs.stop)
+        elif isinstance(step, Axis | TransposedAxis):
+            read, slid = step.slab(x.shape[axis], outs.start, outs.stop)
             xs.append(x[(*before, read)])
-            op = replace(op, window=(*op.window[:at], axis, *op.window[at + 1 :]))  # type: ignore[type-var, attr-defined]
+            op = replace(op, window=(*op.window[:at], slid, *op.window[at + 1 :]))  # type: ignore[type-var, attr-defined]
+        else:
+            xs.append(x[(*before, outs)])
     return Part(op, tuple(xs), part.w, part.y[(*before, outs)])
 
 
 def _channels(part: Part) -> tuple[Part, Part] | None:
     """Cut along the output channels: between groups where there are several, else between the filters of the one."""
     op, channels = part.op, part.y.shape[1]
-    if channels < 2 or (isinstance(op, Softmax) and op.axis == 1):
+    if channels < 2:
         return None
     match op:
         case Conv() | ConvTranspose() if op.groups > 1:
@@ -146,13 +163,11 @@ def _channels(part: Part) -> tuple[Part, Part] | None:
         case Conv() | ConvTranspose() | Dense():
             first, second = (_filters_between(part, op, s) for s in _two_slices(channels))
         case _:
+            steps = _steps(part, 1) if isinstance(op, BatchNorm | PRelu) or not part.w else None
+            if steps is None:
+                return None
             first, second = (
-                Part(
-                    op,
-                    tuple(x if x.shape[1] == 1 else x[:, s] for x in part.xs),
-                    {role: _share(a, s) for role, a in part.w.items()},
-                    part.y[:, s],
-                )
+                replace(_slab(part, 1, steps, s), w={role: _share(a, s) for role, a in part.w.items()})
                 for s in _two_slices(channels)
             )
     return first, second

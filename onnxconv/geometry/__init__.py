@@ -7,11 +7,12 @@ Division rounds towards minus infinity throughout, so impossible windows come ou
 
 from onnxconv.geometry.axis import Axis, Pads, TransposedAxis, TransposedWindow, Window
 from onnxconv.geometry.pads import causal_pads, ceil_axis, crop_reaching, full_pads, pads_reaching, same_crop, same_pads
-from onnxconv.geometry.reach import IDENTITY, WHOLE, Field, Reach, held, through, union
+from onnxconv.geometry.reach import ANYTHING, IDENTITY, WHOLE, Field, Reach, held, positions, through, union
 from onnxconv.geometry.size import Size
 from onnxconv.geometry.taps import Array, taps, transposed_taps
 
 __all__ = [
+    "ANYTHING",
     "IDENTITY",
     "WHOLE",
     "Array",
@@ -29,6 +30,7 @@ __all__ = [
     "full_pads",
     "held",
     "pads_reaching",
+    "positions",
     "same_crop",
     "same_pads",
     "taps",

@@ -8,8 +8,8 @@ by dilation are exact.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from onnxconv.geometry.axis import Axis, TransposedAxis
@@ -54,11 +54,13 @@ class Reach:
 
     `fields` holds one family per distinct stride (more than one only after a join of paths that move differently).
     `whole`: every position sees the whole axis. `aligned`: no join met paths with different centres or strides.
+    `exact`: false where positions may see less than is said here, since data decide or nobody knows.
     """
 
     fields: tuple[Field, ...]
     aligned: bool = True
     whole: bool = False
+    exact: bool = True
 
     def size(self, outputs: int | None = None) -> int | None:
         """Pixels from the first one seen to the last, at most over all outputs (0: none sees any).
@@ -100,21 +102,17 @@ class Reach:
 
 IDENTITY = Reach((Field(1, ((0, 1),)),))
 WHOLE = Reach((), whole=True)
+ANYTHING = Reach((), whole=True, exact=False)
 
 
-def through(reach: Reach, axis: Axis | TransposedAxis) -> Reach:
-    """What the outputs of a window see, when its input sees `reach`."""
-    fields = (
-        _through_window(f, axis) if isinstance(axis, Axis) else _through_transposed(f, axis) for f in reach.fields
-    )
-    return Reach(tuple(fields), reach.aligned, reach.whole)
+def through(reach: Reach, step: Axis | TransposedAxis | Field) -> Reach:
+    """What the outputs of a window see, or of any family of positions, when its input sees `reach`."""
+    return replace(reach, fields=tuple(_composed(field, step) for field in reach.fields))
 
 
 def held(reach: Reach) -> Reach:
     """What the positions of an axis see that all read position 0 of one that sees `reach`."""
-    if reach.whole:
-        return reach
-    return Reach((Field(0, (reach.at(0),)),), reach.aligned)
+    return reach if reach.whole else replace(reach, fields=(Field(0, (reach.at(0),)),))
 
 
 def union(reaches: Iterable[Reach]) -> Reach:
@@ -122,7 +120,7 @@ def union(reaches: Iterable[Reach]) -> Reach:
     paths = tuple(reaches)
     aligned = all(path.aligned for path in paths)
     if any(path.whole for path in paths):
-        return Reach((), aligned, whole=True)
+        return Reach((), aligned, whole=True, exact=any(path.whole and path.exact for path in paths))
     fields = [field for path in paths for field in path.fields]
     seeing = [field for field in fields if any(mask for _, mask in field.phases)] or fields[:1]
     by_stride: dict[Fraction, Field] = {}
@@ -133,6 +131,7 @@ def union(reaches: Iterable[Reach]) -> Reach:
     return Reach(
         tuple(by_stride[stride] for stride in sorted(by_stride)),
         aligned and len(by_stride) <= 1 and len(centres) <= 1,
+        exact=all(path.exact for path in paths),
     )
 
 
@@ -147,6 +146,16 @@ def _merge(seen: Iterable[tuple[int, int]]) -> tuple[int, int]:
     return start, mask
 
 
+def _composed(field: Field, step: Axis | TransposedAxis | Field) -> Field:
+    match step:
+        case Axis():
+            return _through_window(field, step)
+        case TransposedAxis():
+            return _through_transposed(field, step)
+        case Field():
+            return _through_field(field, step)
+
+
 def _through_window(field: Field, axis: Axis) -> Field:
     shared = math.gcd(len(field.phases), axis.stride)
     phases = len(field.phases) // shared
@@ -157,6 +166,19 @@ def _through_window(field: Field, axis: Axis) -> Field:
 def _through_transposed(field: Field, axis: TransposedAxis) -> Field:
     phases = len(field.phases) * axis.stride
     return Field(field.advance, tuple(_merge(map(field.at, axis.sources(out))) for out in range(phases)))
+
+
+def _through_field(field: Field, step: Field) -> Field:
+    """`step` repeats after its phases, `field` after its own: together once both have come round."""
+    turns = len(field.phases) // math.gcd(len(field.phases), step.advance)
+    seen = (_merge(map(field.at, positions(step.at(out)))) for out in range(turns * len(step.phases)))
+    return Field(field.advance * (step.advance * turns // len(field.phases)), tuple(seen))
+
+
+def positions(seen: tuple[int, int]) -> Iterator[int]:
+    """The positions of a set, in order."""
+    first, mask = seen
+    return (first + bit for bit in range(mask.bit_length()) if mask >> bit & 1)
 
 
 def _join(one: Field, other: Field) -> Field:

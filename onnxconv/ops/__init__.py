@@ -8,6 +8,7 @@ from onnxconv.ops.pool import AveragePool, GlobalAveragePool, GlobalMaxPool, Max
 from onnxconv.ops.protocol import (
     BROADCAST,
     POINT,
+    UNKNOWN,
     WHOLE_AXIS,
     AttributeValue,
     Const,
@@ -15,10 +16,13 @@ from onnxconv.ops.protocol import (
     Form,
     Operator,
     Shape,
+    Step,
+    To,
     Work,
     shape_text,
 )
 from onnxconv.ops.shape import PAD_MODES, Flatten, Pad
+from onnxconv.ops.source import Constant, Opaque
 
 OPERATORS: tuple[type[Operator], ...] = (
     Conv,
@@ -50,7 +54,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     Flatten,
     Pad,
 )
-"""Every operator there is. A new one is added here, and nowhere by side effect."""
+"""Every operator that computes. A new one is added here, and nowhere by side effect."""
 
 __all__ = [
     "BROADCAST",
@@ -58,6 +62,7 @@ __all__ = [
     "OPERATORS",
     "PAD_MODES",
     "POINT",
+    "UNKNOWN",
     "WHOLE_AXIS",
     "Add",
     "AttributeValue",
@@ -66,6 +71,7 @@ __all__ = [
     "Clip",
     "Concat",
     "Const",
+    "Constant",
     "Conv",
     "ConvTranspose",
     "Dense",
@@ -83,6 +89,7 @@ __all__ = [
     "MaxPool",
     "Mish",
     "Mul",
+    "Opaque",
     "Operator",
     "PRelu",
     "Pad",
@@ -92,7 +99,9 @@ __all__ = [
     "Silu",
     "Softmax",
     "Softplus",
+    "Step",
     "Tanh",
+    "To",
     "Work",
     "average",
     "shape_text",

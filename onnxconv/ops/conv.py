@@ -12,6 +12,8 @@ import numpy as np
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array, Axis, TransposedAxis, TransposedWindow, Window, taps, transposed_taps
 from onnxconv.ops.protocol import (
+    POINT,
+    WHOLE_AXIS,
     AttributeValue,
     Footprint,
     Form,
@@ -19,6 +21,7 @@ from onnxconv.ops.protocol import (
     Shape,
     Work,
     fixed,
+    mixing,
     need_spatial,
     shape_text,
 )
@@ -124,7 +127,7 @@ class Conv(Operator):
         return fixed(xs[0][1], "the number of input channels") // self.groups * math.prod(a.size for a in self.window)
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
-        return (self.window,)
+        return mixing(self.window)
 
     def work(self, *xs: Shape) -> Work:
         (x,) = xs
@@ -181,7 +184,7 @@ class ConvTranspose(Operator):
         return channels * math.prod(max(a.overlaps()) for a in self.window) + 1
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
-        return (self.window,)
+        return mixing(self.window)
 
     def work(self, *xs: Shape) -> Work:
         (x,) = xs
@@ -231,7 +234,7 @@ class Dense(Operator):
         return fixed(xs[0][1], "the number of features") + 1
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
-        return ((),)
+        return ((POINT, WHOLE_AXIS),)
 
     def work(self, *xs: Shape) -> Work:
         macs = fixed(xs[0][1], "the number of features") * self.out_features

@@ -38,7 +38,7 @@ def _broadcast(verb: str, xs: tuple[Shape, ...]) -> Shape:
 
 def _seen(xs: tuple[Shape, ...], y: Shape) -> Sequence[Footprint]:
     """Its own position, or the only one there is."""
-    return tuple(tuple(BROADCAST if a == 1 != b else POINT for a, b in zip(x[2:], y[2:], strict=True)) for x in xs)
+    return tuple(tuple(BROADCAST if a == 1 != b else POINT for a, b in zip(x, y, strict=True)) for x in xs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +139,14 @@ class Concat(Operator):
         return 0
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
-        """Its own position; along a spatial axis of concatenation, that position less the sizes of the inputs before."""
-        if self.axis < 2:
+        """Its own position; along the axis of concatenation, that position less the sizes of the inputs before."""
+        if self.axis == 0:
             return points(*xs)
         sizes = [fixed(x[self.axis], "a size to concatenate") for x in xs]
         return tuple(
             tuple(
                 Axis(1, pad=(sum(sizes[:i]), sum(sizes[i + 1 :]))) if axis == self.axis else POINT
-                for axis in range(2, len(x))
+                for axis in range(len(x))
             )
             for i, x in enumerate(xs)
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array
-from onnxconv.ops.protocol import WHOLE_AXIS, Const, Footprint, Form, Operator, Shape, fixed, shape_text
+from onnxconv.ops.protocol import POINT, WHOLE_AXIS, Const, Footprint, Form, Operator, Shape, fixed, shape_text
 
 __all__ = ["BatchNorm", "Clip", "Identity", "LeakyRelu", "PRelu", "Pointwise", "Relu", "Sigmoid", "Silu", "Softmax"]
 
@@ -227,7 +227,7 @@ class Softmax(Pointwise):
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
         (x,) = xs
-        return (tuple(WHOLE_AXIS if axis == self.axis else "point" for axis in range(2, len(x))),)
+        return (tuple(WHOLE_AXIS if axis == self.axis else POINT for axis in range(len(x))),)
 
     def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
         return (Form("Softmax", ("x0",), {"axis": self.axis}),)

@@ -12,7 +12,7 @@ import numpy as np
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array, Window, taps
 from onnxconv.ops.conv import window_attributes
-from onnxconv.ops.protocol import WHOLE_AXIS, Footprint, Form, Operator, Shape, fixed, need_spatial
+from onnxconv.ops.protocol import WHOLE_AXIS, Footprint, Form, Operator, Shape, fixed, need_spatial, sliding
 from onnxconv.ops.shape import Pad
 
 __all__ = ["AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "average"]
@@ -79,7 +79,7 @@ class MaxPool(Operator):
         return 0
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
-        return (self.window,)
+        return sliding(self.window)
 
     def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
         dilated = any(a.dilation > 1 for a in self.window)
@@ -117,7 +117,7 @@ class AveragePool(Operator):
         return math.prod(a.size for a in self.window) + 1
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
-        return (self.window,)
+        return sliding(self.window)
 
     def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
         dilated = any(a.dilation > 1 for a in self.window)
@@ -162,7 +162,7 @@ class _Global(Operator):
         return (x[0], x[1], *[1] * (len(x) - 2))
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
-        return ((WHOLE_AXIS,) * (len(xs[0]) - 2),)
+        return sliding((WHOLE_AXIS,) * (len(xs[0]) - 2))
 
     def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
         return (Form(self.kind, ("x0",), {}),)

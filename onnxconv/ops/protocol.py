@@ -13,19 +13,34 @@ from typing import ClassVar, Protocol, TypeAlias
 import numpy as np
 
 from onnxconv.errors import Refusal
-from onnxconv.geometry import Array, Axis, Size, TransposedAxis
+from onnxconv.geometry import Array, Axis, Field, Size, TransposedAxis
 
 Shape: TypeAlias = tuple[Size, ...]
 Weights: TypeAlias = Mapping[str, Array]
 AttributeValue: TypeAlias = "int | float | str | tuple[int, ...] | tuple[float, ...]"
 
 POINT = "point"
-"""The footprint of an axis on which output o sees input o alone."""
+"""The step of an axis on which output o sees input o alone."""
 WHOLE_AXIS = "whole"
-"""The footprint of an axis on which every output sees every input."""
+"""The step of an axis on which every output sees every input."""
 BROADCAST = "broadcast"
-"""The footprint of an axis one position long, which every output sees."""
-Footprint: TypeAlias = "tuple[Axis | TransposedAxis | str, ...]"
+"""The step of an axis one position long, which every output sees."""
+UNKNOWN = "unknown"
+"""The step of an axis of which an output may see anything: data decide, or nobody knows."""
+Step: TypeAlias = "Axis | TransposedAxis | Field | str"
+"""What output o sees along an axis: a window, any periodic family of positions, or one of the words above."""
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """The step of an input's axis that lies along another axis of the output: `axis`, counted from 0; None: along none."""
+
+    axis: int | None
+    step: Step = POINT
+
+
+Footprint: TypeAlias = "tuple[Step | To, ...]"
+"""One entry for every axis of an input, batch and channels too: a step along the output axis of the same index, or a `To`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +110,7 @@ class Operator(Protocol):
         ...
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
-        """For each input and each of its spatial axes, what an output position sees. Default: its own position."""
+        """For each input and each of its axes, what an output position sees. Default: its own position."""
         return points(*xs)
 
     def work(self, *xs: Shape) -> Work:
@@ -146,4 +161,14 @@ def per_image(dimensions: Sequence[Size]) -> int:
 
 def points(*xs: Shape) -> tuple[Footprint, ...]:
     """The footprint of an elementwise operator."""
-    return tuple((POINT,) * max(0, len(x) - 2) for x in xs)
+    return tuple((POINT,) * len(x) for x in xs)
+
+
+def sliding(window: Sequence[Step]) -> tuple[Footprint, ...]:
+    """The footprint of a window that slides over the spatial axes of one input, each channel for itself."""
+    return ((POINT, POINT, *window),)
+
+
+def mixing(window: Sequence[Step]) -> tuple[Footprint, ...]:
+    """The footprint of a window that slides over the spatial axes of one input and takes its channels together."""
+    return ((POINT, WHOLE_AXIS, *window),)

@@ -11,7 +11,19 @@ import numpy as np
 
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array, Axis, Pads, Size
-from onnxconv.ops.protocol import WHOLE_AXIS, Const, Footprint, Form, Operator, Shape, fixed, need_spatial
+from onnxconv.ops.protocol import (
+    POINT,
+    WHOLE_AXIS,
+    Const,
+    Footprint,
+    Form,
+    Operator,
+    Shape,
+    To,
+    fixed,
+    need_spatial,
+    sliding,
+)
 
 __all__ = ["PAD_MODES", "Flatten", "Pad"]
 
@@ -36,7 +48,7 @@ class Flatten(Operator):
         return 0
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
-        return ((WHOLE_AXIS,) * max(0, len(xs[0]) - 2),)
+        return ((POINT, *(To(None, WHOLE_AXIS),) * (len(xs[0]) - 1)),)
 
     def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
         return (Form("Flatten", ("x0",), {"axis": 1}),)
@@ -81,7 +93,7 @@ class Pad(Operator):
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
         """Away from the border; what reflected, repeated or wrapped pixels see is not counted."""
-        return (tuple(Axis(1, pad=pad) for pad in self.pads),)
+        return sliding(tuple(Axis(1, pad=pad) for pad in self.pads))
 
     def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
         if self.mode == "wrap" and opset < 19:

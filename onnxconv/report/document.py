@@ -77,9 +77,9 @@ def _axis(axis: Any, n: int | str) -> Document:
 
 def _field(reaches: Sequence[Any], spatial: Shape) -> Document:
     """What a tensor sees of one input, per axis; plain None where it sees the whole of it."""
-    aligned = all(reach.aligned for reach in reaches)
+    sure = {"aligned": all(reach.aligned for reach in reaches), "exact": all(reach.exact for reach in reaches)}
     if reaches and all(reach.whole for reach in reaches):
-        return {"size": None, "stride": None, "padding": None, "samples": None, "aligned": aligned}
+        return {"size": None, "stride": None, "padding": None, "samples": None, **sure}
     sizes = spatial or (1,) * len(reaches)  # flattened, and not seen as a whole: one position an axis
     pairs = [(reach, n if isinstance(n, int) else None) for reach, n in zip(reaches, sizes, strict=True)]
     return {
@@ -87,7 +87,7 @@ def _field(reaches: Sequence[Any], spatial: Shape) -> Document:
         "stride": [_exact(reach.stride()) for reach in reaches],
         "padding": [reach.padding() for reach in reaches],
         "samples": [reach.samples(n) for reach, n in pairs],
-        "aligned": aligned,
+        **sure,
     }
 
 

@@ -33,7 +33,9 @@ def bound(case: Case) -> Iterator[Finding]:
     kinds = KINDS if terms(case.graph, shapes) < LARGE else KINDS[:2]
     runs = [(kind, case.seed + trial) for trial in range(case.trials) for kind in kinds]
     case.bench.load(case.graph, case.weights, every_tensor=True)
-    asked = {node.output for node in case.graph.nodes} | {*case.graph.outputs}
+    computed = tuple(node for node in case.graph.nodes if node.op.kind != "Constant")
+    constants = {n.output: case.weights[n.params[0][1]] for n in case.graph.nodes if n.op.kind == "Constant"}
+    asked = {node.output for node in computed} | {*case.graph.outputs}
     expected = {name: (type.dtype, shapes[name]) for name, type in case.graph.types().items() if name in asked}
     total: Comparison | None = None
     telling: set[str] = set()
@@ -47,9 +49,9 @@ def bound(case: Case) -> Iterator[Finding]:
         if wrong := outputs_differ(got, expected) or _changed(got, inputs):
             yield Finding(case.output, Verdict.FAIL, wrong, note=f"{kind} data")
             return
-        for place, node in enumerate(case.graph.nodes):
-            case.advance((done + place / len(case.graph.nodes)) / len(runs), f"bound: {kind} data, {node.name}")
-            found = _judge(case, node, got | inputs)
+        for place, node in enumerate(computed):
+            case.advance((done + place / len(computed)) / len(runs), f"bound: {kind} data, {node.name}")
+            found = _judge(case, node, got | inputs | constants)
             total = merge(total, found)
             if found.mismatches:
                 mine = replace(found, elements=total.elements, max_error=total.max_error)
@@ -57,7 +59,7 @@ def bound(case: Case) -> Iterator[Finding]:
                 return
             if found.unjudged < found.elements and not (got[node.output].size > 1 and all_same(got[node.output])):
                 telling.add(node.name)
-    yield _summary(case, total, telling, kinds)
+    yield _summary(case, computed, total, telling, kinds)
 
 
 def _changed(got: Mapping[str, Array], inputs: Mapping[str, Array]) -> str:
@@ -77,14 +79,16 @@ def _judge(case: Case, node: Node, tensors: Mapping[str, Array]) -> Comparison:
     return within(tensors[node.output], y, limit)
 
 
-def _summary(case: Case, total: Comparison | None, telling: set[str], kinds: tuple[str, ...]) -> Finding:
+def _summary(
+    case: Case, computed: tuple[Node, ...], total: Comparison | None, telling: set[str], kinds: tuple[str, ...]
+) -> Finding:
     if total is None:
         return Finding(case.output, Verdict.UNTRUSTED, "the model has no layers")
-    blind = [node.name for node in case.graph.nodes if node.name not in telling]
+    blind = [node.name for node in computed if node.name not in telling]
     reason = f"{blind[0]} and {len(blind) - 1} more" if len(blind) > 1 else "".join(blind)
     reason = f"one value throughout, or nothing finite to compare, in {reason}" if blind else ""
     verdict = Verdict.UNTRUSTED if blind else Verdict.PASS
-    note = f"{len(case.graph.nodes)} layers on {', '.join(kinds)} data"
+    note = f"{len(computed)} layers on {', '.join(kinds)} data"
     note += f"; {total.unjudged} more elements could overflow and are not judged" if total.unjudged else ""
     elements = total.elements - total.unjudged
     return Finding(case.output, verdict, reason, 0, elements, total.max_error, total.bound_used, note=note)

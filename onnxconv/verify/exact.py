@@ -67,6 +67,8 @@ def layers(graph: Graph) -> tuple[Node, ...]:
     types = graph.types()
     first: dict[object, Node] = {}
     for node in graph.nodes:
+        if node.op.kind == "Constant":
+            continue
         same = tuple(node.inputs.index(name) for name in node.inputs)
         first.setdefault((node.op, same, *(types[name] for name in node.inputs)), node)
     return tuple(first.values())

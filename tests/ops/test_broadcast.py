@@ -107,8 +107,11 @@ def test_an_input_of_one_position_is_seen_there_by_all() -> None:
 
 def test_shapes_and_footprints() -> None:
     assert Mul().out_shape(("N", 4, "H", 1), ("N", 1, 1, "W")) == ("N", 4, "H", "W")
-    assert Add().footprint(("N", 4, "H", 1), ("N", 4, 1, 7)) == ((POINT, BROADCAST), (BROADCAST, POINT))
-    assert Add().footprint((1, 4, 1), (1, 4, 1)) == ((POINT,), (POINT,))
+    assert Add().footprint(("N", 4, "H", 1), ("N", 4, 1, 7)) == (
+        (POINT, POINT, POINT, BROADCAST),
+        (POINT, POINT, BROADCAST, POINT),
+    )
+    assert Add().footprint((1, 4, 1), (1, 4, 1)) == ((POINT,) * 3,) * 2
 
 
 @pytest.mark.parametrize("other", ["N, 4, 3, 8", "1, 4, 9, 8", "N, 4, 8", "N, 2, 9, 8"])

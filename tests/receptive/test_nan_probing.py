@@ -182,7 +182,7 @@ def interior(graph: Graph) -> dict[str, list[range]]:
         for axis, outs in enumerate(node.type.spatial):
             good = set(range(int(outs)))
             for tensor, footprint in zip(node.inputs, footprints, strict=True):
-                step, allowed = footprint[axis], safe[tensor][axis]
+                step, allowed = footprint[2 + axis], safe[tensor][axis]
                 good = {o for o in good if all(i in allowed for i in _read(step, o))}
             ranges.append(range(min(good), max(good) + 1) if good else range(0))
         safe[node.output] = ranges

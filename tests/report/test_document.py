@@ -53,7 +53,14 @@ def test_keys_are_those_of_the_contract() -> None:
     )
     assert all(list(entry) == layer.split() for entry in report["layers"])
     assert list(report["layers"][0]["window"][0]) == ["size", "stride", "dilation", "pad", "extent", "unused_end"]
-    assert list(report["layers"][0]["receptive_field"]["x"]) == ["size", "stride", "padding", "samples", "aligned"]
+    assert list(report["layers"][0]["receptive_field"]["x"]) == [
+        "size",
+        "stride",
+        "padding",
+        "samples",
+        "aligned",
+        "exact",
+    ]
     assert list(report["totals"]) == ["params", "macs", "valid_macs", "weight_bytes", "peak_activation_bytes"]
 
 
@@ -75,7 +82,14 @@ def test_the_contracts_own_layer() -> None:
         "weight_bytes": 37632,
         "window": [axis, axis],
         "receptive_field": {
-            "x": {"size": [7, 7], "stride": [2, 2], "padding": [3, 3], "samples": [7, 7], "aligned": True}
+            "x": {
+                "size": [7, 7],
+                "stride": [2, 2],
+                "padding": [3, 3],
+                "samples": [7, 7],
+                "aligned": True,
+                "exact": True,
+            }
         },
     }
     assert report["source"] == "specs/stem.yaml"
@@ -87,7 +101,7 @@ def test_the_contracts_own_layer() -> None:
 @pytest.mark.parametrize("layer", ["mean", "flat", "fc"])
 def test_size_is_null_where_the_whole_input_is_seen(layer: str) -> None:
     (entry,) = [entry for entry in document(stem())["layers"] if entry["name"] == layer]
-    field = {"size": None, "stride": None, "padding": None, "samples": None, "aligned": True}
+    field = {"size": None, "stride": None, "padding": None, "samples": None, "aligned": True, "exact": True}
     assert entry["receptive_field"] == {"x": field}
     assert entry["window"] == []
 
@@ -99,11 +113,11 @@ def test_dilation_leaves_holes_and_a_join_may_not_align() -> None:
     b.add("sum", Add(), "a", "b")
     a, _, total = document(b.graph("sum"))["layers"]
     assert a["receptive_field"]["x"] == {
-        "size": [13], "stride": [1], "padding": [6], "samples": [3], "aligned": True,
+        "size": [13], "stride": [1], "padding": [6], "samples": [3], "aligned": True, "exact": True,
     }  # fmt: skip
     # {-6, 0, 6} and {0, 1, 2}: from -6 to 6, five different pixels, centres 0 and 1.
     assert total["receptive_field"]["x"] == {
-        "size": [13], "stride": [1], "padding": [6], "samples": [5], "aligned": False,
+        "size": [13], "stride": [1], "padding": [6], "samples": [5], "aligned": False, "exact": True,
     }  # fmt: skip
 
 
@@ -129,7 +143,7 @@ def test_strides_that_differ_between_paths_are_null() -> None:
     b.add("sum", Add(), "one", "two")
     field = document(b.graph("sum"))["layers"][-1]["receptive_field"]["x"]
     # Output 0 sees {0, 1} and {0}; output 1 sees {1, 2} and {2}.
-    assert field == {"size": [2], "stride": [None], "padding": [0], "samples": [2], "aligned": False}
+    assert field == {"size": [2], "stride": [None], "padding": [0], "samples": [2], "aligned": False, "exact": True}
 
 
 def test_unused_pixels_at_the_end_are_counted() -> None:
