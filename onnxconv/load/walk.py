@@ -172,20 +172,16 @@ class Walk:
         return name
 
     def _add(self, name: str, step: Step, inputs: tuple[str, ...], output: str) -> None:
-        dtypes = {self.types[i].dtype for i in inputs}
-        if len(dtypes) > 1:
-            raise Refusal(
-                "dtype", f"it joins {' and '.join(sorted(dtypes))}", "all tensors of a layer have one data type"
-            )
         shapes = [self.types[i].shape for i in inputs]
-        type = TensorType(dtypes.pop(), step.op.out_shape(*shapes))
+        dtypes = [self.types[i].dtype for i in inputs] or [c.array.dtype.name for c in step.weights.values()]
+        type = TensorType(step.op.out_dtype(*dtypes), step.op.out_shape(*shapes))
         check_tensor(type.shape)
-        params = self._params(step, shapes, type.dtype)
+        params = self._params(step, shapes)
         self.names.add(name)
         self.types[output] = type
         self.nodes.append(Node(name, step.op, inputs, output, type, params, Where(str(self.file))))
 
-    def _params(self, step: Step, shapes: list[Shape], dtype: str) -> tuple[tuple[str, Param], ...]:
+    def _params(self, step: Step, shapes: list[Shape]) -> tuple[tuple[str, Param], ...]:
         params = []
         for role, shape in step.op.weight_shapes(*shapes).items():
             constant = step.weights[role]
@@ -193,7 +189,8 @@ class Walk:
                 what = f"its {role} {constant.name!r} has shape {list(constant.array.shape)}"
                 raise Refusal("weight-shape", what, f"with inputs {list(map(list, shapes))} it is {list(shape)}")
             initial = _initial(step, role, constant.name, shape)
-            params.append((role, self.params.setdefault(constant.name, Param(constant.name, dtype, shape, initial))))
+            param = Param(constant.name, constant.array.dtype.name, shape, initial)
+            params.append((role, self.params.setdefault(constant.name, param)))
             self.arrays[constant.name] = constant.array
         return tuple(params)
 

@@ -94,6 +94,13 @@ class Operator(Protocol):
         """Shape of the output. Raises `Refusal` where the inputs break a rule."""
         ...
 
+    def out_dtype(self, *dtypes: str) -> str:
+        """Data type of the output, by those of the inputs. Default: the one that they share, `Refusal` where they differ."""
+        if len(set(dtypes)) != 1:
+            what = f"it joins {' and '.join(sorted(set(dtypes)))}"
+            raise Refusal("dtype", what, "all tensors of a layer have one data type")
+        return dtypes[0]
+
     def define(self, *xs: Array, **w: Array) -> Array:
         """The definition, in the arithmetic of the arrays given (float64 for a reference)."""
         ...

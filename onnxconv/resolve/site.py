@@ -112,7 +112,7 @@ class Site:
         for role, recipe in (made | dict(recipes or {})).items():
             check_weight(role, roles[role], self.dtype)
             params.append((role, Param(f"{self.layer.name}.{role}", self.dtype, roles[role], recipe)))
-        type_ = TensorType(self.dtype, shape)
+        type_ = TensorType(op.out_dtype(*(t.dtype for t in self.types)), shape)
         return Node(name, op, self.inputs, name, type_, tuple(params), self.layer.where)
 
     def stored(self, op: str, role: str, shape: tuple[int, ...], fan: tuple[int, int]) -> Any:
