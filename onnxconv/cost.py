@@ -6,14 +6,12 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from onnxconv.dtypes import DTYPES
 from onnxconv.errors import Refusal
 from onnxconv.graph import Graph, Node, Param, TensorType, shapes_of
 from onnxconv.ops import Work
 
-__all__ = ["BYTES", "Costs", "LayerCost", "Totals", "costs"]
-
-BYTES = {"float16": 2, "float32": 4, "float64": 8}
-"""Bytes per number of each data type."""
+__all__ = ["Costs", "LayerCost", "Totals", "costs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ def _layer(node: Node, params: Iterable[Param], types: Mapping[str, TensorType])
         macs=work.macs if work else None,
         valid_macs=work.valid_macs if work else None,
         activation_bytes=_bytes_per_image(node.type),
-        weight_bytes=sum(math.prod(param.shape) * BYTES[param.dtype] for param in params),
+        weight_bytes=sum(math.prod(param.shape) * DTYPES[param.dtype].bytes for param in params),
     )
 
 
@@ -91,7 +89,7 @@ def _work(node: Node, types: Mapping[str, TensorType]) -> Work | None:
 def _bytes_per_image(type: TensorType) -> int | None:
     """Bytes of one image of a tensor; None where a symbolic size hides it."""
     known = [n for n in type.shape[1:] if isinstance(n, int)]
-    return math.prod(known) * BYTES[type.dtype] if len(known) == len(type.shape[1:]) else None
+    return math.prod(known) * DTYPES[type.dtype].bytes if len(known) == len(type.shape[1:]) else None
 
 
 def _peak(graph: Graph, types: Mapping[str, TensorType]) -> int | None:

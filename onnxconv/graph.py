@@ -12,7 +12,6 @@ from onnxconv.errors import Where
 from onnxconv.ops import Operator, Shape
 
 __all__ = [
-    "DTYPES",
     "FoldedBias",
     "FoldedWeight",
     "Graph",
@@ -27,13 +26,10 @@ __all__ = [
     "shapes_of",
 ]
 
-DTYPES = ("float32", "float64", "float16")
-"""Data types of tensors, by their NumPy name."""
-
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """A data type and a shape, outermost axis first; symbolic dimensions are text."""
+    """A data type by its name in `DTYPES`, and a shape, outermost axis first; symbolic dimensions are text."""
 
     dtype: str
     shape: Shape

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnxconv.emit.model import DATA_TYPES, TensorOf, build
+from onnxconv.dtypes import DTYPES
+from onnxconv.emit.model import TensorOf, build, data_type
 from onnxconv.errors import Diagnostic, UsageError, Where, closest
 from onnxconv.files import whole_files
 from onnxconv.graph import Graph, Param
@@ -112,7 +112,7 @@ def _external(graph: Graph, options: EmitOptions) -> bool:
 
 
 def _bytes(param: Param) -> int:
-    return math.prod(param.shape) * np.dtype(param.dtype).itemsize
+    return math.prod(param.shape) * DTYPES[param.dtype].bytes
 
 
 def _inline(graph: Graph, weights: Weights, options: EmitOptions) -> bytes:
@@ -146,7 +146,7 @@ def _lazy_tensor(param: Param, weights: Weights) -> ir.TensorProtocol:
     def made() -> ir.TensorProtocol:
         return ir.Tensor(weights[param], name=param.name)
 
-    return ir.LazyTensor(made, DATA_TYPES[param.dtype], ir.Shape(param.shape), name=param.name)
+    return ir.LazyTensor(made, data_type(param.dtype), ir.Shape(param.shape), name=param.name)
 
 
 def _places(graph: Graph) -> dict[str, int]:
@@ -161,7 +161,7 @@ def _places(graph: Graph) -> dict[str, int]:
 
 def _external_tensor(param: Param, offset: int, location: str) -> ir.TensorProtocol:
     return ir.ExternalTensor(
-        location, offset, _bytes(param), DATA_TYPES[param.dtype], shape=ir.Shape(param.shape), name=param.name
+        location, offset, _bytes(param), data_type(param.dtype), shape=ir.Shape(param.shape), name=param.name
     )
 
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import onnx_ir as ir
 
+from onnxconv.dtypes import numpy_dtype
 from onnxconv.errors import Diagnostic, Refusal, UsageError, Where
 from onnxconv.graph import Graph, Node, Param, TensorType, shapes_of
 from onnxconv.ops import Const, Constant, Form, Shape
 
-__all__ = ["DATA_TYPES", "TensorOf", "build"]
+__all__ = ["TensorOf", "build", "data_type"]
 
 TensorOf = Callable[[Param], "ir.TensorProtocol | None"]
 """The array of a parameter as an ONNX tensor; None makes it an input of the model."""
@@ -72,15 +73,12 @@ def _constant(node: Node, values: dict[str, ir.Value], *, kept: bool) -> Iterato
 
 
 def _value(name: str, type: TensorType) -> ir.Value:
-    return ir.Value(name=name, shape=ir.Shape(type.shape), type=ir.TensorType(DATA_TYPES[type.dtype]))
+    return ir.Value(name=name, shape=ir.Shape(type.shape), type=ir.TensorType(data_type(type.dtype)))
 
 
-DATA_TYPES = {
-    "float16": ir.DataType.FLOAT16,
-    "float32": ir.DataType.FLOAT,
-    "float64": ir.DataType.DOUBLE,
-    "int64": ir.DataType.INT64,
-}
+def data_type(name: str) -> ir.DataType:
+    """ONNX's data type for ours."""
+    return ir.DataType.from_numpy(numpy_dtype(name))
 
 
 def _claim(values: dict[str, ir.Value], name: str, value: ir.Value) -> None:

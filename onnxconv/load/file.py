@@ -9,19 +9,14 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
+from onnxconv.dtypes import DTYPES, numpy_dtype
 from onnxconv.errors import Diagnostic, ModelError, Where
 from onnxconv.geometry import Array
 
-__all__ = ["array_of", "check", "message", "refuse"]
+__all__ = ["array_of", "check", "dtype_name", "message", "refuse"]
 
 _LIMIT = 2**31 - 1
 """Bytes; no protobuf message is longer."""
-
-_FLOATS: dict[int, str] = {
-    onnx.TensorProto.FLOAT: "<f4",
-    onnx.TensorProto.DOUBLE: "<f8",
-    onnx.TensorProto.FLOAT16: "<f2",
-}
 
 
 def refuse(file: Path, code: str, what: str, why: str = "", fix: str = "") -> ModelError:
@@ -70,6 +65,16 @@ def check(model: onnx.ModelProto, file: Path) -> None:
         raise refuse(file, "invalid-model", f"onnx's checker refuses it: {said}") from reason
 
 
+def dtype_name(number: int) -> str:
+    """Our name of one of ONNX's data types, or words for one that we do not have."""
+    for name in DTYPES:
+        if onnx.helper.np_dtype_to_tensor_dtype(numpy_dtype(name)) == number:
+            return name
+    return next(
+        (name.lower() for name, n in onnx.TensorProto.DataType.items() if n == number), f"of unknown type {number}"
+    )
+
+
 def array_of(tensor: onnx.TensorProto, file: Path) -> Array:
     """The array of a constant tensor; external ones are mapped, not read. Raises `ModelError` for malformed ones."""
     try:
@@ -101,9 +106,9 @@ def _mapped(tensor: onnx.TensorProto, file: Path) -> Array:
 
 
 def _slice(tensor: onnx.TensorProto, at: Path, offset: int, length: str | None) -> Array:
-    if tensor.data_type not in _FLOATS:
-        raise ValueError("external tensors are float16, float32 or float64 here")
-    shape, dtype = tuple(tensor.dims), np.dtype(_FLOATS[tensor.data_type])
+    if (name := dtype_name(tensor.data_type)) not in DTYPES:
+        raise ValueError(f"it is {name}; tensors are of type {', '.join(DTYPES)}")
+    shape, dtype = tuple(tensor.dims), numpy_dtype(name).newbyteorder("<")
     size = math.prod(shape) * dtype.itemsize
     has = at.stat().st_size
     if min(shape, default=1) < 0 or offset < 0 or offset + size > has or (length is not None and int(length) != size):

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from onnxconv.dtypes import FLOATS
 from onnxconv.errors import Diagnostic, ModelError, Refusal, Where, closest
 from onnxconv.geometry import Array
-from onnxconv.graph import DTYPES, Graph, Initial, Node, Param, TensorType
-from onnxconv.load.file import array_of, refuse
+from onnxconv.graph import Graph, Initial, Node, Param, TensorType
+from onnxconv.load.file import array_of, dtype_name, refuse
 from onnxconv.load.fold import FOLDS
 from onnxconv.load.layers import READERS
 from onnxconv.load.products import row
@@ -92,9 +93,9 @@ class Walk:
     def _type(self, value: onnx.ValueInfoProto) -> TensorType:
         """The type of an input; sizes without a number or a name get a name of their own."""
         tensor = value.type.tensor_type
-        dtype = _dtype_name(tensor.elem_type)
-        if not value.type.HasField("tensor_type") or dtype not in DTYPES:
-            why = f"tensors are of type {', '.join(DTYPES)}"
+        dtype = dtype_name(tensor.elem_type)
+        if not value.type.HasField("tensor_type") or dtype not in FLOATS:
+            why = f"tensors are of type {', '.join(FLOATS)}"
             raise refuse(self.file, "dtype", f"the input {value.name!r} is {dtype}", why)
         if not tensor.HasField("shape"):
             raise refuse(self.file, "no-shape", f"the input {value.name!r} has no shape", "", "export it with a shape")
@@ -208,12 +209,6 @@ def _initial(step: Step, role: str, name: str, shape: tuple[int, ...]) -> Initia
         return Initial(name, shape, fan=(into * taps, out * taps))
     kind = "ones" if role in ("weight", "running_var") else "zeros"
     return Initial(name, shape, kind, learned=not role.startswith("running"))
-
-
-def _dtype_name(number: int) -> str:
-    names: dict[int, str] = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.DOUBLE: "float64"}
-    known = onnx.TensorProto.DataType.items()
-    return names.get(number) or next((name.lower() for name, n in known if n == number), f"of unknown type {number}")
 
 
 def _value(node: onnx.NodeProto, file: Path) -> Array:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from onnxconv.dtypes import FLOATS
 from onnxconv.errors import Diagnostic, Refusal, SpecError, UsageError, Where, closest
 from onnxconv.geometry import Size
-from onnxconv.graph import DTYPES, Graph, Node, Param, TensorType, shapes_of
+from onnxconv.graph import Graph, Node, Param, TensorType, shapes_of
 from onnxconv.ops import Shape, shape_text
 
 __all__ = ["retyped", "sized"]
@@ -15,10 +16,10 @@ __all__ = ["retyped", "sized"]
 
 def retyped(graph: Graph, dtype: str) -> Graph:
     """The same graph with every tensor and parameter of this data type. Raises `UsageError` for an unknown one."""
-    if dtype not in DTYPES:
+    if dtype not in FLOATS:
         raise UsageError(
             Diagnostic(
-                Where(), "dtype", f"dtype {dtype!r} is not known", f"one of {', '.join(DTYPES)}", closest(dtype, DTYPES)
+                Where(), "dtype", f"dtype {dtype!r} is not known", f"one of {', '.join(FLOATS)}", closest(dtype, FLOATS)
             )
         )
 

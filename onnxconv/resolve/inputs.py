@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from onnxconv.dtypes import FLOATS
 from onnxconv.errors import Diagnostic, Refusal, Where, closest
 from onnxconv.geometry import Size
-from onnxconv.graph import DTYPES, TensorType
+from onnxconv.graph import TensorType
 from onnxconv.ops import Shape, shape_text
 from onnxconv.resolve.limits import LARGEST_INTEGER, check_tensor
 from onnxconv.spec import Input, Spec
@@ -57,12 +58,12 @@ def _shape(given: Input, asked: Shape | None, bound: Mapping[str, int]) -> Shape
 
 def _check(given: Input, shape: tuple[Size, ...]) -> None:
     """Refuse an input that no graph can have."""
-    if given.dtype not in DTYPES:
+    if given.dtype not in FLOATS:
         raise Refusal(
             "dtype",
             f"input {given.name!r} is of {given.dtype}",
             "tensors hold floating-point numbers",
-            f"use one of {', '.join(DTYPES)}",
+            f"use one of {', '.join(FLOATS)}",
         )
     for n in shape:
         if isinstance(n, int) and not 1 <= n <= LARGEST_INTEGER:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from onnxconv.dtypes import DTYPES
 from onnxconv.errors import Refusal
 from onnxconv.ops import Shape, shape_text
 from onnxconv.ops.protocol import per_image
@@ -25,8 +26,6 @@ LARGEST_TENSOR = 2**40
 LARGEST_WEIGHT = 2**40
 """Bytes of one weight."""
 
-_BYTES = {"float16": 2, "float32": 4, "float64": 8}
-
 
 def check_tensor(shape: Shape) -> None:
     """Refuse a tensor of more than `LARGEST_TENSOR` elements."""
@@ -42,7 +41,7 @@ def check_tensor(shape: Shape) -> None:
 
 def check_weight(role: str, shape: tuple[int, ...], dtype: str) -> None:
     """Refuse a weight of more than `LARGEST_WEIGHT` bytes."""
-    size = math.prod(shape) * _BYTES[dtype]
+    size = math.prod(shape) * DTYPES[dtype].bytes
     if size > LARGEST_WEIGHT:
         raise Refusal(
             "too-large",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from onnxconv.dtypes import FLOATS
 from onnxconv.errors import Where, closest
 from onnxconv.spec.form import Scope, whole_number, work_out
 from onnxconv.spec.mistakes import Mistakes
@@ -12,7 +13,6 @@ from onnxconv.spec.names import parameter_name, tensor_name
 from onnxconv.spec.node import Entry, Items, Node, Scalar, Table, described
 from onnxconv.spec.scalar import resolve
 from onnxconv.spec.value import Input, Value
-from onnxconv.spec.vocabulary import DTYPES
 
 __all__ = ["read_inputs", "read_parameters"]
 
@@ -102,13 +102,13 @@ def _input(entry: Entry, dtype: str, scope: Scope, mistakes: Mistakes) -> tuple[
         )
         return dtype, ()
     given = match[1] or dtype
-    if given not in DTYPES:
+    if given not in FLOATS:
         mistakes.add(
             entry.value.where,
             "dtype",
             f"the input {entry.key} has the type {given!r}",
-            f"data types are {', '.join(DTYPES)}",
-            closest(given, DTYPES),
+            f"data types are {', '.join(FLOATS)}",
+            closest(given, FLOATS),
         )
     parts = [part.strip() for part in _split(match[2])]
     nodes = tuple(Scalar(resolve(part), part, entry.value.where) for part in parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from onnxconv.dtypes import FLOATS
 from onnxconv.errors import Where, closest
 from onnxconv.spec.blocks import endless, read_heads
 from onnxconv.spec.declared import read_inputs, read_parameters
@@ -17,7 +18,7 @@ from onnxconv.spec.node import Entry, Items, Node, Scalar, Table, described
 from onnxconv.spec.size import MOST_LAYERS, count_layers
 from onnxconv.spec.tensors import Tensors
 from onnxconv.spec.value import Input, Spec, Value
-from onnxconv.spec.vocabulary import DTYPES, INITIALISERS, LAYERS, SPEC_KEYS, suggestion
+from onnxconv.spec.vocabulary import INITIALISERS, LAYERS, SPEC_KEYS, suggestion
 from onnxconv.spec.written import Block, Reference, Steps
 
 __all__ = ["read_document"]
@@ -87,15 +88,15 @@ class _Document:
     def _inputs(self, scope: Scope) -> tuple[Input, ...]:
         dtype, entry = "float32", self._tree.get("dtype")
         if entry is not None:
-            if isinstance(entry.value, Scalar) and entry.value.text in DTYPES:
+            if isinstance(entry.value, Scalar) and entry.value.text in FLOATS:
                 dtype = entry.value.text
             else:
-                fix = closest(entry.value.text, DTYPES) if isinstance(entry.value, Scalar) else "write float32"
+                fix = closest(entry.value.text, FLOATS) if isinstance(entry.value, Scalar) else "write float32"
                 self._mistakes.add(
                     entry.value.where,
                     "dtype",
                     f"dtype is {described(entry.value)}",
-                    f"data types are {', '.join(DTYPES)}",
+                    f"data types are {', '.join(FLOATS)}",
                     fix,
                 )
         inputs = self._required("inputs")

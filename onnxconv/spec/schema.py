@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from onnxconv.spec.vocabulary import DTYPES, INITIALISERS, LAYER_KEYS, LAYERS, SPEC_KEYS, Attribute, Kind
+from onnxconv.dtypes import FLOATS
+from onnxconv.spec.vocabulary import INITIALISERS, LAYER_KEYS, LAYERS, SPEC_KEYS, Attribute, Kind
 
 __all__ = ["schema"]
 
@@ -50,7 +51,7 @@ def _file() -> dict[str, Schema]:
     return {
         "name": _NAME,
         "parameters": values,
-        "dtype": {"enum": list(DTYPES)},
+        "dtype": {"enum": list(FLOATS)},
         "init": {"$ref": "#/$defs/init"},
         "inputs": {
             "type": "object",

@@ -13,7 +13,6 @@ from typing import Literal, TypeAlias
 from onnxconv.errors import closest
 
 __all__ = [
-    "DTYPES",
     "INITIALISERS",
     "LAYERS",
     "LAYER_KEYS",
@@ -28,7 +27,6 @@ __all__ = [
     "suggestion",
 ]
 
-DTYPES = ("float32", "float64", "float16")
 PAD_MODES = ("zeros", "constant", "reflect", "edge", "wrap")
 PAD_WORDS = ("same", "same_lower", "valid", "causal", "full")
 

@@ -10,8 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-
+from onnxconv.dtypes import DTYPES
 from onnxconv.emit import EmitOptions, save
 from onnxconv.errors import UsageError
 from onnxconv.graph import Graph, Node
@@ -50,7 +49,7 @@ class Bench:
 
     def load(self, graph: Graph, weights: Weights, *, every_tensor: bool = False) -> None:
         """Emit the graph and load it. Raises `RuntimeFailed`."""
-        size = sum(math.prod(p.shape) * np.dtype(p.dtype).itemsize for p in graph.params())
+        size = sum(math.prod(p.shape) * DTYPES[p.dtype].bytes for p in graph.params())
         options = EmitOptions(every_tensor=every_tensor, external_data="always" if size > INLINE else "auto")
         try:
             save(graph, weights, self._path, options)

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from onnxconv.dtypes import DTYPES
 from onnxconv.graph import Node
 from onnxconv.verify.draw import Stream, real
-from onnxconv.verify.rounding import BITS
 from onnxconv.verify.words import Array
 
 __all__ = ["Instance", "instances"]
@@ -56,7 +56,7 @@ LARGE = 1 << 23
 
 
 def _grades(node: Node, dtype: str) -> tuple[Grade, ...]:
-    p = BITS[dtype]
+    p = DTYPES[dtype].significand
     half = (p + 1) // 2
     large = math.prod(dict(node.params)["weight"].shape) > LARGE
     return ((0, 0), (p, 1), (1, p)) if large else ((0, 0), (half, 2), (2, half), (p, 1), (1, p))
@@ -65,11 +65,11 @@ def _grades(node: Node, dtype: str) -> tuple[Grade, ...]:
 def _products(node: Node, dtype: str, shapes: Shapes, grade: Grade, stream: Stream) -> Instance:
     """Sums of products: Σ|x·w| + |b| ≤ terms · X · W + B ≤ 2^p."""
     (shape,) = shapes
-    budget = 1 << BITS[dtype]
+    budget = 1 << DTYPES[dtype].significand
     terms = node.op.roundings(*shapes) - 1
     kernel = node.op.weight_shapes(*shapes)
     x_bits, w_bits = grade
-    b_max = 0 if BITS[dtype] in grade else budget // 8
+    b_max = 0 if DTYPES[dtype].significand in grade else budget // 8
     if grade == (0, 0):
         x_max = w_max = max(1, math.isqrt((budget - b_max) // terms))
         name = f"dense {x_max.bit_length()}-bit"
@@ -115,7 +115,7 @@ def _filters(
 
 def _other(node: Node, dtype: str, shapes: Shapes, stream: Stream) -> Instance:
     """Everything but sums of products. Inputs that are one tensor get one array."""
-    p, op = BITS[dtype], node.op
+    p, op = DTYPES[dtype].significand, node.op
     n = op.roundings(*shapes)
     exact, weights = True, dict[str, Array]()
 
@@ -180,11 +180,11 @@ def _around_limits(op: object, shape: tuple[int, ...], p: int, dtype: str, strea
     limits = [
         abs(v) for v in (getattr(op, "low", None), getattr(op, "high", None)) if v is not None and math.isfinite(v)
     ]
-    widest = np.finfo(dtype)
-    reach = min(math.frexp(1.25 * max([6.0, *limits]))[1], widest.maxexp)  # the next power of two
+    widest = DTYPES[dtype]
+    reach = min(math.frexp(1.25 * max([6.0, *limits]))[1], math.frexp(widest.high)[1])  # the next power of two
     integers = stream.bits(p, math.prod(shape)) - (1 << (p - 1))
     numbers = np.ldexp(integers.astype(np.float64), reach - p + 1)
-    return np.clip(numbers, float(widest.min), float(widest.max)).astype(dtype).reshape(shape)
+    return np.clip(numbers, widest.low, widest.high).astype(dtype).reshape(shape)
 
 
 def _normalisation(op: object, channels: int, dtype: str, stream: Stream) -> dict[str, Array]:
@@ -192,7 +192,7 @@ def _normalisation(op: object, channels: int, dtype: str, stream: Stream) -> dic
 
     Even channels: 4^k − ε where that is a number, so that an epsilon left out shows. Odd ones: 2^60, which swallows ε.
     """
-    p = BITS[dtype]
+    p = DTYPES[dtype].significand
     factors = 2.0 ** (stream.below(3, channels) - 1) * stream.signs(channels)
     if dtype == "float16":
         variances, roots = np.full(channels, 4.0), np.full(channels, 2.0)

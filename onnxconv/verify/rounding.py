@@ -10,19 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from onnxconv.dtypes import DTYPES, rounded
 from onnxconv.verify.words import Array
 
-__all__ = ["BITS", "bound", "gamma", "representable", "unit"]
-
-BITS = {"float16": 11, "float32": 24, "float64": 53}
-"""Bits of the significand, the leading one included: integers up to 2^bits are exact."""
-
-_SMALLEST = {"float16": 2.0**-24, "float32": 2.0**-149, "float64": 2.0**-1074}
-
-
-def unit(dtype: str) -> float:
-    """Half the distance from 1 to the next larger number."""
-    return 2.0 ** -BITS[dtype]
+__all__ = ["bound", "gamma", "representable"]
 
 
 def gamma(n: int, u: float) -> float:
@@ -38,13 +29,14 @@ def bound(dtype: str, n: int, magnitude: Array) -> Array:
     """
     if n == 0:
         return np.zeros_like(magnitude)
-    share = gamma(n, unit(dtype)) + gamma(n + 2, 2.0**-53)
-    limit: Array = share * magnitude + (n + 1) * _SMALLEST[dtype]
-    limit[magnitude * (1 + share) >= float(np.finfo(dtype).max)] = np.inf
+    of = DTYPES[dtype]
+    share = gamma(n, of.unit) + gamma(n + 2, 2.0**-53)
+    limit: Array = share * magnitude + (n + 1) * of.smallest
+    limit[magnitude * (1 + share) >= of.high] = np.inf
     return limit
 
 
 def representable(values: Array, dtype: str) -> bool:
     """Every value is a finite number of the data type, so that rounding to it changes nothing."""
     with np.errstate(over="ignore"):
-        return bool(np.isfinite(values).all() and (values.astype(dtype).astype(np.float64) == values).all())
+        return bool(np.isfinite(values).all() and (rounded(values, dtype).astype(np.float64) == values).all())

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from onnxconv.dtypes import DTYPES
 from onnxconv.execute import apply
 from onnxconv.graph import Node
 from onnxconv.verify.ahead import Ahead
 from onnxconv.verify.draw import Stream
-from onnxconv.verify.rounding import BITS
 from onnxconv.verify.signal import Signal, grid_of, per_channel, scaled, spread
 from onnxconv.verify.words import Array
 
@@ -61,7 +61,7 @@ def route_products(node: Node, x: Signal, next: Ahead, stream: Stream) -> Routed
             break
         again = stream.below(math.prod(kernel), filters) if attempt + 1 < ATTEMPTS else np.full(filters, middle)
         tap = np.where(dead, again, tap)
-    scale = 2.0 ** stream.below(2, filters) if next.normalised else 2.0 ** -_shrinking(extent, next, BITS[dtype])
+    scale = 2.0 ** stream.below(2, filters) if next.normalised else 2.0 ** -_shrinking(extent, next, dtype)
     y = y * per_channel(scale, y.ndim)
     terms, grid = np.abs(y), grid_of(y)
     weights = {"weight": _placed(kind, shape, groups, source, tap, sign * scale).astype(dtype)}
@@ -80,7 +80,7 @@ def route_batch_norm(node: Node, x: Signal, next: Ahead, gain: Array | None, str
     dtype = node.type.dtype
     extent = spread(x.value)
     channels = extent.shape[1]
-    scale = 2.0 ** -_shrinking(extent, next, BITS[dtype], gain)
+    scale = 2.0 ** -_shrinking(extent, next, dtype, gain)
     factor = scale * stream.signs(channels)
     unit = 2.0 ** -max(0, min(x.grid, 4))
     mean = (1 + stream.below(3, channels)) * stream.signs(channels) * unit
@@ -138,11 +138,11 @@ def _short(value: Array) -> bool:
     return bool((value.astype(np.float32) == value).all())
 
 
-def _shrinking(spread: Array, next: Ahead, bits: int, gain: Array | None = None) -> Array:
+def _shrinking(spread: Array, next: Ahead, dtype: str, gain: Array | None = None) -> Array:
     """k per channel, so that 2^-k times its range fits the live range of the next activation, or half the significand."""
     extent = spread[-1] - spread[0]
     live = (next.high - next.low) or 1.0  # where nothing can pass, any range will do
-    exponent = np.frexp(extent / (live if math.isfinite(live) else 2.0 ** (bits // 2)))[1]
+    exponent = np.frexp(extent / (live if math.isfinite(live) else 2.0 ** (DTYPES[dtype].significand // 2)))[1]
     fitting = np.where(extent > 0, exponent, 0)
     if math.isfinite(live):
         return np.clip(fitting, -8, 60)

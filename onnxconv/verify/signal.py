@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from onnxconv.verify.rounding import BITS
+from onnxconv.dtypes import DTYPES
 from onnxconv.verify.words import Array
 
 __all__ = ["Signal", "channels", "exact_sum", "grid_of", "per_channel", "scaled", "spread", "varies"]
@@ -45,9 +46,9 @@ def grid_of(values: Array) -> int:
 
 
 def exact_sum(terms: Array, grid: int, dtype: str) -> bool:
-    """Σ|terms| ≤ 2^(p − grid), and nothing near the subnormal numbers: no partial sum in any order is rounded."""
-    smallest = {"float16": 14, "float32": 100, "float64": 900}[dtype]
-    return grid <= smallest and bool(terms.max() <= np.ldexp(1.0, BITS[dtype] - grid))
+    """Σ|terms| ≤ 2^(p − grid), and nothing subnormal: no partial sum in any order is rounded."""
+    of = DTYPES[dtype]
+    return grid <= -math.log2(of.normal) and bool(terms.max() <= np.ldexp(1.0, of.significand - grid))
 
 
 def channels(shape: tuple[int, ...]) -> int:

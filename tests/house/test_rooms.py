@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[2] / "onnxconv"
 ORACLES = Path(__file__).parents[1] / "oracles"
 
 ROOMS = (
-    "errors files geometry ops graph spec resolve weights emit load execute receptive cost advice runtimes verify report network cli"
+    "errors dtypes files geometry ops graph spec resolve weights emit load execute receptive cost advice runtimes verify report network cli"
 ).split()
 """Lowest first: a room imports only from rooms before it."""
 

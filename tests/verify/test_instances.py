@@ -7,12 +7,13 @@ import pytest
 from verify.random_graphs import conv, net
 from verify.sketch import Sketch, small
 
+from onnxconv.dtypes import DTYPES
 from onnxconv.execute import apply, magnitude
 from onnxconv.ops import Clip
 from onnxconv.verify.draw import KINDS, Stream, real
 from onnxconv.verify.exact import layers
 from onnxconv.verify.instance import instances
-from onnxconv.verify.rounding import BITS, bound, gamma, representable
+from onnxconv.verify.rounding import bound, gamma, representable
 from onnxconv.verify.signal import exact_sum, grid_of
 from onnxconv.verify.sizes import concrete
 
@@ -61,7 +62,7 @@ def test_operands_are_as_wide_as_they_say(dtype: str, widths: set[int]) -> None:
     assert made[0].density == 1 or dtype == "float16"
     assert made[-1].density < made[1].density <= 1
     for m in made:
-        assert np.abs(m.xs[0]).astype(float).max() < 2.0 ** BITS[dtype]
+        assert np.abs(m.xs[0]).astype(float).max() < 2.0 ** DTYPES[dtype].significand
         assert (m.weights["weight"] != 0).any()
 
 
