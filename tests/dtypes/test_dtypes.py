@@ -29,12 +29,11 @@ def test_the_table(dtype: object) -> None:
 
 def nearest(value: float) -> float:
     """The bfloat16 nearest to a number, ties to even, by exact fractions: every other one has an even last bit."""
-    upper = np.array([value], np.float32).view(np.uint32)[0] >> 16
-    near = [np.array([(int(upper) + i) << 16], np.uint32).view(np.float32)[0] for i in (-1, 0, 1) if upper + i >= 0]
-    pairs = [
-        (abs(Fraction(float(n)) - Fraction(value)), (int(upper) - 1 + i) % 2, float(n)) for i, n in enumerate(near)
-    ]
-    return min(pairs)[2]
+    upper = int(np.array([value], np.float32).view(np.uint32)[0]) >> 16
+    near = {
+        bits: float(np.array([bits << 16], np.uint32).view(np.float32)[0]) for bits in (upper - 1, upper, upper + 1)
+    }
+    return min((abs(Fraction(number) - Fraction(value)), bits % 2, number) for bits, number in near.items())[2]
 
 
 def test_bfloat16_is_rounded_once() -> None:
