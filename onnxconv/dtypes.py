@@ -73,7 +73,7 @@ _TABLE = (
 DTYPES: Mapping[str, DataType] = MappingProxyType({dtype.name: dtype for dtype in _TABLE})
 """Every data type that a tensor may have, by name."""
 
-FLOATS = ("float32", "float64", "float16")
+FLOATS = ("float32", "float64", "float16", "bfloat16")
 """The types that networks compute in."""
 
 

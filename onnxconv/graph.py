@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, TypeAlias
 
 from onnxconv.errors import Where
-from onnxconv.ops import Operator, Shape
+from onnxconv.ops import Constant, Operator, Shape
 
 __all__ = [
     "FoldedBias",
@@ -189,10 +189,12 @@ class Graph:
 
 
 def only(graph: Graph, node: Node) -> Graph:
-    """The graph of one node alone; its input tensors become the inputs of the graph."""
+    """The graph of one node alone; the tensors that it reads become inputs of the graph, the constants among them stay."""
     types = graph.types()
-    inputs = tuple((name, types[name]) for name in dict.fromkeys(node.inputs))
-    return Graph(graph.name, inputs, (node,), (node.output,))
+    constants = tuple(n for n in graph.nodes if isinstance(n.op, Constant) and n.output in node.inputs)
+    held = {constant.output for constant in constants}
+    inputs = tuple((name, types[name]) for name in dict.fromkeys(node.inputs) if name not in held)
+    return Graph(graph.name, inputs, (*constants, node), (node.output,))
 
 
 def shapes_of(node: Node, types: Mapping[str, TensorType]) -> tuple[Shape, ...]:

@@ -52,7 +52,9 @@ Exit codes: 0 written; 2 wrong usage, spec or weights, and nothing was written;
     help="Version of ONNX's file format.",
 )
 @click.option(
-    "--dtype", metavar="T", help="Data type of all tensors: float32, float64 or float16.  [default: the source's]"
+    "--dtype",
+    metavar="T",
+    help="Data type of all tensors: float32, float64, float16 or bfloat16.  [default: the source's]",
 )
 @click.option(
     "--weights-as",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,12 +17,14 @@ from onnxconv.files import whole_files
 from onnxconv.graph import Graph, Param
 from onnxconv.weights import Weights
 
-__all__ = ["EXTERNAL_DATA", "WEIGHTS_AS", "EmitOptions", "save", "to_bytes"]
+__all__ = ["EXTERNAL_DATA", "WEIGHTS_AS", "EmitOptions", "fitting", "save", "to_bytes"]
 
 WEIGHTS_AS = ("constants", "inputs")
 EXTERNAL_DATA = ("auto", "always", "never")
 
 OLDEST_OPSET = 13
+LATER = (22, 10)
+"""Opset and IR version for what the default opset cannot express; bfloat16 convolutions are the newest of it."""
 OLDEST_IR = 4
 """Since IR version 4 a weight need not be an input of the model too."""
 
@@ -46,6 +48,17 @@ class EmitOptions:
 
 
 DEFAULT = EmitOptions()
+
+
+def fitting(graph: Graph, options: EmitOptions = DEFAULT) -> EmitOptions:
+    """The options, with a later opset where theirs cannot express an operator or a data type."""
+    try:
+        build(graph, lambda _: None, opset=options.opset, ir_version=options.ir_version, every_tensor=False)
+    except UsageError as error:
+        if all(found.code == "opset" for found in error.diagnostics):
+            return replace(options, opset=LATER[0], ir_version=LATER[1])
+        raise
+    return options
 
 
 def to_bytes(graph: Graph, weights: Weights, options: EmitOptions = DEFAULT) -> bytes:

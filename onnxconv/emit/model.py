@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import onnx_ir as ir
 
-from onnxconv.dtypes import numpy_dtype
+from onnxconv.dtypes import numpy_dtype, rounded
+from onnxconv.emit.types import demand_types
 from onnxconv.errors import Diagnostic, Refusal, UsageError, Where
 from onnxconv.graph import Graph, Node, Param, TensorType, shapes_of
 from onnxconv.ops import Const, Constant, Form, Shape
@@ -37,13 +38,15 @@ def build(graph: Graph, tensor_of: TensorOf, *, opset: int, ir_version: int, eve
             nodes += _constant(node, values, kept=node.output in graph.outputs)
             continue
         try:
-            forms = node.op.onnx(*shapes_of(node, types), opset=opset)
+            lowered = _Lowering(node, types, values, taken)
+            made = tuple(lowered.nodes(node.op.onnx(*shapes_of(node, types), opset=opset)))
+            for one in made:
+                demand_types(one.op_type, [None if v is None else _dtype(v) for v in one.inputs], opset)
         except Refusal as refusal:
             refused.append(refusal.at(node.where if str(node.where) else Where(f"layer {node.name!r}")))
             values.setdefault(node.output, _value(node.output, node.type))
             continue
-        lowered = _Lowering(node, types, values, taken)
-        nodes += lowered.nodes(forms)
+        nodes += made
         initializers += lowered.constants
     if refused:
         raise UsageError(refused)
@@ -70,6 +73,11 @@ def _constant(node: Node, values: dict[str, ir.Value], *, kept: bool) -> Iterato
         return
     _claim(values, node.output, _value(node.output, node.type))
     yield ir.Node("", "Identity", [values[param.name]], outputs=[values[node.output]], name=node.name)
+
+
+def _dtype(value: ir.Value) -> ir.DataType:
+    assert value.dtype is not None, "every value has a type"
+    return value.dtype
 
 
 def _value(name: str, type: TensorType) -> ir.Value:
@@ -125,8 +133,7 @@ class _Lowering:
         dtype = const.dtype or self.dtype
         # Real constants are the float32 nearest to what was written, in every data type, as ONNX attributes are.
         held = np.int64 if dtype == "int64" else np.float64 if const.exact else np.float32
-        with np.errstate(over="ignore"):  # a limit beyond float16 is none
-            exact = np.array(const.values, held).astype(dtype)
+        exact = rounded(np.array(const.values, held), dtype)
         array = exact.reshape(()) if const.scalar else exact
         name = self._scoped(f"const{len(self.constants)}")
         value = _value(name, TensorType(dtype, array.shape))

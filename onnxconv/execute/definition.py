@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from onnxconv.dtypes import numpy_dtype, rounded
 from onnxconv.errors import Refusal, UsageError
 from onnxconv.execute.inputs import check_inputs, check_understood
 from onnxconv.execute.parts import Part, fill
@@ -81,7 +82,7 @@ def _evaluate(
     with np.errstate(all="ignore"):
         if node.op.roundings(*shapes) == 0:
             y: Array = evaluate(node.op, xs, w)
-            return y.astype(dtype, copy=False)
-        y = np.empty([int(n) for n in shape], dtype)
+            return rounded(y, dtype)
+        y = np.empty([int(n) for n in shape], numpy_dtype(dtype))
         fill(Part(node.op, tuple(xs), w, y), evaluate, np.dtype(arithmetic))
     return y

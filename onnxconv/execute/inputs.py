@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from onnxconv.dtypes import rounded
 from onnxconv.errors import Diagnostic, UsageError, Where, closest
 from onnxconv.geometry import Array
 from onnxconv.graph import Graph, Initial
@@ -45,7 +46,7 @@ def check_inputs(graph: Graph, inputs: Mapping[str, Array]) -> None:
                     "input-dtype",
                     f"input {name!r} is {found}",
                     f"the graph says {type.dtype}",
-                    f"convert it: .astype({type.dtype!r})",
+                    f"convert it: .astype({_spelt(type.dtype)})",
                 )
             )
     if wrong:
@@ -85,7 +86,11 @@ def seeded_inputs(graph: Graph, seed: int = 0, shapes: Mapping[str, Shape] = {})
 
 def _draw(name: str, shape: tuple[int, ...], dtype: str, seed: int) -> Array:
     initial = Initial(f"input {name}", shape, "normal", (0.0, 1.0))
-    return draw(initial, seed, 0, math.prod(shape)).astype(dtype).reshape(shape)
+    return rounded(draw(initial, seed, 0, math.prod(shape)), dtype).reshape(shape)
+
+
+def _spelt(dtype: str) -> str:
+    return "ml_dtypes.bfloat16" if dtype == "bfloat16" else repr(dtype)
 
 
 def _bindings(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from onnxconv.dtypes import rounded
 from onnxconv.geometry import Array, Axis, TransposedAxis
 from onnxconv.ops import BROADCAST, POINT, BatchNorm, Conv, ConvTranspose, Dense, Operator, PRelu, Step, To
 
@@ -58,7 +59,7 @@ def fill(part: Part, evaluate: Evaluate, dtype: np.dtype[np.generic]) -> None:
         xs = tuple(x.astype(dtype, copy=False) for x in piece.xs)
         w = {role: a.astype(dtype, copy=False) for role, a in piece.w.items()}
         with np.errstate(all="ignore"):
-            piece.y[...] = evaluate(piece.op, xs, w)
+            piece.y[...] = rounded(evaluate(piece.op, xs, w), piece.y.dtype.name)
 
     pieces = tuple(pieces_of(part, dtype.itemsize))
     with _blas().limit(limits=1, user_api="blas"):

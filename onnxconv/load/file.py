@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-from onnxconv.dtypes import DTYPES, numpy_dtype
+from onnxconv.dtypes import DTYPES, numpy_dtype, rounded
 from onnxconv.errors import Diagnostic, ModelError, Where
 from onnxconv.geometry import Array
 
@@ -67,12 +67,9 @@ def check(model: onnx.ModelProto, file: Path) -> None:
 
 def dtype_name(number: int) -> str:
     """Our name of one of ONNX's data types, or words for one that we do not have."""
-    for name in DTYPES:
-        if onnx.helper.np_dtype_to_tensor_dtype(numpy_dtype(name)) == number:
-            return name
-    return next(
-        (name.lower() for name, n in onnx.TensorProto.DataType.items() if n == number), f"of unknown type {number}"
-    )
+    known: dict[int, str] = {n: name.lower() for name, n in onnx.TensorProto.DataType.items()}
+    renamed = {"float": "float32", "double": "float64"}
+    return renamed.get(known.get(number, ""), known.get(number, f"of unknown type {number}"))
 
 
 def array_of(tensor: onnx.TensorProto, file: Path) -> Array:
@@ -81,6 +78,8 @@ def array_of(tensor: onnx.TensorProto, file: Path) -> Array:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             return _mapped(tensor, file)
         array: Array = onnx.numpy_helper.to_array(tensor)
+        if dtype_name(tensor.data_type) == "bfloat16":
+            array = rounded(array, "bfloat16")  # onnx 1.17 gives float32
     except (ValueError, TypeError, LookupError, OverflowError) as reason:
         raise refuse(file, "tensor", f"tensor {tensor.name!r} is malformed: {reason}") from reason
     return array

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx
 
+from onnxconv.dtypes import FLOATS
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array
 from onnxconv.graph import TensorType
@@ -111,7 +112,7 @@ class Reading:
     def number(self, index: int, meaning: str) -> float:
         """A constant scalar. Refused unless a float32 holds it exactly, as `Clip` and `Pad` demand."""
         array = self.constant(index, meaning).array
-        if array.size != 1 or array.dtype.kind != "f":
+        if array.size != 1 or array.dtype.name not in FLOATS:
             raise Refusal("not-a-number", f"its {meaning} is not one floating-point number")
         value = float(array.reshape(-1)[0])
         if math.isnan(value) or float(np.float32(value)) != value:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from onnxconv.cost import costs
+from onnxconv.dtypes import stored
 from onnxconv.errors import Diagnostic, NotAvailable, Where
 from onnxconv.graph import Graph
 from onnxconv.report import Report, document
@@ -62,13 +63,16 @@ class Network:
             from onnxconv.execute import run
 
             return run(self.graph, self.weights, arrays, every_tensor=every_tensor)
+        from onnxconv.emit import EmitOptions, fitting, save
         from onnxconv.runtimes import start
 
         with (
             tempfile.TemporaryDirectory(prefix="onnxconv-") as folder,
             start(runtime, timeout=timeout, options=options or {}) as worker,
         ):
-            worker.load(self.build(Path(folder) / "model.onnx", every_tensor=every_tensor))
+            model = Path(folder) / "model.onnx"
+            save(self.graph, self.weights, model, fitting(self.graph, EmitOptions(every_tensor=every_tensor)))
+            worker.load(model)
             outputs = worker.run(arrays)
         return {name: outputs[name] for name in self.graph.types() if name in outputs}
 
@@ -79,7 +83,7 @@ class Network:
         from onnxconv.execute import check_inputs, seeded_inputs
 
         drawn = seeded_inputs(self.graph, seed, {name: tuple(np.shape(array)) for name, array in arrays.items()})
-        whole = drawn | {name: np.asarray(array) for name, array in arrays.items()}
+        whole = drawn | {name: stored(np.asarray(array)) for name, array in arrays.items()}
         check_inputs(self.graph, whole)
         return whole
 

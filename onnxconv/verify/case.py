@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from onnxconv.dtypes import DTYPES
-from onnxconv.emit import EmitOptions, save
-from onnxconv.errors import UsageError
+from onnxconv.emit import EmitOptions, fitting, save
 from onnxconv.graph import Graph, Node
 from onnxconv.runtimes import Worker, start
 from onnxconv.verify.compare import Comparison
@@ -24,8 +23,6 @@ __all__ = ["Bench", "Case", "judged"]
 
 INLINE = 1 << 28
 """Bytes of weights above which they go beside the model, to keep fewer copies in memory."""
-LATER_OPSET = 22
-"""For the operators that the default opset cannot express."""
 
 
 class Bench:
@@ -51,12 +48,7 @@ class Bench:
         """Emit the graph and load it. Raises `RuntimeFailed`."""
         size = sum(math.prod(p.shape) * DTYPES[p.dtype].bytes for p in graph.params())
         options = EmitOptions(every_tensor=every_tensor, external_data="always" if size > INLINE else "auto")
-        try:
-            save(graph, weights, self._path, options)
-        except UsageError as error:
-            if not any(d.code == "opset" for d in error.diagnostics):
-                raise
-            save(graph, weights, self._path, replace(options, opset=LATER_OPSET, ir_version=10))
+        save(graph, weights, self._path, fitting(graph, options))
         loaded = self._worker.load(self._path)
         self.version = loaded.version
         for provider, count in loaded.placement.items():

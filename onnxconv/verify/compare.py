@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from onnxconv.dtypes import numpy_dtype
 from onnxconv.verify.words import Array
 
 __all__ = ["Comparison", "merge", "outputs_differ", "within"]
@@ -42,7 +43,7 @@ def outputs_differ(got: Mapping[str, Array], expected: Mapping[str, tuple[str, t
         return f"output {extra[0]!r} was not asked for"
     for name, (dtype, shape) in expected.items():
         array = got[name]
-        if array.dtype != np.dtype(dtype):
+        if array.dtype != numpy_dtype(dtype):
             return f"output {name!r} is {array.dtype}, not {dtype}"
         if array.shape != shape:
             return f"output {name!r} has shape {list(array.shape)}, not {list(shape)}"

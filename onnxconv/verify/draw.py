@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from onnxconv.dtypes import numpy_dtype, rounded
 from onnxconv.verify.words import Array
 
 __all__ = ["KINDS", "Stream", "real"]
@@ -41,7 +42,7 @@ class Stream:
 
     def filled(self, shape: tuple[int, ...], limit: int, dtype: str) -> Array:
         """Integers from −limit to limit without 0."""
-        y = np.empty(math.prod(shape), dtype)
+        y = np.empty(math.prod(shape), numpy_dtype(dtype))
         for start in range(0, y.size, CHUNK):
             stop = min(start + CHUNK, y.size)
             drawn = self.below(2 * limit, stop - start) - limit
@@ -52,9 +53,9 @@ class Stream:
         """Integers that need exactly `bits` bits: the leading and the last one are set, the sign is random."""
         count = math.prod(shape)
         if bits == 1:
-            return self.signs(count).astype(dtype).reshape(shape)
+            return rounded(self.signs(count), dtype).reshape(shape)
         drawn = (1 << (bits - 1)) | self.bits(bits - 1, count) | 1
-        return (drawn * self.signs(count)).astype(dtype).reshape(shape)
+        return rounded(drawn * self.signs(count), dtype).reshape(shape)
 
 
 def real(kind: str, shape: tuple[int, ...], dtype: str, stream: Stream) -> Array:
@@ -81,4 +82,4 @@ def real(kind: str, shape: tuple[int, ...], dtype: str, stream: Stream) -> Array
             y = np.arange(count) / max(1, count) + float(stream.bits(20, 1)[0]) / 2.0**24
         case _:
             raise AssertionError(f"{kind} is not a kind of data")
-    return y.astype(dtype).reshape(shape)
+    return rounded(y, dtype).reshape(shape)

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from onnxconv.dtypes import DTYPES
+from onnxconv.dtypes import DTYPES, numpy_dtype, rounded
 from onnxconv.graph import Node
 from onnxconv.verify.draw import Stream, real
+from onnxconv.verify.rounding import representable
 from onnxconv.verify.words import Array
 
 __all__ = ["Instance", "instances"]
@@ -83,7 +84,9 @@ def _products(node: Node, dtype: str, shapes: Shapes, grade: Grade, stream: Stre
     weight, density = _filters(node, kernel["weight"], kept, w_max, w_bits if w_bits > x_bits else 0, dtype, stream)
     weights = {"weight": weight}
     if "bias" in kernel:
-        weights["bias"] = stream.filled(kernel["bias"], b_max, dtype) if b_max else np.zeros(kernel["bias"], dtype)
+        weights["bias"] = (
+            stream.filled(kernel["bias"], b_max, dtype) if b_max else np.zeros(kernel["bias"], numpy_dtype(dtype))
+        )
     return Instance(name, True, (x,), weights, density)
 
 
@@ -104,7 +107,7 @@ def _filters(
 
     if kept >= slots:
         return draw(shape), 1.0
-    flat = np.zeros((rows, slots), dtype)
+    flat = np.zeros((rows, slots), numpy_dtype(dtype))
     at = (stream.below(slots, rows)[:, None] + np.arange(kept) * slots // kept) % slots
     flat[np.arange(rows)[:, None], at] = draw((rows, kept))
     if not transposed:
@@ -140,20 +143,20 @@ def _other(node: Node, dtype: str, shapes: Shapes, stream: Stream) -> Instance:
     match op.kind:
         case "AveragePool":
             unpadded = not any(any(axis.pad) for axis in getattr(op, "window", ()))
-            exact = _power_of_two(n - 1) and (unpadded or bool(getattr(op, "count_include_pad", False)))
+            exact = _summable(n - 1, p) and (unpadded or bool(getattr(op, "count_include_pad", False)))
         case "GlobalAveragePool":
-            exact = _power_of_two(n - 1)
+            exact = _summable(n - 1, p)
         case "BatchNormalization":
             exact = dtype != "float16"
             weights = _normalisation(op, int(shapes[0][1]), dtype, stream)
         case "PRelu":
             limit = (1 << p) - 1
             weights = {
-                role: np.ldexp(stream.filled(shape, limit, "float64"), -p).astype(dtype)
+                role: rounded(np.ldexp(stream.filled(shape, limit, "float64"), -p), dtype)
                 for role, shape in op.weight_shapes(*shapes).items()
             }
-        case "LeakyRelu":
-            exact = dtype != "float16"
+        case "LeakyRelu":  # a narrower type rounds the slope
+            exact = p >= DTYPES["float32"].significand
         case "Add" | "Mul":
             pass
         case _:
@@ -163,8 +166,9 @@ def _other(node: Node, dtype: str, shapes: Shapes, stream: Stream) -> Instance:
     )
 
 
-def _power_of_two(count: int) -> bool:
-    return count & (count - 1) == 0
+def _summable(count: int, p: int) -> bool:
+    """A mean of integers is exact: it divides by a power of two, and so many ones are a number."""
+    return count & (count - 1) == 0 and count <= 1 << p
 
 
 def _powers_below_zero(shape: tuple[int, ...], p: int, dtype: str, stream: Stream) -> Array:
@@ -172,7 +176,7 @@ def _powers_below_zero(shape: tuple[int, ...], p: int, dtype: str, stream: Strea
     count = math.prod(shape)
     integers = stream.bits(p, count)
     powers = -(2.0 ** stream.below(p, count))
-    return np.where(stream.below(2, count) == 0, integers, powers).astype(dtype).reshape(shape)
+    return rounded(np.where(stream.below(2, count) == 0, integers, powers), dtype).reshape(shape)
 
 
 def _around_limits(op: object, shape: tuple[int, ...], p: int, dtype: str, stream: Stream) -> Array:
@@ -184,7 +188,7 @@ def _around_limits(op: object, shape: tuple[int, ...], p: int, dtype: str, strea
     reach = min(math.frexp(1.25 * max([6.0, *limits]))[1], math.frexp(widest.high)[1])  # the next power of two
     integers = stream.bits(p, math.prod(shape)) - (1 << (p - 1))
     numbers = np.ldexp(integers.astype(np.float64), reach - p + 1)
-    return np.clip(numbers, widest.low, widest.high).astype(dtype).reshape(shape)
+    return rounded(np.clip(numbers, widest.low, widest.high), dtype).reshape(shape)
 
 
 def _normalisation(op: object, channels: int, dtype: str, stream: Stream) -> dict[str, Array]:
@@ -203,12 +207,12 @@ def _normalisation(op: object, channels: int, dtype: str, stream: Stream) -> dic
             k = math.frexp(epsilon)[1]
             k += k % 2
             root, left = 2.0 ** (k // 2), 2.0**k - epsilon
-            if left > 0 and float(np.dtype(dtype).type(left)) == left:
+            if left > 0 and representable(np.array(left), dtype):
                 variances[::2], roots[::2] = left, root
     limit = 1 << (p - 4)
     return {
-        "weight": (factors * roots).astype(dtype),
+        "weight": rounded(factors * roots, dtype),
         "bias": stream.filled((channels,), limit, dtype),
         "running_mean": stream.filled((channels,), limit, dtype),
-        "running_var": variances.astype(dtype),
+        "running_var": rounded(variances, dtype),
     }

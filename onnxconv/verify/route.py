@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onnxconv.dtypes import DTYPES
+from onnxconv.dtypes import DTYPES, numpy_dtype, rounded
 from onnxconv.execute import apply
 from onnxconv.graph import Node
 from onnxconv.verify.ahead import Ahead
@@ -51,10 +51,10 @@ def route_products(node: Node, x: Signal, next: Ahead, stream: Stream) -> Routed
     # Half of the taps are in the middle: each shift moves padding inwards, where it takes the place of information.
     tap = np.where(stream.below(2, filters) == 0, middle, stream.below(math.prod(kernel), filters))
     sign = stream.signs(filters)
-    zero = {"bias": np.zeros(shapes["bias"], dtype)} if "bias" in shapes else {}
+    zero = {"bias": np.zeros(shapes["bias"], numpy_dtype(dtype))} if "bias" in shapes else {}
     for attempt in range(ATTEMPTS + 1):
         weight = _placed(kind, shape, groups, source, tap, sign.astype(np.float64))
-        y = apply(node, [x.value], {"weight": weight.astype(dtype)} | zero)
+        y = apply(node, [x.value], {"weight": rounded(weight, dtype)} | zero)
         extent = spread(y)
         dead = (extent == 0).all(axis=0) & (tap != middle)
         if not dead.any():
@@ -64,11 +64,11 @@ def route_products(node: Node, x: Signal, next: Ahead, stream: Stream) -> Routed
     scale = 2.0 ** stream.below(2, filters) if next.normalised else 2.0 ** -_shrinking(extent, next, dtype)
     y = y * per_channel(scale, y.ndim)
     terms, grid = np.abs(y), grid_of(y)
-    weights = {"weight": _placed(kind, shape, groups, source, tap, sign * scale).astype(dtype)}
+    weights = {"weight": rounded(_placed(kind, shape, groups, source, tap, sign * scale), dtype)}
     if zero:
         small = Ahead(-math.inf, math.inf) if next.normalised else next
-        bias = _shift(scaled(extent, scale), small, grid, stream)
-        weights["bias"] = bias.astype(dtype)
+        weights["bias"] = rounded(_shift(scaled(extent, scale), small, grid, stream), dtype)
+        bias = weights["bias"].astype(np.float64)
         y, terms = y + per_channel(bias, y.ndim), terms + per_channel(np.abs(bias), y.ndim)
         grid = max(grid, grid_of(bias))
     source = source + np.repeat(np.arange(groups) * fan, filters // groups)
@@ -85,16 +85,17 @@ def route_batch_norm(node: Node, x: Signal, next: Ahead, gain: Array | None, str
     unit = 2.0 ** -max(0, min(x.grid, 4))
     mean = (1 + stream.below(3, channels)) * stream.signs(channels) * unit
     grid = grid_of(x.value * per_channel(factor, x.value.ndim))
-    bias = _shift(scaled(extent, factor), next, grid, stream) + factor * mean
+    shift = rounded(_shift(scaled(extent, factor), next, grid, stream) + factor * mean, dtype)
+    bias = shift.astype(np.float64)
     rank = x.value.ndim
     f, m, b = (per_channel(a, rank) for a in (factor, mean, bias))
     # 2^60 + epsilon is 2^60 in float32 and float64, and √2^60 = 2^30; float16 has no such room, and is not exact here.
     variance, root = (4.0, 2.0) if dtype == "float16" else (2.0**60, 2.0**30)
     weights = {
-        "weight": (factor * root).astype(dtype),
-        "bias": bias.astype(dtype),
-        "running_mean": mean.astype(dtype),
-        "running_var": np.full(channels, variance, dtype),
+        "weight": rounded(factor * root, dtype),
+        "bias": shift,
+        "running_mean": rounded(mean, dtype),
+        "running_var": rounded(np.full(channels, variance), dtype),
     }
     y = Signal(
         apply(node, [x.value], weights),
@@ -109,7 +110,7 @@ def route_prelu(node: Node, x: Signal, stream: Stream) -> Routed:
     ((role, param),) = node.params
     count = math.prod(param.shape)
     slopes = 2.0 ** -(1 + stream.below(2, count)) * stream.signs(count)
-    weights = {role: slopes.astype(param.dtype).reshape(param.shape)}
+    weights = {role: rounded(slopes, param.dtype).reshape(param.shape)}
     y = apply(node, [x.value], weights)
     return Routed(Signal(y, grid_of(y), np.abs(y)), weights)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from onnxconv.dtypes import DTYPES, numpy_dtype, rounded
 from onnxconv.execute import apply, magnitude
 from onnxconv.graph import Graph, Node
 from onnxconv.verify.ahead import Ahead, ahead, consumers
@@ -152,8 +153,8 @@ def _input_bits(graph: Graph) -> int:
     kinds = [node.op.kind for node in graph.nodes]
     clipped = "Clip" in kinds
     growing = kinds.count("Add") if clipped else kinds.count("Add") // 2
-    half = any(type.dtype == "float16" for _, type in graph.inputs)
-    return max(3, min(5, 6 - growing)) if half else max(4, (16 if clipped else 18) - growing)
+    room = min(DTYPES[type.dtype].significand for _, type in graph.inputs) - 6
+    return max(1, room - 2, min(room, room + 1 - growing)) if room < 16 else max(4, (16 if clipped else 18) - growing)
 
 
 def _raw(value: Array) -> Signal:
@@ -166,7 +167,9 @@ def _route(
     """The layer's output with all that is known about it, its weights, and its error if it has any."""
     shared = any(param.name in arrays for _, param in node.params)
     if shared:
-        w = {role: arrays.get(param.name, np.zeros(param.shape, param.dtype)) for role, param in node.params}
+        w = {
+            role: arrays.get(param.name, np.zeros(param.shape, numpy_dtype(param.dtype))) for role, param in node.params
+        }
         routed = Routed(_fixed(node, xs, w), w)
     elif node.op.kind in PRODUCTS:
         routed = route_products(node, xs[0], next, stream)
@@ -221,7 +224,7 @@ def _plain(node: Node, xs: Sequence[Signal]) -> Signal:
             return Signal(y, grid, apply(node, [x.terms for x in xs], {}))
         case _ if node.op.roundings(*(v.shape for v in values)) == 0 and all(x.error is None for x in xs):
             # Moved values are numbers of the data type already; limits and pad values are rounded to it.
-            return _raw(y.astype(node.type.dtype).astype(np.float64))
+            return _raw(rounded(y, node.type.dtype).astype(np.float64))
         case _:
             return _raw(y)
 

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from onnxconv.dtypes import DTYPES, FLOATS, numpy_dtype, rounded
 from onnxconv.errors import Diagnostic, WeightsError, Where, closest
 from onnxconv.geometry import Array
 from onnxconv.graph import FoldedBias, FoldedWeight, Graph, Initial, Param, Recipe, Tiled
@@ -39,7 +40,7 @@ class Weights:
         """The whole array, in the parameter's shape and data type. Raises `WeightsError` where it cannot be made."""
         if not param.shape:
             return self._reader(param)(0, 1).reshape(())
-        whole = np.empty(param.shape, param.dtype)
+        whole = np.empty(param.shape, numpy_dtype(param.dtype))
         flat = whole.reshape(-1)
         read = self._reader(param)
         for start in range(0, flat.size, CHUNK):
@@ -52,7 +53,7 @@ class Weights:
         read, size = self._reader(param), math.prod(param.shape)
         for start in range(0, size, elements):
             values = read(start, min(start + elements, size))
-            yield np.ascontiguousarray(values, np.dtype(param.dtype).newbyteorder("<")).view(np.uint8).data
+            yield np.ascontiguousarray(values, numpy_dtype(param.dtype).newbyteorder("<")).view(np.uint8).data
 
     def _reader(self, param: Param) -> _Reader:
         if self.arrays is None:
@@ -156,7 +157,7 @@ def _compared(file: Path, initial: Initial, stored: Stored | None, known: Mappin
         return [Diagnostic(where, "weight-shape", what, "", fix)]
     if not stored.number:
         what = f"{initial.name!r} holds {stored.dtype}"
-        why = "weights are floating-point numbers: float16, float32, float64 or, in .safetensors, bfloat16"
+        why = "weights are floating-point numbers: float16, bfloat16, float32 or float64"
         return [Diagnostic(where, "weight-type", what, why, "convert it")]
     return []
 
@@ -179,7 +180,7 @@ def _flat(array: Array, name: str, shape: tuple[int, ...], dtype: str) -> _Reade
     if array.shape != shape:
         what = f"weight {name!r} has shape {list(array.shape)}, the layer needs {list(shape)}"
         raise WeightsError(Diagnostic(Where(), "weight-shape", what))
-    if array.dtype.kind != "f":
+    if array.dtype.kind != "f" and array.dtype.name not in FLOATS:
         raise WeightsError(Diagnostic(Where(), "weight-type", f"weight {name!r} holds {array.dtype}, not floats"))
     flat = array.reshape(-1)
     return lambda start, stop: _rounded(flat[start:stop], dtype, name)
@@ -199,12 +200,9 @@ def _tiled(source: Array, repeats: tuple[int, ...]) -> _Reader:
 
 def _rounded(values: Array, dtype: str, name: str) -> Array:
     """Values rounded once to the data type. Raises `WeightsError` where a finite value is too large for it."""
-    if values.dtype == dtype:
-        return values
-    with np.errstate(over="ignore"):
-        rounded = values.astype(dtype)
-    if values.dtype.itemsize > rounded.dtype.itemsize and (np.isinf(rounded) & np.isfinite(values)).any():
-        most = float(np.finfo(rounded.dtype).max)
+    near = rounded(values, dtype)
+    if near is not values and (np.isinf(near) & np.isfinite(values)).any():
+        most = DTYPES[dtype].high
         what = f"weight {name!r} holds {float(np.abs(values[np.isfinite(values)]).max())!r}"
         raise WeightsError(Diagnostic(Where(), "weight-range", what, f"{dtype} ends at {most!r}", "use a wider dtype"))
-    return rounded
+    return near

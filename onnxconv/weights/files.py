@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from onnxconv.dtypes import FLOATS, stored
 from onnxconv.errors import Diagnostic, WeightsError, Where
 from onnxconv.geometry import Array
 
@@ -81,7 +82,8 @@ def _npz(file: Path) -> dict[str, Stored]:
                 shape, _, dtype, header = _npy_header(stream)
             if member.file_size != header + math.prod(shape) * dtype.itemsize and dtype.kind != "O":
                 raise ValueError(f"{name!r} says shape {list(shape)} of {dtype}, which is not its length")
-            found[name] = Stored(file, name, str(dtype), shape, dtype.kind == "f")
+            number = dtype.kind == "f" or stored(np.empty(0, dtype)).dtype.name in FLOATS
+            found[name] = Stored(file, name, str(dtype), shape, number)
     return found
 
 
@@ -95,13 +97,13 @@ def _npy_header(stream: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]
     return shape, fortran, dtype, stream.tell()
 
 
-def _npz_member(stored: Stored) -> Array:
+def _npz_member(one: Stored) -> Array:
     try:
-        with np.load(stored.file, allow_pickle=False) as archive:
-            array: Array = archive[stored.name]
+        with np.load(one.file, allow_pickle=False) as archive:
+            array: Array = archive[one.name]
     except _DAMAGED as reason:
-        raise _damaged(stored.file, f"{stored.name!r} cannot be read: {reason}") from reason
-    return array
+        raise _damaged(one.file, f"{one.name!r} cannot be read: {reason}") from reason
+    return stored(array)
 
 
 def _safetensors(file: Path) -> dict[str, Stored]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from onnxconv.dtypes import stored
 from onnxconv.runtimes.engines.backend import by_position
 from onnxconv.runtimes.external import external_files
 from onnxconv.runtimes.options import read_options
@@ -88,7 +89,7 @@ def _write(path: Path, name: str, array: Array) -> None:
 def _read(path: Path) -> Array:
     """An array from a file. Raises ValueError where it holds none."""
     if path.suffix == ".npy":
-        return np.asarray(np.load(path, allow_pickle=False))
+        return stored(np.asarray(np.load(path, allow_pickle=False)))
     from onnx import TensorProto, numpy_helper
 
     tensor = TensorProto()
