@@ -42,7 +42,8 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
         case "Add":
             return reduce(np.add, errors) + bound(dtype, n, reduce(np.add, reach))
         case "Mul":
-            product: Array = reduce(np.multiply, [np.abs(x.value) + e for x, e in zip(xs, errors, strict=True)])
+            with np.errstate(invalid="ignore"):  # nothing is known of an infinite error times 0
+                product: Array = reduce(np.multiply, [np.abs(x.value) + e for x, e in zip(xs, errors, strict=True)])
             least: Array = reduce(np.multiply, [np.abs(x.value) for x in xs])
             grown: Array = product - least + bound(dtype, n, product)
             return grown

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import ml_dtypes
 import numpy as np
 import onnx
 import pytest
@@ -108,11 +109,32 @@ def test_build_writes_a_checked_model() -> None:
     assert model.ir_version == 8
 
 
+def test_bfloat16_files() -> None:
+    """NumPy stores bfloat16 as raw pairs of bytes, and reads it back so."""
+    text = Path("net.yaml").read_text().replace("float32[", "bfloat16[")
+    Path("half.yaml").write_text(text)
+    bfloat16 = np.dtype(ml_dtypes.bfloat16)
+    first = call("run", "half.yaml", "-o", "y.npz", "--every-tensor", "--seed", "3")
+    assert first.exit_code == 0, first.stderr
+    (name, type_), *_ = onnxconv.read("half.yaml").graph.inputs
+    x = onnxconv.read("half.yaml", seed=3).inputs({}, 3)[name]
+    assert (x.dtype, type_.dtype) == (bfloat16, "bfloat16")
+    np.save("x.npy", x)
+    again = call("run", "half.yaml", "-o", "z.npz", "--every-tensor", "--seed", "3", "--input", f"{name}=x.npy")
+    assert again.exit_code == 0, again.stderr
+    assert Path("y.npz").read_bytes() == Path("z.npz").read_bytes()
+    with np.load("y.npz") as arrays:
+        for array in arrays.values():
+            assert array.dtype == np.dtype("V2")
+            assert np.isfinite(array.view(bfloat16).astype(float)).all()
+
+
 BUILDS: dict[str, Any] = {
     "--opset 19": lambda m: m.opset_import[0].version == 19,
     "--ir-version 9": lambda m: m.ir_version == 9,
     "--dtype float64": lambda m: m.graph.input[0].type.tensor_type.elem_type == onnx.TensorProto.DOUBLE,
     "--dtype float16": lambda m: m.graph.initializer[0].data_type == onnx.TensorProto.FLOAT16,
+    "--dtype bfloat16 --opset 22": lambda m: m.graph.initializer[0].data_type == onnx.TensorProto.BFLOAT16,
     "--weights-as inputs": lambda m: len(m.graph.input) == 5,
     "--weights-as constants": lambda m: len(m.graph.input) == 1,
     "--external-data always": lambda _: Path("net.onnx.data").is_file(),

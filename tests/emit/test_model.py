@@ -15,7 +15,7 @@ import onnxruntime
 import pytest
 from chains import chain, every_operator, node_of
 
-from onnxconv.emit import EmitOptions, to_bytes
+from onnxconv.emit import EmitOptions, fitting, to_bytes
 from onnxconv.errors import UsageError
 from onnxconv.geometry import Axis
 from onnxconv.graph import Graph, TensorType, only
@@ -155,6 +155,26 @@ def test_constants_take_the_type_of_the_tensor(dtype: str) -> None:
     assert arrays.pop("l1/const0").dtype == np.int64
     assert {array.dtype.name for array in arrays.values()} == {dtype}
     assert arrays["l0/const1"] == np.float32(0.1).astype(dtype)
+
+
+@pytest.mark.parametrize(("op", "x"), CASES, ids=IDS)
+def test_bfloat16_models_are_valid_or_refused(op: Operator, x: Shape) -> None:
+    """Opset 17 has bfloat16 for some operators, opset 22 for all."""
+    graph = chain(x, op, dtype="bfloat16")
+    options = fitting(graph)
+    assert options.opset in (17, 22)
+    onnx.checker.check_model(onnx.load_from_string(to_bytes(graph, seeded(), options)), full_check=True)
+    if options.opset == 22:
+        with pytest.raises(UsageError, match="opset 17 takes no bfloat16"):
+            to_bytes(graph, seeded())
+
+
+def test_an_opset_without_bfloat16_is_refused() -> None:
+    with pytest.raises(UsageError) as caught:
+        to_bytes(chain((1, 4, 9), Conv((Axis(3),), 2), dtype="bfloat16"), seeded())
+    (found,) = caught.value.diagnostics
+    assert found.what == "Conv of opset 17 takes no bfloat16"
+    assert found.why == "it does since opset 22"
 
 
 def test_same_graph_and_seed_same_bytes() -> None:

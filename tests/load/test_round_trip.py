@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from chains import chain, every_operator, node_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from onnxconv.dtypes import rounded
 from onnxconv.emit import EmitOptions, save, to_bytes
 from onnxconv.errors import ModelError, Refusal
 from onnxconv.geometry import Axis, TransposedAxis
@@ -86,18 +88,20 @@ def assert_comes_back(graph: Graph, folder: Path, options: EmitOptions) -> None:
     assert to_bytes(loaded, seeded(), inline)  # a loaded graph can be drawn anew
 
 
-@pytest.mark.parametrize("opset", [13, NEWEST])
-@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    ("dtype", "opset"),
+    [*itertools.product(("float16", "float32", "float64"), (13, NEWEST)), ("bfloat16", NEWEST)],
+)
 @pytest.mark.parametrize(("op", "x"), CASES, ids=IDS)
 def test_every_operator(op: Operator, x: Shape, dtype: str, opset: int, tmp_path: Path) -> None:
     """As the same graph where it is one ONNX node, else as one that computes the same once rounded to its data type.
 
-    In float16 the limits of a clip and the value of a pad come back as the float16 that they are in the model.
+    In float16 and bfloat16 the limits of a clip and the value of a pad come back as what they are in the model.
     """
     graph = chain(x, op, dtype=dtype)
     forms: tuple[Form, ...] = tuple(op.onnx(*[x] * len(graph.nodes[0].inputs), opset=opset))
-    rounded = dtype == "float16" and isinstance(op, Clip | Pad)
-    if len(forms) == 1 and forms[0].op_type == op.kind and not rounded:
+    narrowed = dtype in ("float16", "bfloat16") and isinstance(op, Clip | Pad)
+    if len(forms) == 1 and forms[0].op_type == op.kind and not narrowed:
         assert_comes_back(graph, tmp_path, EmitOptions(opset))
         return
     save(graph, seeded(), tmp_path / "m.onnx", EmitOptions(opset))
@@ -106,7 +110,7 @@ def test_every_operator(op: Operator, x: Shape, dtype: str, opset: int, tmp_path
             load(tmp_path / "m.onnx")
         return
     for mine, theirs in zip(outputs(graph, seeded()), outputs(*load(tmp_path / "m.onnx")), strict=True):
-        np.testing.assert_array_equal(mine.astype(dtype), theirs.astype(dtype))
+        np.testing.assert_array_equal(rounded(mine, dtype), rounded(theirs, dtype))
 
 
 def operators(rank: int) -> st.SearchStrategy[Operator]:

@@ -7,7 +7,7 @@ import pytest
 from verify.random_graphs import conv, net
 from verify.sketch import Sketch, small
 
-from onnxconv.dtypes import DTYPES
+from onnxconv.dtypes import DTYPES, FLOATS, numpy_dtype, rounded
 from onnxconv.execute import apply, magnitude
 from onnxconv.ops import Clip
 from onnxconv.verify.draw import KINDS, Stream, real
@@ -36,7 +36,9 @@ def test_sums_fit_the_significand(seed: int) -> None:
                     assert magnitude(node, made.xs, made.weights).max() <= LIMIT
 
 
-@pytest.mark.parametrize(("dtype", "limit"), [("float16", 60000.0), ("float32", 3e38), ("float64", 1e38)])
+@pytest.mark.parametrize(
+    ("dtype", "limit"), [("float16", 60000.0), ("float32", 3e38), ("float64", 1e38), ("bfloat16", 3e38)]
+)
 def test_limits_near_the_largest_number_have_operands_beyond_them(dtype: str, limit: float) -> None:
     s = Sketch((1, 2, 64), dtype)
     s.add(Clip(None, limit))
@@ -48,7 +50,9 @@ def test_limits_near_the_largest_number_have_operands_beyond_them(dtype: str, li
     assert (x < limit).any()
 
 
-@pytest.mark.parametrize(("dtype", "widths"), [("float32", {12, 24}), ("float16", {6, 11}), ("float64", {27, 53})])
+@pytest.mark.parametrize(
+    ("dtype", "widths"), [("float32", {12, 24}), ("float16", {6, 11}), ("float64", {27, 53}), ("bfloat16", {4, 8})]
+)
 def test_operands_are_as_wide_as_they_say(dtype: str, widths: set[int]) -> None:
     s = Sketch((1, 16, 9, 9), dtype)
     s.conv(8)
@@ -59,7 +63,7 @@ def test_operands_are_as_wide_as_they_say(dtype: str, widths: set[int]) -> None:
         arrays = [(m.xs[0] if side == "x" else m.weights["weight"]) for m in made[1:]]
         found = {int(np.abs(a).max()).bit_length() for a in arrays if int(np.abs(a).max()).bit_length() > 2}
         assert found == widths
-    assert made[0].density == 1 or dtype == "float16"
+    assert made[0].density == 1 or dtype in ("float16", "bfloat16")
     assert made[-1].density < made[1].density <= 1
     for m in made:
         assert np.abs(m.xs[0]).astype(float).max() < 2.0 ** DTYPES[dtype].significand
@@ -74,19 +78,34 @@ def test_layers_are_tried_once_a_kind() -> None:
     assert len(layers(small())) == len(small().nodes)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("n", [1, 2, 7, 100, 1000])
-def test_no_order_of_summation_exceeds_the_bound(n: int) -> None:
+def test_no_order_of_summation_exceeds_the_bound(n: int, dtype: str) -> None:
+    """Sums in the data type itself; of a bfloat16 product ml_dtypes rounds an exact float32, of a sum one of 24 > 2·8 + 1 bits."""
     stream = Stream("orders", n)
-    x, w = (real(kind, (n, 50), "float32", stream) for kind in ("heavy", "normal"))
-    exact = (x.astype(np.float64) * w).sum(axis=0)
-    limit = bound("float32", n + 1, np.abs(x.astype(np.float64) * w).sum(axis=0))
+    x, w = (real(kind, (n, 50), dtype, stream) for kind in ("heavy", "normal"))
+    products = x.astype(np.longdouble) * w.astype(np.longdouble)
+    exact = products.sum(axis=0)
+    limit = bound(dtype, n + 1, np.abs(products).sum(axis=0).astype(np.float64))
+    assert np.isfinite(limit).all() == ((n + 1) * DTYPES[dtype].unit < 1)
     for trial in range(20):
         order = Stream(trial).order(n)
-        total = np.zeros(50, np.float32)
+        total = np.zeros(50, numpy_dtype(dtype))
         for i in order:
-            total += x[i] * w[i]
-        assert (np.abs(total - exact) <= limit).all()
-    assert (np.abs((x * w).sum(axis=0, dtype=np.float32) - exact) <= limit).all()
+            total = total + x[i] * w[i]
+        assert total.dtype == numpy_dtype(dtype)
+        assert (np.abs(total.astype(np.longdouble) - exact) <= limit).all()
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_bit_less_of_precision_exceeds_the_bound(dtype: str) -> None:
+    """Products rounded to one bit less than the data type has."""
+    stream, p = Stream("less", dtype), DTYPES[dtype].significand
+    x, w = (real("normal", (1, 4000), "float64", stream) for _ in range(2))
+    x, w = (rounded(a, dtype).astype(np.float64) for a in (x, w))
+    fraction, exponent = np.frexp(x * w)
+    coarse = np.ldexp(np.rint(np.ldexp(fraction, p - 2)), exponent - p + 2)
+    assert (np.abs(coarse - x * w) > bound(dtype, 1, np.abs(x * w))).any() == (dtype != "float64")
 
 
 def test_the_bound_is_not_far_above_what_happens() -> None:

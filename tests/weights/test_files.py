@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import safetensors.numpy
 from onnxconv.errors import WeightsError
 from onnxconv.geometry import Axis
 from onnxconv.graph import Graph, Initial, Node, Param, TensorType
+from onnxconv.network.change import retyped
 from onnxconv.ops import Conv
 from onnxconv.weights import from_file
 
@@ -66,6 +68,24 @@ def test_bfloat16(tmp_path: Path) -> None:
     arrays = {name: array.astype(ml_dtypes.bfloat16) for name, array in ARRAYS.items()}
     weights = from_file(GRAPH, tensors(tmp_path, arrays))
     np.testing.assert_array_equal(weights[WEIGHT], arrays["conv.weight"].astype(np.float32))
+
+
+@writers
+def test_bfloat16_stays_what_it_is(write: Writer, tmp_path: Path) -> None:
+    """In .npz NumPy stores it as raw pairs of bytes."""
+    arrays = {name: array.astype(ml_dtypes.bfloat16) for name, array in ARRAYS.items()}
+    graph = retyped(GRAPH, "bfloat16")
+    weights = from_file(graph, write(tmp_path, arrays))
+    for param in graph.params():
+        np.testing.assert_array_equal(weights[param], arrays[param.name], strict=True)
+        assert b"".join(weights.chunks(param, 5)) == arrays[param.name].tobytes()
+
+
+def test_float64_is_rounded_once_to_bfloat16(tmp_path: Path) -> None:
+    """1 + 2^-8 + 2^-40 is above the middle between two bfloat16; as a float32 it would be that middle."""
+    arrays = {name: np.full(array.shape, 1 + 2.0**-8 + 2.0**-40) for name, array in ARRAYS.items()}
+    weights = from_file(retyped(GRAPH, "bfloat16"), npz(tmp_path, arrays))
+    assert set(weights[replace(WEIGHT, dtype="bfloat16")].astype(float).flat) == {1 + 2.0**-7}
 
 
 def test_other_orders_of_bytes_and_axes(tmp_path: Path) -> None:
