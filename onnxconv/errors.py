@@ -101,10 +101,13 @@ class Refusal(Exception):
         return Diagnostic(where, self.code, self.what, self.why, self.fix)
 
 
-def closest(word: str, known: Iterable[str]) -> str:
-    """'did you mean …?' for the nearest known word, or the list of known words."""
+def closest(word: str, known: Iterable[str], most: int | None = None) -> str:
+    """'did you mean …?' for the nearest known word, or the list of known words, of which at most `most` are told."""
     import difflib
 
     names = sorted(known)
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(names)}"
+    if near:
+        return f"did you mean {near[0]!r}?"
+    more = [f"and {len(names) - most} more"] if most is not None and len(names) > most else []
+    return f"known here: {', '.join(names[:most] + more)}"

@@ -8,6 +8,7 @@ Division rounds towards minus infinity throughout, so impossible windows come ou
 from onnxconv.geometry.axis import Axis, Pads, TransposedAxis, TransposedWindow, Window
 from onnxconv.geometry.pads import causal_pads, ceil_axis, crop_reaching, full_pads, pads_reaching, same_crop, same_pads
 from onnxconv.geometry.reach import ANYTHING, IDENTITY, WHOLE, Field, Reach, held, positions, through, union
+from onnxconv.geometry.sets import Positions
 from onnxconv.geometry.size import Size
 from onnxconv.geometry.taps import Array, taps, transposed_taps
 
@@ -19,6 +20,7 @@ __all__ = [
     "Axis",
     "Field",
     "Pads",
+    "Positions",
     "Reach",
     "Size",
     "TransposedAxis",

@@ -105,8 +105,9 @@ def verify(source: Source, runtimes: Sequence[str] = ("onnxruntime:cpu",), **opt
 
 
 def report(source: Source, **options: Any) -> Report:
-    """Shapes, receptive fields, cost and advice; options are those of `read`."""
-    return read(source, **options).report()
+    """Shapes, receptive fields, cost and advice; options are those of `read` and of `Network.report`."""
+    reading, reporting = _divided(options)
+    return read(source, **reading).report(**reporting)
 
 
 READING = frozenset({"set", "input_shapes", "weights", "seed", "dtype"})

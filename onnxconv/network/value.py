@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from onnxconv.box import views
+from onnxconv.context import demand_rate
 from onnxconv.cost import costs
 from onnxconv.dtypes import stored
 from onnxconv.errors import Diagnostic, NotAvailable, Where
@@ -103,9 +105,16 @@ class Network:
             fix = "make the network or its input smaller; report and build need no such memory"
             raise NotAvailable(Diagnostic(Where(self.source), "memory", what, "", fix))
 
-    def report(self) -> Report:
-        """Shapes, receptive fields, cost and advice."""
-        return Report(document(self.graph, self.source))
+    def report(self, at: Sequence[tuple[str, Sequence[int]]] = (), sample_rate: float | None = None) -> Report:
+        """Shapes, receptive fields, cost and advice.
+
+        `at`: pairs of a layer and one index per spatial axis of its tensor, for which to tell the box of input pixels
+        that is seen. `sample_rate`, in hertz: tell what is told of signals in seconds too.
+        Raises `UsageError` for a position that there is not, and for a sample rate without a signal.
+        """
+        if sample_rate is not None:
+            demand_rate(self.graph, sample_rate, self.source)
+        return Report(document(self.graph, self.source, views(self.graph, at, self.source), sample_rate))
 
 
 def _physical_memory() -> int | None:

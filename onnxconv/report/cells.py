@@ -40,11 +40,22 @@ def columns(report: Document) -> list[Column]:
         found += _field_columns(
             [layer["receptive_field"].get(entry["name"]) for layer in layers], entry["name"] if several else ""
         )
+        found += _context_columns([layer["context"].get(entry["name"]) for layer in layers])
     return found
 
 
+def _context_columns(known: Sequence[Document | None]) -> list[Column]:
+    """Samples around an output's own, for the layers that see a signal."""
+    if not any(known):
+        return []
+    return [
+        Column(key, tuple(number(entry[key]) if entry else "" for entry in known), numeric=True, rank=2)
+        for key in ("left", "right")
+    ]
+
+
 def _field_columns(fields: Sequence[Document | None], of: str) -> list[Column]:
-    """What the layers see of one input. `samples` appears where dilation leaves holes, `aligned` where a join does not."""
+    """What the layers see of one input. `samples` is told where dilation leaves holes, `aligned` where a join does not."""
     seen = [field for field in fields if field]
     suffix = f" of {of}" if of else ""
     found = [
@@ -52,8 +63,9 @@ def _field_columns(fields: Sequence[Document | None], of: str) -> list[Column]:
         Column("stride", tuple(_part(field, "stride", "×", collapse=True) for field in fields), numeric=True, rank=1),
         Column("padding", tuple(_part(field, "padding", "×", collapse=True) for field in fields), numeric=True, rank=5),
     ]
-    if any(field["samples"] != field["size"] for field in seen):
-        found.append(Column("samples", tuple(_part(field, "samples", "×") for field in fields), numeric=True, rank=4))
+    if any(map(_holed, seen)):
+        samples = (_part(field, "samples", "×") if field and _holed(field) else "" for field in fields)
+        found.append(Column("samples", tuple(samples), numeric=True, rank=4))
     if not all(field["aligned"] for field in seen):
         found.append(
             Column(
@@ -61,6 +73,11 @@ def _field_columns(fields: Sequence[Document | None], of: str) -> list[Column]:
             )
         )
     return found
+
+
+def _holed(field: Document) -> bool:
+    """Not every pixel from the first to the last is seen."""
+    return bool(field["samples"] != field["size"])
 
 
 def _part(field: Document | None, key: str, between: str, *, collapse: bool = False) -> str:

@@ -20,11 +20,15 @@ def as_json(value: Any) -> str:
 PLAIN_KEYS = ("name", "op", "output", "params", "macs", "valid_macs", "activation_bytes", "weight_bytes")
 WINDOW_KEYS = ("size", "stride", "dilation", "pad", "extent", "unused_end")
 FIELD_KEYS = ("size", "stride", "padding", "samples", "aligned")
+CONTEXT_KEYS = ("left", "right", "look_ahead", "latency", "hop")
+TIME_KEYS = (*CONTEXT_KEYS, "rate")
 
 
 def as_csv(report: Document) -> str:
     """One row a layer, with a heading. Several numbers in a cell are separated by blanks; unknown is empty."""
     inputs = [entry["name"] for entry in report["inputs"]]
+    heard = [name for name in inputs if any(layer["context"].get(name) for layer in report["layers"])]
+    timed = heard if report["sample_rate"] else []
     file = io.StringIO()
     rows = csv.writer(file, lineterminator="\n")
     rows.writerow(
@@ -34,10 +38,14 @@ def as_csv(report: Document) -> str:
             "output_shape",
             *(f"window_{key}" for key in WINDOW_KEYS),
             *(f"field_{key}_{name}" for name in inputs for key in FIELD_KEYS),
+            *(f"context_{key}_{name}" for name in heard for key in CONTEXT_KEYS),
+            *(f"seconds_{key}_{name}" for name in timed for key in TIME_KEYS),
         ]
     )
     for layer in report["layers"]:
         fields = [layer["receptive_field"].get(name, {}) for name in inputs]
+        known = [layer["context"].get(name) or {} for name in heard]
+        times = [(layer["context"].get(name) or {}).get("seconds") or {} for name in timed]
         rows.writerow(
             [
                 *(_cell(layer[key]) for key in PLAIN_KEYS),
@@ -45,6 +53,8 @@ def as_csv(report: Document) -> str:
                 _cell(layer["output_shape"]),
                 *(_cell([axis[key] for axis in layer["window"]]) for key in WINDOW_KEYS),
                 *(_cell(field.get(key)) for field in fields for key in FIELD_KEYS),
+                *(_cell(entry.get(key)) for entry in known for key in CONTEXT_KEYS),
+                *(_cell(entry.get(key)) for entry in times for key in TIME_KEYS),
             ]
         )
     return file.getvalue()

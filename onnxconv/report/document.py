@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, TypeAlias
 
 from onnxconv.advice import advise
+from onnxconv.box import Seen, View
+from onnxconv.context import Context, contexts, signals
 from onnxconv.cost import costs
 from onnxconv.graph import Graph, Node, TensorType, shapes_of
 from onnxconv.ops import Shape
@@ -17,12 +20,13 @@ Document: TypeAlias = dict[str, Any]
 """Dictionaries, lists, text, numbers and None, ready for JSON."""
 
 
-def document(graph: Graph, source: str = "") -> Document:
-    """Shapes, windows, receptive fields, cost and advice of a graph, per image (N = 1).
+def document(graph: Graph, source: str = "", at: Sequence[View] = (), sample_rate: float | None = None) -> Document:
+    """Shapes, windows, receptive fields, cost and advice of a graph, per image (N = 1), and what the positions `at` see.
 
-    Sizes, strides and paddings are in pixels, outermost axis first; a number that a symbolic size hides is None.
+    Sizes, strides and paddings are in pixels, outermost axis first; a number that a symbolic size hides is None. What
+    is told of signals in samples is told in seconds too if there is a `sample_rate`, in hertz.
     """
-    types, spent, reached = graph.types(), costs(graph), receptive_fields(graph)
+    types, spent, reached, heard = graph.types(), costs(graph), receptive_fields(graph), signals(graph)
     return {
         "source": source,
         "name": graph.name,
@@ -41,11 +45,14 @@ def document(graph: Graph, source: str = "") -> Document:
                 "receptive_field": {
                     name: _field(reaches, node.type.spatial) for name, reaches in reached[node.output].items()
                 },
+                "context": _contexts(contexts(reached[node.output], heard), sample_rate),
             }
             for node in graph.nodes
         ],
         "totals": _amounts(spent.totals, TOTAL_AMOUNTS),
         "advice": [{"code": a.code, "layer": a.layer, "message": a.message} for a in advise(graph)],
+        "sample_rate": sample_rate,
+        "positions": [_view(view) for view in at],
     }
 
 
@@ -88,6 +95,40 @@ def _field(reaches: Sequence[Any], spatial: Shape) -> Document:
         "padding": [reach.padding() for reach in reaches],
         "samples": [reach.samples(n) for reach, n in pairs],
         **sure,
+    }
+
+
+def _contexts(found: Mapping[str, Context | None], sample_rate: float | None) -> Document:
+    return {name: known and _context(known, sample_rate) for name, known in found.items()}
+
+
+def _context(known: Context, sample_rate: float | None) -> Document:
+    """In samples, and in seconds where the sample rate is known."""
+    return {
+        "left": known.left,
+        "right": known.right,
+        "look_ahead": known.look_ahead,
+        "latency": known.latency,
+        "hop": _exact(known.hop),
+        "seconds": None if sample_rate is None else asdict(known.timed(sample_rate)),
+    }
+
+
+def _view(view: View) -> Document:
+    """What one position sees, per input and axis: first and last pixel of each stretch."""
+    inputs = {name: [_seen(seen) for seen in axes] for name, axes in view.inputs.items()}
+    return {"layer": view.layer, "position": list(view.position), "inputs": inputs}
+
+
+def _seen(seen: Seen) -> Document:
+    span = seen.span()
+    return {
+        "field": seen.field and [seen.field.first, seen.field.last],
+        "seen": list(span) if span else None,
+        "clipped": list(seen.clipped()),
+        "samples": seen.samples(),
+        "holes": [list(run) for run in seen.holes()],
+        "exact": seen.exact,
     }
 
 

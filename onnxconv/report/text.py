@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 from onnxconv.report.cells import columns, tensors, totals
 from onnxconv.report.document import Document
-from onnxconv.report.table import MARGIN, Style, fitting, lines, plain
+from onnxconv.report.section import sections
+from onnxconv.report.table import MARGIN, Column, Style, fitting, lines, plain
 
 __all__ = ["paragraph", "text"]
 
@@ -14,18 +16,27 @@ WIDTH = 100
 
 
 def text(report: Document, width: int = WIDTH, style: Style = plain) -> str:
-    """Title, inputs and outputs, one line a layer, totals, advice; as wide as asked, ends with a newline."""
-    wanted = columns(report)
-    kept = fitting(wanted, width)
-    gone = list(dict.fromkeys(c.heading for c in wanted if c.heading not in {k.heading for k in kept}))
+    """Title, inputs and outputs, one line a layer, totals, signals and positions, advice; as wide as asked, ends with a newline."""
     blocks = [
         _title(report, style),
-        lines(kept, style),
-        *([[style(f"{MARGIN}not shown at {width} columns: {', '.join(gone)}", "faint")]] if gone else []),
+        *_table(columns(report), width, style),
         _totals(report, style),
+        *(
+            block
+            for section in sections(report)
+            for block in _table(section.columns, width, style, style(section.title, "title"))
+        ),
         *([_advice(report, width, style)] if report["advice"] else []),
     ]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+
+
+def _table(wanted: Sequence[Column], width: int, style: Style, *title: str) -> list[list[str]]:
+    """The columns that fit, and below them the names of those that do not."""
+    kept = fitting(wanted, width)
+    gone = list(dict.fromkeys(c.heading for c in wanted if c.heading not in {k.heading for k in kept}))
+    missing = paragraph(f"not shown at {width} columns: {', '.join(gone)}", width)
+    return [[*title, *lines(kept, style)], *([[style(line, "faint") for line in missing]] if gone else [])]
 
 
 def paragraph(said: str, width: int, first: str = MARGIN, rest: str = MARGIN) -> list[str]:

@@ -28,7 +28,7 @@ ADDED = {
     "build": "--output --input-shape",
     "run": "--output --weights --seed --timeout --runtime-option --input-shape --set",
     "verify": "--output --runtime-option --weights --input-shape --set",
-    "report": "--output --set",
+    "report": "--output --set --at --sample-rate",
     "runtimes": "",
     "schema": "-o --output",
     "doctor": "--format",

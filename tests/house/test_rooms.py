@@ -14,7 +14,8 @@ PACKAGE = Path(__file__).parents[2] / "onnxconv"
 ORACLES = Path(__file__).parents[1] / "oracles"
 
 ROOMS = (
-    "errors dtypes files geometry ops graph spec resolve weights emit load execute receptive cost advice runtimes verify report network cli"
+    "errors dtypes files geometry ops graph spec resolve weights emit load execute "
+    "receptive box context cost advice runtimes verify report network cli"
 ).split()
 """Lowest first: a room imports only from rooms before it."""
 
@@ -29,6 +30,8 @@ MUST_NOT_KNOW = {
     "load": {"onnxruntime", "runtimes"},
     "execute": {"onnx", "onnx_ir", "onnxruntime"},
     "receptive": {"numpy", "onnx", "onnx_ir", "onnxruntime", "weights"},
+    "box": {"numpy", "onnx", "onnx_ir", "onnxruntime", "weights"},
+    "context": {"numpy", "onnx", "onnx_ir", "onnxruntime", "weights"},
     "cost": {"numpy", "onnx", "onnx_ir", "onnxruntime", "weights"},
     "advice": {"numpy", "onnx", "onnx_ir", "onnxruntime", "weights"},
     "runtimes": {"execute", "verify", "resolve", "spec"},

@@ -28,13 +28,21 @@ def field(
     padding: list[int] | None = None,
     samples: list[int | None] | None = None,
     aligned: bool = True,
+    exact: bool = True,
 ) -> Document:
-    return {"size": size, "stride": stride, "padding": padding, "samples": samples or size, "aligned": aligned}
+    return {
+        "size": size,
+        "stride": stride,
+        "padding": padding,
+        "samples": samples or size,
+        "aligned": aligned,
+        "exact": exact,
+    }
 
 
 def layer(name: str, op: str, inputs: list[str], shape: list[int | str], fields: Document, **more: Any) -> Document:
     amounts = {"params": 0, "macs": 0, "valid_macs": 0, "activation_bytes": 4, "weight_bytes": 0}
-    window = more.pop("window", [])
+    window, context = more.pop("window", []), more.pop("context", {})
     return {
         "name": name,
         "op": op,
@@ -45,6 +53,25 @@ def layer(name: str, op: str, inputs: list[str], shape: list[int | str], fields:
         **more,
         "window": window,
         "receptive_field": fields,
+        "context": context,
+    }
+
+
+def sight(
+    field: list[int] | None,
+    seen: list[int] | None,
+    samples: int | None,
+    clipped: tuple[int, int | None] = (0, 0),
+    holes: list[list[int]] | None = None,
+    exact: bool = True,
+) -> Document:
+    return {
+        "field": field,
+        "seen": seen,
+        "clipped": list(clipped),
+        "samples": samples,
+        "holes": holes or [],
+        "exact": exact,
     }
 
 
@@ -83,6 +110,8 @@ PLAIN: Document = {
         "peak_activation_bytes": 6422528,
     },
     "advice": [],
+    "sample_rate": None,
+    "positions": [],
 }
 
 ODD: Document = {
@@ -141,7 +170,104 @@ ODD: Document = {
             "result; pad one more, or crop the input",
         }
     ],
+    "sample_rate": None,
+    "positions": [
+        {
+            "layer": "<sum>",
+            "position": [0, 40],
+            "inputs": {
+                "left": [
+                    sight([-6, 6], [0, 6], 2, (6, None), [[1, 5]]),
+                    sight([79, 81], None, 0, (0, 3)),
+                ],
+                "right": [sight(None, None, None), sight([80, 88], [80, 88], 3, (0, None), [[81, 84], [86, 87]])],
+            },
+        },
+        {
+            "layer": "guessed",
+            "position": [],
+            "inputs": {"left": [sight(None, [0, 7], 8, exact=False), sight(None, None, None, exact=False)]},
+        },
+        {"layer": "up", "position": [3, 3], "inputs": {"right": [sight([1, 1], [1, 1], 1, (0, None))] * 2}},
+    ],
 }
+
+SIGNAL: Document = {
+    "source": "specs/sound.yaml",
+    "name": "sound",
+    "digest": "sha256:02",
+    "inputs": [{"name": "x", "dtype": "float32", "shape": ["N", 1, 16000]}],
+    "outputs": [
+        {"name": "frames", "dtype": "float32", "shape": ["N", 8, 3999]},
+        {"name": "mixed", "dtype": "float32", "shape": ["N", 8, 3999]},
+        {"name": "mean", "dtype": "float32", "shape": ["N", 8, 1]},
+        {"name": "guess", "dtype": "float32", "shape": ["N", 8]},
+    ],
+    "layers": [
+        layer(
+            "frames",
+            "Conv",
+            ["x"],
+            ["N", 8, 3999],
+            {"x": field([11], [4], [2], [6])},
+            window=[axis(6, 4, 2, (2, 2))],
+            context={
+                "x": {
+                    "left": 2,
+                    "right": 8,
+                    "look_ahead": 8,
+                    "latency": 11,
+                    "hop": 4,
+                    "seconds": {
+                        "left": 0.000125,
+                        "right": 0.0005,
+                        "look_ahead": 0.0005,
+                        "latency": 0.0006875,
+                        "hop": 0.00025,
+                        "rate": 4000.0,
+                    },
+                }
+            },
+        ),
+        layer(
+            "mixed", "Add", ["frames", "frames"], ["N", 8, 3999], {"x": field([None], [None], [2])}, context={"x": None}
+        ),
+        layer("mean", "GlobalAveragePool", ["frames"], ["N", 8, 1], {"x": field(None)}, context={"x": None}),
+        layer("guess", "Loop", ["frames"], ["N", 8], {"x": field(None, exact=False)}, context={"x": None}),
+    ],
+    "totals": {
+        "params": 56,
+        "macs": 191952,
+        "valid_macs": 191900,
+        "weight_bytes": 224,
+        "peak_activation_bytes": 191968,
+    },
+    "advice": [],
+    "sample_rate": 16000.0,
+    "positions": [
+        {
+            "layer": "frames",
+            "position": [0],
+            "inputs": {"x": [sight([-2, 8], [0, 8], 5, (2, 0), [[1, 1], [3, 3], [5, 5], [7, 7]])]},
+        },
+        {
+            "layer": "frames",
+            "position": [3998],
+            "inputs": {
+                "x": [
+                    sight(
+                        [15990, 16010],
+                        [15990, 15998],
+                        5,
+                        (0, 11),
+                        [[i, i] for i in range(15991, 15999, 2)] + [[15999, 15999]],
+                    )
+                ]
+            },
+        },
+    ],
+}
+"""A document of a signal; not all of its numbers go together, but every kind of them is there."""
 
 
 def check(verdict: str = "pass", **more: Any) -> Document:

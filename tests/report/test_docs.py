@@ -8,13 +8,14 @@ import re
 from pathlib import Path
 
 import pytest
-from report.documents import ODD, PLAIN
+from report.documents import ODD, PLAIN, SIGNAL
 
 import onnxconv
 from onnxconv.report import Report
 from onnxconv.report.cells import columns
+from onnxconv.report.section import sections
 
-DOCUMENTS = {"plain": PLAIN, "odd": ODD}
+DOCUMENTS = {"plain": PLAIN, "odd": ODD, "signal": SIGNAL}
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "report.md"
 BLOCK = re.compile(r"```console\n\$ onnxconv report (\S+)\n(.*?)```", re.DOTALL)
@@ -34,11 +35,11 @@ def test_blocks_are_what_the_command_prints(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_every_column_is_explained() -> None:
-    explained = set(re.findall(r"^\| `(\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
+    explained = set(re.findall(r"^\| `([\w -]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     shown = {
         column.heading.partition(" of ")[0]
-        for name in ("plain", "odd")
-        for column in columns(json.loads(Report(DOCUMENTS[name]).render("json")))
+        for document in (json.loads(Report(found).render("json")) for found in DOCUMENTS.values())
+        for column in [*columns(document), *(c for section in sections(document) for c in section.columns)]
     }
     assert shown == explained
 

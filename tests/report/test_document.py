@@ -6,8 +6,10 @@ import json
 
 import pytest
 
+from onnxconv.errors import UsageError
 from onnxconv.geometry import Axis, TransposedAxis
 from onnxconv.graph import Graph, Initial, Node, Param, TensorType
+from onnxconv.network import Network
 from onnxconv.ops import Add, BatchNorm, Conv, ConvTranspose, Dense, Flatten, GlobalAveragePool, MaxPool, Operator
 from onnxconv.report import document
 
@@ -46,10 +48,13 @@ def stem() -> Graph:
 
 def test_keys_are_those_of_the_contract() -> None:
     report = document(stem(), "specs/stem.yaml")
-    assert list(report) == ["source", "name", "digest", "inputs", "outputs", "layers", "totals", "advice"]
+    assert list(report) == [
+        "source", "name", "digest", "inputs", "outputs", "layers", "totals", "advice", "sample_rate", "positions",
+    ]  # fmt: skip
     assert list(report["inputs"][0]) == list(report["outputs"][0]) == ["name", "dtype", "shape"]
     layer = (
-        "name op inputs output output_shape params macs valid_macs activation_bytes weight_bytes window receptive_field"
+        "name op inputs output output_shape params macs valid_macs activation_bytes weight_bytes window receptive_field "
+        "context"
     )
     assert all(list(entry) == layer.split() for entry in report["layers"])
     assert list(report["layers"][0]["window"][0]) == ["size", "stride", "dilation", "pad", "extent", "unused_end"]
@@ -91,6 +96,7 @@ def test_the_contracts_own_layer() -> None:
                 "exact": True,
             }
         },
+        "context": {},
     }
     assert report["source"] == "specs/stem.yaml"
     assert report["digest"].startswith("sha256:")
@@ -187,3 +193,77 @@ def test_a_flattened_single_position_is_not_the_whole() -> None:
 
 def test_two_reports_of_one_graph_are_equal_and_ready_for_json() -> None:
     assert json.dumps(document(stem())) == json.dumps(document(stem()))
+
+
+def test_a_position_sees_what_is_worked_out_by_hand() -> None:
+    b = Builder(x=(1, 1, 9, "W"))
+    b.add("c", Conv((Axis(3, 1, 2, (2, 2)), Axis(3, 2, 1, (1, 1))), 1), "x")
+    b.add("mean", GlobalAveragePool(), "c")
+    network = Network(b.graph("mean"), {}, "hand")
+    positions = network.report(at=[("c", (-1, 0)), ("mean", (0, 0))]).document["positions"]
+    rows = {"field": [6, 10], "seen": [6, 8], "clipped": [0, 2], "samples": 2, "holes": [[7, 7]], "exact": True}
+    columns = {"field": [-1, 1], "seen": [0, 1], "clipped": [1, None], "samples": 2, "holes": [], "exact": True}
+    whole = {"field": None, "clipped": [0, 0], "holes": [], "exact": True}
+    assert positions == [
+        {"layer": "c", "position": [8, 0], "inputs": {"x": [rows, columns]}},
+        {
+            "layer": "mean",
+            "position": [0, 0],
+            "inputs": {"x": [{**whole, "seen": [0, 8], "samples": 9}, {**whole, "seen": None, "samples": None}]},
+        },
+    ]
+
+
+def test_a_position_of_nothing_but_padding_sees_nothing() -> None:
+    b = Builder(x=(1, 1, 4), z=(1, 1, 6))
+    b.add("c", Conv((Axis(1, 1, 1, (1, 1)),), 1), "x")
+    b.add("sum", Add(), "c", "z")
+    (entry,) = Network(b.graph("sum"), {}, "hand").report(at=[("sum", (5,))]).document["positions"]
+    nothing = {"field": [4, 4], "seen": None, "clipped": [0, 1], "samples": 0, "holes": [], "exact": True}
+    itself = {"field": [5, 5], "seen": [5, 5], "clipped": [0, 0], "samples": 1, "holes": [], "exact": True}
+    assert entry["inputs"] == {"x": [nothing], "z": [itself]}
+
+
+def test_all_wrong_positions_are_told_at_once() -> None:
+    with pytest.raises(UsageError) as refused:
+        Network(stem(), {}, "hand").report(at=[("stem", (112, -113)), ("pool", (1,)), ("stm", (0, 0))])
+    first, second, third = refused.value.diagnostics
+    assert "112 along spatial axis 0, which has 112 positions and -113 along spatial axis 1" in first.what
+    assert first.fix == "the nearest is stem=111,-112"
+    assert second.fix == "such as pool=28,28"
+    assert third.code == "unknown-layer"
+
+
+def test_what_is_too_much_to_follow_is_refused_by_arithmetic() -> None:
+    b = Builder(x=(1, 1, 2**40))
+    b.add("c", Conv((Axis(3, 1, 1, (1, 1)),), 1), "x")
+    b.add("mean", GlobalAveragePool(), "c")
+    network = Network(b.graph("mean"), {}, "hand")
+    with pytest.raises(UsageError, match=r"1,099,511,627,776 pixels would have to be followed one by one"):
+        network.report(at=[("mean", (0,))])
+    (entry,) = network.report(at=[("c", (-1,))]).document["positions"]
+    assert entry["inputs"]["x"][0]["seen"] == [2**40 - 2, 2**40 - 1]
+
+
+def test_signals_are_told_in_samples_and_in_seconds() -> None:
+    b = Builder(x=("N", 1, 4000))
+    b.add("c", Conv((Axis(5, 4, 1, (2, 2)),), 1), "x")
+    b.add("up", ConvTranspose((TransposedAxis(8, 8),), 1), "c")
+    b.add("mean", GlobalAveragePool(), "up")
+    layers = Network(b.graph("mean"), {}, "hand").report(sample_rate=8000).document["layers"]
+    seconds = {
+        "left": 0.00025,
+        "right": 0.00025,
+        "look_ahead": 0.00025,
+        "latency": 0.000625,
+        "hop": 0.0005,
+        "rate": 2000,
+    }
+    assert layers[0]["context"]["x"] == {
+        "left": 2, "right": 2, "look_ahead": 2, "latency": 5, "hop": 4, "seconds": seconds,
+    }  # fmt: skip
+    # Outputs 0 … 7 stand at samples 0, 0, 1, 1, 2, 2, 3, 3 and see samples -2 … 2, and so on every 4 samples.
+    assert {**layers[1]["context"]["x"], "seconds": None} == {
+        "left": 5, "right": 2, "look_ahead": 2, "latency": 2, "hop": "1/2", "seconds": None,
+    }  # fmt: skip
+    assert layers[2]["context"] == {"x": None}

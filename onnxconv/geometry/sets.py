@@ -1,0 +1,134 @@
+"""Sets of positions along one axis, exactly: what is seen, what is clipped, what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import reduce
+
+from onnxconv.errors import Refusal
+from onnxconv.geometry.axis import Axis, TransposedAxis
+from onnxconv.geometry.reach import Field
+
+LARGEST_SPAN = 2**26
+"""Positions from the first to the last of a set: one bit of memory each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """The positions first + i for every bit i of `mask`. Bit 0 is set unless the set is empty: then it is (0, 0)."""
+
+    first: int = 0
+    mask: int = 0
+
+    @classmethod
+    def of(cls, positions: Iterable[int]) -> Positions:
+        found = set(positions)
+        if not found:
+            return cls()
+        first, last = min(found), max(found)
+        bits = bytearray(b"0" * _fits(last - first + 1))
+        for at in found:
+            bits[last - at] = ord("1")
+        return cls(first, int(bits, 2))
+
+    @classmethod
+    def all(cls, n: int) -> Positions:
+        """Those from 0 to n − 1."""
+        return cls(0, (1 << _fits(n)) - 1)
+
+    def __bool__(self) -> bool:
+        return bool(self.mask)
+
+    def __len__(self) -> int:
+        return self.mask.bit_count()
+
+    def __iter__(self) -> Iterator[int]:
+        bits = f"{self.mask:b}"[::-1]
+        return (self.first + at for at, bit in enumerate(bits) if bit == "1")
+
+    def __or__(self, other: Positions) -> Positions:
+        if not (self and other):
+            return self or other
+        first = min(self.first, other.first)
+        _fits(max(self.last, other.last) - first + 1)
+        return Positions(first, self.mask << (self.first - first) | other.mask << (other.first - first))
+
+    def __le__(self, other: Positions) -> bool:
+        """Every position is one of the other's."""
+        return (self | other) == other
+
+    @property
+    def last(self) -> int:
+        return self.first + self.mask.bit_length() - 1
+
+    def within(self, n: int | None) -> Positions:
+        """Those from 0 to n − 1; from 0 on where n is None."""
+        first = max(0, self.first)
+        kept = self.mask >> (first - self.first)
+        bits = kept.bit_length() if n is None else max(0, min(n - first, kept.bit_length()))
+        return _settled(first, kept & ((1 << bits) - 1))
+
+    def gaps(self) -> Positions:
+        """The positions between the first and the last that are left out."""
+        return _settled(self.first, self.mask ^ ((1 << self.mask.bit_length()) - 1))
+
+    def runs(self) -> tuple[tuple[int, int], ...]:
+        """(first, last) of each stretch of neighbouring positions, ascending."""
+        found: list[tuple[int, int]] = []
+        rest = self
+        while rest:
+            length = (~rest.mask & (rest.mask + 1)).bit_length() - 1
+            found.append((rest.first, rest.first + length - 1))
+            rest = _settled(rest.first + length, rest.mask >> length)
+        return tuple(found)
+
+    def through(self, step: Axis | TransposedAxis | Field) -> Positions:
+        """The input positions that these outputs of a window read, or of any family of positions, on an endless input."""
+        if not self:
+            return self
+        if isinstance(step, Field):
+            return reduce(Positions.__or__, (Positions(*step.at(out)) for out in self))
+        if isinstance(step, TransposedAxis):
+            return Positions.of(at for out in self for at in step.sources(out))
+        _fits((self.mask.bit_length() - 1) * step.stride + step.extent)
+        apart = int(("0" * (step.stride - 1)).join(f"{self.mask:b}"), 2)
+        return Positions(step.position(self.first, 0), _repeated(apart, step.size, step.dilation))
+
+    def folded(self, mode: str, n: int) -> Positions:
+        """Where the pixels around an axis of n are taken from, by the mode of `Pad`: reflect, edge or wrap."""
+        return Positions.of(FOLDS[mode](at, n) for at in self)
+
+
+FOLDS: dict[str, Callable[[int, int], int]] = {
+    "reflect": lambda at, n: abs((at + n - 1) % max(1, 2 * n - 2) - (n - 1)),
+    "edge": lambda at, n: min(max(at, 0), n - 1),
+    "wrap": lambda at, n: at % n,
+}
+
+
+def _repeated(mask: int, times: int, apart: int) -> int:
+    """The mask, `times` times over, each `apart` bits further on than the one before."""
+    done = 1
+    while done < times:
+        more = min(done, times - done)
+        mask |= mask << more * apart
+        done += more
+    return mask
+
+
+def _settled(first: int, mask: int) -> Positions:
+    """A set whose mask may end in zeros."""
+    low = (mask & -mask).bit_length() - 1
+    return Positions(first + low, mask >> low) if mask else Positions()
+
+
+def _fits(span: int) -> int:
+    if span > LARGEST_SPAN:
+        raise Refusal(
+            "too-large",
+            f"{span:,} pixels would have to be followed one by one",
+            f"a position sees what lies within 2^26 = {LARGEST_SPAN:,} pixels along an axis",
+            "ask for a position of a layer that sees less, or give a smaller input",
+        )
+    return span
