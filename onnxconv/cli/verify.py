@@ -62,7 +62,7 @@ model; 3 something could not run here, or proved nothing, and nothing disagreed;
     default=1,
     show_default=True,
     metavar="N",
-    help="Draws of the probes bound and routing.",
+    help="Draws of the probes impulse, bound and routing.",
 )
 @options.timeout_option
 @options.runtime_option_option

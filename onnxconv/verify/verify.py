@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from onnxconv.errors import Diagnostic, ModelError, UsageError, Where, closest
 from onnxconv.graph import Graph
 from onnxconv.runtimes import RuntimeAbsent, RuntimeFailed
+from onnxconv.verify import impulse
 from onnxconv.verify.bound import bound
 from onnxconv.verify.case import Bench, Case
 from onnxconv.verify.exact import exact
@@ -20,11 +22,25 @@ from onnxconv.weights import Weights, given
 
 __all__ = ["PROBES", "Progress", "verify"]
 
-Probe = Callable[[Case], Iterator[Finding]]
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A way to find faults, and whether a graph has anything that it could find them in."""
+
+    find: Callable[[Case], Iterator[Finding]]
+    applies: Callable[[Graph], bool] = lambda graph: True
+
+
 Progress = Callable[[float, float, str], None]
 """(done, total, text); `total` is the number of probes to run."""
 
-PROBES: Mapping[str, Probe] = {"shape": shape, "exact": exact, "bound": bound, "routing": routing}
+PROBES: Mapping[str, Probe] = {
+    "shape": Probe(shape),
+    "impulse": Probe(impulse.impulse, impulse.applies),
+    "exact": Probe(exact),
+    "bound": Probe(bound),
+    "routing": Probe(routing),
+}
 """All probes by name, in the order in which they run."""
 
 
@@ -45,12 +61,12 @@ def verify(
     source: str = "",
     options: Mapping[str, str] | None = None,
 ) -> Verification:
-    """Check runtimes against the reference, by all probes or the named ones. `timeout`: seconds for one load or run.
+    """Check runtimes against the reference, by the named probes or all that apply. `timeout`: seconds for one load or run.
 
     A runtime that raises, dies or hangs has failed; one that cannot work here was not run. Raises `UsageError` for
     unknown probes and for a model that cannot be written or has no legal size.
     """
-    asked = tuple(PROBES) if probes is None else tuple(probes)
+    asked = tuple(name for name, p in PROBES.items() if p.applies(graph)) if probes is None else tuple(probes)
     if unknown := [name for name in asked if name not in PROBES]:
         raise UsageError(
             Diagnostic(Where(), "probe", f"there is no probe {unknown[0]!r}", "", closest(unknown[0], PROBES))
@@ -114,7 +130,7 @@ def _findings(probe: Probe, case: Case) -> Iterator[Finding]:
     """What a probe finds; at least one thing."""
     found = 0
     try:
-        for finding in probe(case):
+        for finding in probe.find(case):
             found += 1
             yield finding
     except RuntimeFailed as error:
