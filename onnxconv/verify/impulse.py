@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxconv.dtypes import DTYPES, numpy_dtype, rounded
 from onnxconv.execute import apply
 from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.verify.case import Case, judged
@@ -111,13 +112,12 @@ def _scale(w: Mapping[str, Array], dtype: str) -> int | None:
     weight, bias = np.abs(w["weight"].astype(np.float64)), np.abs(w.get("bias", np.zeros(1)).astype(np.float64))
     if not (np.isfinite(weight).all() and np.isfinite(bias).all() and weight.any()):
         return None
-    limits = np.finfo(dtype)
+    smallest, largest = (math.frexp(v)[1] for v in (DTYPES[dtype].normal, DTYPES[dtype].high))  # 2^(s − 1), < 2^l
     some = weight[weight > 0]
-    least = limits.minexp - math.frexp(float(some.min()))[1] + 1
-    most = limits.maxexp - 2 - math.frexp(max(float(some.max()), float(bias.max())))[1]
+    least = smallest - math.frexp(float(some.min()))[1]
+    most = min(largest - 2, largest - 2 - math.frexp(max(float(some.max()), float(bias.max())))[1])
     wanted = math.frexp(float(bias.max()))[1] - math.frexp(float(np.quantile(some, FAINT)))[1] + 2 if bias.any() else 0
-    most = min(most, limits.maxexp - 2)
-    return min(max(wanted, least, limits.minexp), most) if least <= most else None
+    return min(max(wanted, least, smallest), most) if least <= most else None
 
 
 def impulses(node: Node, shape: tuple[int, ...], scale: int, stream: Stream, before: Array | None = None) -> Impulses:
@@ -129,7 +129,7 @@ def impulses(node: Node, shape: tuple[int, ...], scale: int, stream: Stream, bef
     channels, sizes = shape[1], shape[2:]
     hits = [_hits(axis, n) for axis, n in zip(axes, sizes, strict=True)]
     images = _images(node, shape)
-    x = np.zeros((images, *shape[1:]), node.type.dtype)
+    x = np.zeros((images, *shape[1:]), numpy_dtype(node.type.dtype))
     seen = np.zeros((channels, *(h.shape[1] for h in hits)), bool) if before is None else before.copy()
     order = stream.order(channels)
     for image in range(images):
@@ -188,7 +188,7 @@ def _try(case: Case, node: Node, w: Mapping[str, Array], x: Array) -> Comparison
     """The layer alone on the runtime, compared; or what is wrong with its output as a whole."""
     dtype, name = node.type.dtype, node.inputs[0]
     with np.errstate(all="ignore"):
-        y = apply(node, (x,), w).astype(dtype)
+        y = rounded(apply(node, (x,), w), dtype)
     one = replace(node, type=TensorType(dtype, y.shape))
     case.bench.load(
         Graph(node.name, ((name, TensorType(dtype, x.shape)),), (one,), (node.output,)),
