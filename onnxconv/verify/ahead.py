@@ -7,17 +7,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from onnxconv.graph import Graph, Node
+from onnxconv.verify.words import Array
 
 __all__ = ["Ahead", "ahead", "consumers"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """`low`, `high`: between these the next activation lets values through. `normalised`: a batch norm comes first."""
+    """`low`, `high`: between these the next activation lets values through. `normalised`: a batch norm comes first.
+
+    `curved`: beyond them the activation is close to a ReLU.
+    """
 
     low: float = -math.inf
     high: float = math.inf
     normalised: bool = False
+    curved: bool = False
+
+    def given(self, error: Array) -> Ahead:
+        """For values that are off by up to an error: as a curve magnifies it, they lie where it is straight, if they may."""
+        return Ahead(-16.0, math.inf, self.normalised, True) if self.curved and error.any() else self
 
 
 def consumers(graph: Graph) -> dict[str, list[Node]]:
@@ -48,7 +57,9 @@ def ahead(tensor: str, reading: Mapping[str, Sequence[Node]]) -> Ahead:
                 return Ahead(-math.inf if low is None else low, math.inf if high is None else high, normalised)
             case "HardSigmoid":
                 return _sloped(float(getattr(node.op, "alpha", 0.0)), float(getattr(node.op, "beta", 0.0)), normalised)
-            case "Sigmoid" | "Silu" | "Softmax" | "Elu" | "HardSwish" | "Softplus" | "Gelu" | "Mish":
+            case "Silu" | "Elu" | "HardSwish" | "Softplus" | "Gelu" | "Mish":
+                return Ahead(-4.0, 4.0, normalised, curved=True)
+            case "Sigmoid" | "Softmax":
                 return Ahead(-4.0, 4.0, normalised)
             case "Tanh":
                 return Ahead(-2.0, 2.0, normalised)

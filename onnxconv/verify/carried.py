@@ -18,6 +18,9 @@ from onnxconv.verify.words import Array
 
 __all__ = ["error_after"]
 
+STRAIGHT = 50.0
+"""From here on hard swish, SiLU, GELU and Mish differ from a ReLU by less than float64 tells apart: 50·e^-50 < 2^-66."""
+
 
 def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Array, terms: Array) -> Array:
     """|runtime − reference| of the output y is at most this, given that of the inputs.
@@ -49,7 +52,9 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
             return grown
         case "AveragePool" | "GlobalAveragePool":
             return apply(node, errors, {}) + bound(dtype, n, magnitude(node, reach, {}))
-        case "Relu" | "Identity":
+        case "Relu":
+            return np.where(xs[0].value + errors[0] < 0, 0, errors[0])
+        case "Identity":
             return errors[0]
         case "Clip":  # its limits are rounded to the data type
             return errors[0] + bound(dtype, 1, np.abs(y))
@@ -64,21 +69,21 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
         case "MaxPool" | "GlobalMaxPool" | "Concat" | "Flatten":
             return np.abs(apply(node, errors, {}))
         case "Sigmoid":
-            return errors[0] / 4 + bound(dtype, n, np.ones_like(y))
+            return np.minimum(errors[0] / 4, 1) + bound(dtype, n, np.ones_like(y))
         case "Silu":
-            return 1.1 * errors[0] + bound(dtype, n, reach[0])
+            return _steepness(xs[0], 1.1) * errors[0] + bound(dtype, n, reach[0])
         case "Tanh":
-            return errors[0] + bound(dtype, n, np.ones_like(y))
+            return np.minimum(errors[0], 2) + bound(dtype, n, np.ones_like(y))
         case "Elu":
             scale = abs(float(getattr(op, "alpha", 1.0)))
             return max(1.0, scale) * errors[0] + bound(dtype, n, np.maximum(2 * scale, reach[0]))
         case "HardSigmoid":
             slope, offset = (abs(float(getattr(op, name, 1.0))) for name in ("alpha", "beta"))
-            return slope * errors[0] + bound(dtype, n, np.full_like(y, 1 + 2 * offset))
+            return np.minimum(slope * errors[0], 1) + bound(dtype, n, np.full_like(y, 1 + 2 * offset))
         case "HardSwish":
-            return 1.5 * errors[0] + bound(dtype, n, 2 * reach[0])
+            return _steepness(xs[0], 1.5) * errors[0] + bound(dtype, n, 2 * reach[0])
         case "Gelu" | "Mish":
-            return 1.13 * errors[0] + bound(dtype, n, reach[0])
+            return _steepness(xs[0], 1.13) * errors[0] + bound(dtype, n, reach[0])
         case "Softplus":
             return errors[0] + bound(dtype, n, 2 + reach[0])
         case "Softmax":
@@ -89,3 +94,9 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
             return changed
         case _:
             return np.full_like(y, np.inf)
+
+
+def _steepness(x: Signal, steepest: float) -> Array:
+    """The largest slope between x − error and x + error of a curve that is 0 or x, to the last bit, where |x| > 50."""
+    low, high = x.value - x.slack(), x.value + x.slack()
+    return np.select([high < -3, low > STRAIGHT], [0.1, 1.0], steepest)

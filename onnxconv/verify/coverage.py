@@ -9,7 +9,7 @@ import numpy as np
 
 from onnxconv.graph import Graph, Node
 from onnxconv.verify.route import Routed
-from onnxconv.verify.signal import channels, varies
+from onnxconv.verify.signal import Signal, channels, varies
 from onnxconv.verify.words import Array
 
 __all__ = ["Seen", "add", "alive", "observed", "shares"]
@@ -20,14 +20,15 @@ Seen = dict[str, tuple[Array, Array]]
 MIXING = ("Softmax",)
 
 
-def alive(node: Node, y: Array, route: Routed, inputs: Sequence[Array]) -> Array:
+def alive(node: Node, signal: Signal, route: Routed, inputs: Sequence[Array]) -> Array:
     """Of each channel of the output, whether it depends on the graph's input; `inputs`: the same of the node's inputs.
 
-    It does if it has more than one value. Where a channel has one element only, it does if its source does, and if the
+    It does if it has more than one value, further apart than the error that they may have. Where a channel has one element only, it does if its source does, and if the
     activation has let it through.
     """
+    y = signal.value
     if y.shape[0] * math.prod(y.shape[2:]) > 1:
-        return varies(y)
+        return varies(signal)
     (first, *_) = inputs
     if route.sources is not None:
         unbiased = y.reshape(-1) - route.weights.get("bias", 0.0)

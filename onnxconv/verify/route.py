@@ -61,18 +61,20 @@ def route_products(node: Node, x: Signal, next: Ahead, stream: Stream) -> Routed
             break
         again = stream.below(math.prod(kernel), filters) if attempt + 1 < ATTEMPTS else np.full(filters, middle)
         tap = np.where(dead, again, tap)
-    scale = 2.0 ** stream.below(2, filters) if next.normalised else 2.0 ** -_shrinking(extent, next, dtype)
+    origin = source + np.repeat(np.arange(groups) * fan, filters // groups)
+    error = _largest_errors(x)[origin]
+    next = next.given(error)
+    scale = 2.0 ** stream.below(2, filters) if next.normalised else 2.0 ** -_shrinking(extent, error, next, dtype)
     y = y * per_channel(scale, y.ndim)
     terms, grid = np.abs(y), grid_of(y)
     weights = {"weight": rounded(_placed(kind, shape, groups, source, tap, sign * scale), dtype)}
     if zero:
         small = Ahead(-math.inf, math.inf) if next.normalised else next
-        weights["bias"] = rounded(_shift(scaled(extent, scale), small, grid, stream), dtype)
+        weights["bias"] = rounded(_shift(scaled(extent, scale), error * scale, small, grid, stream), dtype)
         bias = weights["bias"].astype(np.float64)
         y, terms = y + per_channel(bias, y.ndim), terms + per_channel(np.abs(bias), y.ndim)
         grid = max(grid, grid_of(bias))
-    source = source + np.repeat(np.arange(groups) * fan, filters // groups)
-    return Routed(Signal(y, grid, terms), weights, source, tap, scale if next.normalised else None)
+    return Routed(Signal(y, grid, terms), weights, origin, tap, scale if next.normalised else None)
 
 
 def route_batch_norm(node: Node, x: Signal, next: Ahead, gain: Array | None, stream: Stream) -> Routed:
@@ -80,12 +82,14 @@ def route_batch_norm(node: Node, x: Signal, next: Ahead, gain: Array | None, str
     dtype = node.type.dtype
     extent = spread(x.value)
     channels = extent.shape[1]
-    scale = 2.0 ** -_shrinking(extent, next, dtype, gain)
+    error = _largest_errors(x)
+    next = next.given(error)
+    scale = 2.0 ** -_shrinking(extent, error, next, dtype, gain)
     factor = scale * stream.signs(channels)
     unit = 2.0 ** -max(0, min(x.grid, 4))
     mean = (1 + stream.below(3, channels)) * stream.signs(channels) * unit
     grid = grid_of(x.value * per_channel(factor, x.value.ndim))
-    shift = rounded(_shift(scaled(extent, factor), next, grid, stream) + factor * mean, dtype)
+    shift = rounded(_shift(scaled(extent, factor), error * scale, next, grid, stream) + factor * mean, dtype)
     bias = shift.astype(np.float64)
     rank = x.value.ndim
     f, m, b = (per_channel(a, rank) for a in (factor, mean, bias))
@@ -139,31 +143,47 @@ def _short(value: Array) -> bool:
     return bool((value.astype(np.float32) == value).all())
 
 
-def _shrinking(spread: Array, next: Ahead, dtype: str, gain: Array | None = None) -> Array:
-    """k per channel, so that 2^-k times its range fits the live range of the next activation, or half the significand."""
-    extent = spread[-1] - spread[0]
+def _largest_errors(x: Signal) -> Array:
+    """Per channel, how far a runtime may be off."""
+    largest: Array = x.slack().max(axis=(0, *range(2, x.value.ndim)))
+    return largest
+
+
+def _shrinking(spread: Array, error: Array, next: Ahead, dtype: str, gain: Array | None = None) -> Array:
+    """k per channel, so that 2^-k times its range fits the live range of the next activation, or half the significand.
+
+    A live range that ends on both sides holds an error 2^(p/2) times: differences smaller than that (of means, which
+    are much the same for all images) are not magnified. Only before a curve are all channels magnified alike.
+    """
+    extent, half = spread[-1] - spread[0], 2.0 ** (DTYPES[dtype].significand // 2)
     live = (next.high - next.low) or 1.0  # where nothing can pass, any range will do
-    exponent = np.frexp(extent / (live if math.isfinite(live) else 2.0 ** (DTYPES[dtype].significand // 2)))[1]
+    if math.isfinite(live):
+        extent = np.maximum(extent, error * half)
+    exponent = np.frexp(extent / (live if math.isfinite(live) else half))[1]
     fitting = np.where(extent > 0, exponent, 0)
     if math.isfinite(live):
         return np.clip(fitting, -8, 60)
+    if next.curved:
+        return np.maximum(fitting, min(0, fitting.max()))
     taken = np.zeros_like(fitting) if gain is None else np.frexp(gain)[1] - 1
     return np.maximum(fitting, taken)
 
 
-def _shift(spread: Array, next: Ahead, grid: int, stream: Stream) -> Array:
+def _shift(spread: Array, error: Array, next: Ahead, grid: int, stream: Stream) -> Array:
     """A shift per channel, never 0. A ReLU cuts a quarter of the range or of the values, whichever is less."""
     low, first, _, third, high = spread
     extent, centre = high - low, (high + low) / 2
     if math.isfinite(next.low) and math.isfinite(next.high):
         wanted = (next.low + next.high) / 2 - centre
     elif math.isfinite(next.low):
-        wanted = next.low - np.minimum(first, low + extent / 4)
+        wanted = next.low - error - np.minimum(first, low + extent / 4)
     elif math.isfinite(next.high):
         wanted = next.high - np.maximum(third, high - extent / 4)
     else:
         wanted = -centre
-    fine = np.clip(4 - np.frexp(np.where(extent > 0, extent, 1))[1], min(0, grid), max(0, grid))
+    fine = np.clip(
+        np.where(error > 0, 10, 4) - np.frexp(np.where(extent > 0, extent, 1))[1], min(0, grid), max(0, grid)
+    )
     beside = np.where(extent > 0, stream.signs(len(low)), 1)
     shift: Array = (np.rint(np.ldexp(wanted, fine)) + beside) * np.ldexp(1.0, -fine)
     return np.where(shift == 0, np.ldexp(1.0, -fine), shift)

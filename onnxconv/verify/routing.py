@@ -73,10 +73,16 @@ def routing(case: Case) -> Iterator[Finding]:
         seen = add(seen, made.seen)
         note = f"exact up to {made.inexact!r}, from there within a carried bound" if made.inexact else note
         for name, y in made.outputs.items():
-            totals[name] = merge(totals.get(name), within(got[name], y.value, 0.0 if y.error is None else y.error))
+            totals[name] = merge(totals.get(name), within(got[name], y.value, _limit(y)))
             flat[name] = flat.get(name, True) and name in made.dead
     for name, total in totals.items():
         yield _finding(case.graph, name, total, flat[name], shares(seen), note)
+
+
+def _limit(y: Signal) -> Array:
+    """The error allowed, infinite where it is as large as the largest value: zeros would pass."""
+    error = y.slack()
+    return np.where((error > 0) & (error >= np.abs(y.value).max()), np.inf, error)
 
 
 def _finding(graph: Graph, name: str, total: Comparison, flat: bool, coverage: dict[str, float], note: str) -> Finding:
@@ -93,6 +99,8 @@ def _finding(graph: Graph, name: str, total: Comparison, flat: bool, coverage: d
     if finding.verdict is Verdict.FAIL:  # any layer may be to blame, unless there is but one
         alone = finding.first_divergence if len(graph.nodes) == 1 else None
         return replace(finding, reason=wrong, first_divergence=alone)
+    if finding.verdict is Verdict.UNTRUSTED:
+        return replace(finding, reason="the bound carried here from the first rounding is as large as the values")
     if finding.verdict is Verdict.PASS and flat:
         return replace(finding, verdict=Verdict.UNTRUSTED, reason="no value reached this output: it is constant")
     return finding
@@ -131,7 +139,7 @@ def _plan(case: Case, seed: int, share: float, bits: int) -> Plan:
         arrays |= {param.name: routed.weights[role] for role, param in node.params}
         inexact = inexact or (node.name if y.error is not None else "")
         values[node.output] = y
-        live[node.output] = alive(node, y.value, routed, [live[name] for name in node.inputs])
+        live[node.output] = alive(node, y, routed, [live[name] for name in node.inputs])
         if routed.gain is not None:
             gains[node.output] = routed.gain
         routes[node.name] = replace(routed, y=_FORGOTTEN, weights={})

@@ -61,10 +61,10 @@ def per_channel(values: Array, rank: int) -> Array:
     return values.reshape(-1, *[1] * (rank - 2))
 
 
-def varies(value: Array) -> Array:
-    """Of each channel, whether it has more than one value."""
-    axes = (0, *range(2, value.ndim))
-    found: Array = np.atleast_1d(value.min(axis=axes) != value.max(axis=axes))
+def varies(y: Signal) -> Array:
+    """Of each channel, whether it has more than one value, so far apart that no error could blur them."""
+    axes = (0, *range(2, y.value.ndim))
+    found: Array = np.atleast_1d(np.ptp(y.value, axis=axes) > y.slack().max(axis=axes))
     return found
 
 

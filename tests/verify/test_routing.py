@@ -14,7 +14,7 @@ from verify.sketch import Sketch, mobilenet, pooled, resnet
 
 from onnxconv.execute import run
 from onnxconv.graph import Graph
-from onnxconv.ops import Add, Clip, Concat, Mul, Operator, Pad, Relu, Sigmoid
+from onnxconv.ops import Add, Clip, Concat, GlobalAveragePool, Mul, Operator, Pad, Relu, Sigmoid, Silu
 from onnxconv.verify import Verdict
 from onnxconv.verify.bound import bound
 from onnxconv.verify.carried import error_after
@@ -223,3 +223,47 @@ def test_a_wrong_whole_names_no_layer(tmp_path: Path) -> None:
         (check,) = onnxconv.verify(spec, [f"python:{wrong}"], probes=["routing"]).document()["checks"]
         assert check["verdict"] == "fail"
         assert (check["first_divergence"] is not None) == named
+
+
+def gated(blocks: int) -> Graph:
+    """Blocks whose maps are weighted, each by a sigmoid of what is left of all means, as in EfficientNet."""
+    s = Sketch(("N", 3, 24, 24))
+    for _ in range(blocks):
+        s.conv_bn_relu(8, 3, relu=Silu())
+        whole = s.last
+        s.add(GlobalAveragePool())
+        s.conv(4, 1)
+        s.add(Silu())
+        s.conv(8, 1)
+        s.add(Mul(), whole, s.add(Sigmoid()))
+    return s.graph()
+
+
+def test_gates_do_not_blow_the_bound_up() -> None:
+    made = plan(case(gated(16), None), 0)
+    (y,) = made.outputs.values()
+    assert y.error is not None
+    assert y.error.max() < 0.05 * np.ptp(y.value)
+
+
+@pytest.mark.parametrize("layer", ["conv0", "conv6", "conv45", "conv99"])
+def test_most_faults_before_gates_show_at_the_output(layer: str) -> None:
+    graph = gated(12)
+    (finding,) = routing(case(graph, InProcess()))
+    assert finding.verdict is Verdict.PASS
+    observed = np.flatnonzero(plan(case(graph, None), 0).seen[layer][0])
+    verdicts = [next(routing(case(graph, Tampered(f"{layer}.weight", sign, int(m))))).verdict for m in observed]
+    assert len(observed) >= 3
+    assert verdicts.count(Verdict.FAIL) >= 0.7 * len(observed)
+
+
+def test_a_bound_as_large_as_the_values_proves_nothing() -> None:
+    """What is below 0.99, squared fourteen times, is 0 in float32."""
+    s = Sketch()
+    s.conv(4)
+    s.add(Sigmoid())
+    for _ in range(14):
+        s.add(Mul(), s.last, s.last)
+    (finding,) = routing(case(s.graph(), InProcess()))
+    assert finding.verdict is Verdict.UNTRUSTED
+    assert "as large as the values" in finding.reason
