@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from onnxconv.cost import Costs, costs
-from onnxconv.geometry import Axis, Reach
+from onnxconv.geometry import Axis
 from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.ops import AveragePool, BatchNorm, Conv, ConvTranspose, Dense, MaxPool
-from onnxconv.receptive import Reaches, receptive_fields
+from onnxconv.receptive import Sight, Sights, sights
 
 __all__ = ["PADDING_SHARE", "RULES", "Advice", "advise"]
 
@@ -31,7 +31,7 @@ class Facts:
     """What the rules look at, of a whole graph."""
 
     types: Mapping[str, TensorType]
-    reaches: Mapping[str, Reaches]
+    sights: Mapping[str, Sights]
     readers: Mapping[str, tuple[Node, ...]]
     outputs: tuple[str, ...]
     costs: Costs
@@ -43,7 +43,7 @@ def advise(graph: Graph) -> tuple[Advice, ...]:
     for node in graph.nodes:
         for tensor in node.inputs:
             readers[tensor] = (*readers.get(tensor, ()), node)
-    facts = Facts(graph.types(), receptive_fields(graph), readers, graph.outputs, costs(graph))
+    facts = Facts(graph.types(), sights(graph), readers, graph.outputs, costs(graph))
     told: dict[str, set[str]] = {code: set() for code, _, lasts in RULES if lasts}
     return tuple(advice for node in graph.nodes for advice in _on(node, facts, told))
 
@@ -67,13 +67,13 @@ def _windows(node: Node, facts: Facts) -> Iterator[tuple[int, Axis, int]]:
                 yield at, axis, n
 
 
-def _fields(tensor: str, facts: Facts) -> Iterator[tuple[str, int, Reach, int | None]]:
-    """(input, its axis counted from 0, what `tensor` sees of it, positions on that axis of `tensor` if known)."""
-    sizes = facts.types[tensor].spatial
-    for name, reaches in facts.reaches[tensor].items():
-        for at, reach in enumerate(reaches):
-            n = sizes[at] if sizes else 1
-            yield name, at, reach, n if isinstance(n, int) else None
+def _fields(tensor: str, facts: Facts) -> Iterator[tuple[str, int, Sight, int | None]]:
+    """(input, its spatial axis counted from 0, what `tensor` sees of it, positions along it of `tensor` if known)."""
+    shape = facts.types[tensor].shape
+    for name, found in facts.sights[tensor].items():
+        for at, sight in enumerate(found):
+            n = 1 if sight.axis is None else shape[sight.axis]
+            yield name, at, sight, n if isinstance(n, int) else None
 
 
 def _along(at: int) -> str:
@@ -143,11 +143,12 @@ def _useless_bias(node: Node, facts: Facts) -> str:
 def _gridding(node: Node, facts: Facts) -> str:
     if not isinstance(node.op, Conv):
         return ""
-    before = {(name, at): reach for name, at, reach, _ in _fields(node.inputs[0], facts)}
-    for name, at, reach, outputs in _fields(node.output, facts):
-        size, samples = reach.size(outputs), reach.samples(outputs)
+    before = {(name, at): sight.reach for name, at, sight, _ in _fields(node.inputs[0], facts)}
+    for name, at, sight, outputs in _fields(node.output, facts):
+        size, samples = sight.reach.size(outputs), sight.reach.samples(outputs)
         was, seen = before[name, at].size(outputs), before[name, at].samples(outputs)
-        if not size or samples is None or was is None or seen is None or node.op.window[at].dilation == 1:
+        dilated = sight.axis is not None and sight.axis > 1 and node.op.window[sight.axis - 2].dilation > 1
+        if not size or samples is None or was is None or seen is None or not dilated:
             continue
         if seen < was and samples < size:
             return (
@@ -158,23 +159,23 @@ def _gridding(node: Node, facts: Facts) -> str:
 
 
 def _field_beyond_input(node: Node, facts: Facts) -> str:
-    for name, at, reach, outputs in _fields(node.output, facts):
-        size, n = reach.size(outputs), facts.types[name].spatial[at]
+    for name, at, sight, outputs in _fields(node.output, facts):
+        size, n = sight.reach.size(outputs), facts.types[name].shape[sight.source]
         if size is not None and isinstance(n, int) and size > n > 1:
             return f"from here on the receptive field {_along(at)} ({size} pixels) is larger than input {name!r} ({n} pixels)"
     return ""
 
 
 def _misaligned_join(node: Node, facts: Facts) -> str:
-    for name, at, reach, _ in _fields(node.output, facts):
-        if not reach.aligned:
+    for name, at, sight, _ in _fields(node.output, facts):
+        if not sight.reach.aligned:
             return f"its paths see input {name!r} {_along(at)} with different centres or strides; match their pads and strides"
     return ""
 
 
 def _sees_nothing(node: Node, facts: Facts) -> str:
-    before = {name for tensor in node.inputs for name in facts.reaches[tensor]}
-    lost = sorted(before - set(facts.reaches[node.output]))
+    before = {name for tensor in node.inputs for name in facts.sights[tensor]}
+    lost = sorted(before - set(facts.sights[node.output]))
     return (
         f"it sees nothing of input {', '.join(map(repr, lost))}: its stride steps over all that an upsampling filled"
         if lost

@@ -11,7 +11,7 @@ from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.geometry import Reach
 from onnxconv.graph import Graph
 from onnxconv.ops import shape_text
-from onnxconv.receptive import Reaches
+from onnxconv.receptive import Sights, sights
 
 __all__ = ["Context", "Timing", "contexts", "demand_rate", "signals"]
 
@@ -70,9 +70,9 @@ class Context:
         )
 
 
-def signals(graph: Graph) -> tuple[str, ...]:
-    """The inputs that are signals: [N, C, L], with one spatial axis."""
-    return tuple(name for name, type in graph.inputs if len(type.spatial) == 1)
+def signals(graph: Graph, found: Mapping[str, Sights]) -> tuple[str, ...]:
+    """The inputs that are signals, with one spatial axis: [N, C, L], or whatever windows slide along a single axis of."""
+    return tuple(name for name, _ in graph.inputs if len(found[name].get(name, ())) == 1)
 
 
 def demand_rate(graph: Graph, sample_rate: float, source: str = "") -> None:
@@ -80,16 +80,16 @@ def demand_rate(graph: Graph, sample_rate: float, source: str = "") -> None:
     if not (math.isfinite(sample_rate) and sample_rate > 0):
         what, why, fix = f"the sample rate is {sample_rate}", "it is a number of samples a second", "such as 16000"
         raise UsageError(Diagnostic(Where(source), "sample-rate", what, why, fix))
-    if not signals(graph):
+    if not signals(graph, sights(graph)):
         inputs = ", ".join(f"{name!r} is {shape_text(type.shape)}" for name, type in graph.inputs)
         what = f"a sample rate is given, and no input is a signal: {inputs}"
-        why = "a signal is [N, C, L]: batch, channels and one axis of samples"
+        why = "a signal has one axis of samples besides batch and channels, as [N, C, L]"
         raise UsageError(Diagnostic(Where(source), "no-signal", what, why, "leave the sample rate out"))
 
 
-def contexts(reaches: Reaches, names: tuple[str, ...]) -> Mapping[str, Context | None]:
+def contexts(seen: Sights, names: tuple[str, ...]) -> Mapping[str, Context | None]:
     """What a tensor knows of each of these signals that it sees; None where there is no one figure."""
-    return {name: _context(*reaches[name]) for name in names if name in reaches}
+    return {name: _context(seen[name][0].reach) for name in names if name in seen}
 
 
 def _context(reach: Reach) -> Context | None:

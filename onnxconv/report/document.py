@@ -12,7 +12,7 @@ from onnxconv.context import Context, contexts, signals
 from onnxconv.cost import costs
 from onnxconv.graph import Graph, Node, TensorType, shapes_of
 from onnxconv.ops import Shape
-from onnxconv.receptive import receptive_fields
+from onnxconv.receptive import Sight, sights
 
 __all__ = ["Document", "document"]
 
@@ -26,7 +26,8 @@ def document(graph: Graph, source: str = "", at: Sequence[View] = (), sample_rat
     Sizes, strides and paddings are in pixels, outermost axis first; a number that a symbolic size hides is None. What
     is told of signals in samples is told in seconds too if there is a `sample_rate`, in hertz.
     """
-    types, spent, reached, heard = graph.types(), costs(graph), receptive_fields(graph), signals(graph)
+    types, spent, reached = graph.types(), costs(graph), sights(graph)
+    heard = signals(graph, reached)
     return {
         "source": source,
         "name": graph.name,
@@ -42,9 +43,7 @@ def document(graph: Graph, source: str = "", at: Sequence[View] = (), sample_rat
                 "output_shape": list(node.type.shape),
                 **_amounts(spent.layers[node.name], LAYER_AMOUNTS),
                 "window": _window(node, shapes_of(node, types)),
-                "receptive_field": {
-                    name: _field(reaches, node.type.spatial) for name, reaches in reached[node.output].items()
-                },
+                "receptive_field": {name: _field(seen, node.type.shape) for name, seen in reached[node.output].items()},
                 "context": _contexts(contexts(reached[node.output], heard), sample_rate),
             }
             for node in graph.nodes
@@ -82,13 +81,14 @@ def _axis(axis: Any, n: int | str) -> Document:
     return {**entry, **extra, "extent": axis.extent, "unused_end": axis.unused_end(n) if known else None}
 
 
-def _field(reaches: Sequence[Any], spatial: Shape) -> Document:
+def _field(found: Sequence[Sight], shape: Shape) -> Document:
     """What a tensor sees of one input, per axis; plain None where it sees the whole of it."""
+    reaches = [sight.reach for sight in found]
     sure = {"aligned": all(reach.aligned for reach in reaches), "exact": all(reach.exact for reach in reaches)}
     if reaches and all(reach.whole for reach in reaches):
         return {"size": None, "stride": None, "padding": None, "samples": None, **sure}
-    sizes = spatial or (1,) * len(reaches)  # flattened, and not seen as a whole: one position an axis
-    pairs = [(reach, n if isinstance(n, int) else None) for reach, n in zip(reaches, sizes, strict=True)]
+    positions = [1 if sight.axis is None else shape[sight.axis] for sight in found]
+    pairs = [(reach, n if isinstance(n, int) else None) for reach, n in zip(reaches, positions, strict=True)]
     return {
         "size": [reach.size(n) for reach, n in pairs],
         "stride": [_exact(reach.stride()) for reach in reaches],

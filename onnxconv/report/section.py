@@ -15,6 +15,10 @@ MOST_RUNS = 4
 """Stretches of unseen pixels that are told one by one."""
 
 
+FIXED = "fixed"
+"""Every output sees the same samples, such as the last ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """A table with a title."""
@@ -70,7 +74,9 @@ KEYS = ("left", "right", "look_ahead", "latency", "hop")
 def _no_figure(field: Document) -> str:
     if not field["exact"]:
         return "unknown"
-    return WHOLE if field["size"] is None else MIXED
+    if field["size"] is None:
+        return WHOLE
+    return FIXED if field["stride"] == [0] else MIXED
 
 
 def _title(entry: Document) -> str:

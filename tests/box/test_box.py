@@ -8,6 +8,7 @@ import random
 import numpy as np
 import pytest
 from chains import chain
+from moving import Repeat, Take, Turn, Widen
 from receptive.test_nan_probing import Eighths, node, random_graph
 
 from onnxconv.box import Seen, views
@@ -79,6 +80,38 @@ def test_padding_that_is_no_constant_is_taken_from_the_input(mode: str) -> None:
             assert pixels(view.inputs["x"][axis]) == set(np.flatnonzero(spoilt[axis][(slice(None), *position)])), (
                 position
             )
+
+
+LAST = Conv((Axis(3, 2, 1, (1, 1)), Axis(2, 1, 2, (2, 2))), 3)
+MOVED = {
+    "channels last": (chain((1, 7, 6, 2), Turn((0, 3, 1, 2)), LAST), (1, 2), (2, 3)),
+    "rows along columns": (chain((1, 7, 6, 2), Turn((0, 3, 2, 1)), LAST, Turn((0, 2, 3, 1))), (1, 2), (1, 2)),
+    "repeated": (chain((1, 1, 6, 5), Repeat(2, 3), Repeat(3, 2), LAST), (2, 3), (2, 3)),
+    "sound without channels": (
+        chain((1, 14), Widen(1), Conv((Axis(4, 3, 1, (2, 2)),), 3), Turn((0, 2, 1))),
+        (1,),
+        (1,),
+    ),
+    "one row": (chain((1, 1, 9, 8), LAST, Take(2, 1), Conv((Axis(3, 1, 1, (1, 1)),), 1)), (2, 3), (2,)),
+}
+"""A graph, the axes of its input that are told, and the axes of its output along which positions move."""
+
+
+@pytest.mark.parametrize("case", MOVED)
+def test_positions_are_followed_where_axes_move(case: str) -> None:
+    graph, sources, moving = MOVED[case]
+    x = graph.inputs[0][1]
+    batched = Graph("b", (("x", TensorType("float32", ("N", *x.shape[1:]))),), graph.nodes, graph.outputs)
+    for at, source in enumerate(sources):
+        slabs = np.full((int(x.shape[source]), *map(int, x.shape[1:])), 0.5, np.float32)
+        for i in range(len(slabs)):
+            slabs[(i, *[slice(None)] * (source - 1), i)] = np.nan
+        spoilt = np.isnan(run(batched, Eighths(), {"x": slabs})[graph.outputs[0]])
+        found = spoilt.any(axis=tuple(axis for axis in range(1, spoilt.ndim) if axis not in moving))
+        for position in itertools.product(*map(range, found.shape[1:])):
+            (view,) = views(graph, [(graph.outputs[0], position)])
+            assert len(view.inputs["x"]) == len(sources)
+            assert pixels(view.inputs["x"][at]) == set(np.flatnonzero(found[(slice(None), *position)])), position
 
 
 def test_paths_that_end_in_padding_along_one_axis_do_not_count_along_another() -> None:

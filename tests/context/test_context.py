@@ -16,7 +16,7 @@ from onnxconv.errors import UsageError
 from onnxconv.geometry import Axis, TransposedAxis
 from onnxconv.graph import Graph
 from onnxconv.ops import Conv, ConvTranspose, GlobalAveragePool
-from onnxconv.receptive import receptive_fields
+from onnxconv.receptive import sights
 from onnxconv.resolve import resolve
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -25,7 +25,7 @@ Layer = tuple[str, int, int, int, int]
 
 
 def known(graph: Graph, tensor: str) -> Context | None:
-    return contexts(receptive_fields(graph)[tensor], ("x",))["x"]
+    return contexts(sights(graph)[tensor], ("x",))["x"]
 
 
 @pytest.mark.parametrize(("kernel", "levels"), [(2, 8), (3, 4), (7, 8)])

@@ -201,6 +201,7 @@ SIGNAL: Document = {
         {"name": "frames", "dtype": "float32", "shape": ["N", 8, 3999]},
         {"name": "mixed", "dtype": "float32", "shape": ["N", 8, 3999]},
         {"name": "mean", "dtype": "float32", "shape": ["N", 8, 1]},
+        {"name": "last", "dtype": "float32", "shape": ["N", 8]},
         {"name": "guess", "dtype": "float32", "shape": ["N", 8]},
     ],
     "layers": [
@@ -233,6 +234,7 @@ SIGNAL: Document = {
             "mixed", "Add", ["frames", "frames"], ["N", 8, 3999], {"x": field([None], [None], [2])}, context={"x": None}
         ),
         layer("mean", "GlobalAveragePool", ["frames"], ["N", 8, 1], {"x": field(None)}, context={"x": None}),
+        layer("last", "Gather", ["frames"], ["N", 8], {"x": field([11], [0], [-15990])}, context={"x": None}),
         layer("guess", "Loop", ["frames"], ["N", 8], {"x": field(None, exact=False)}, context={"x": None}),
     ],
     "totals": {
