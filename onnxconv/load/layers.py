@@ -101,7 +101,7 @@ def _gelu(at: Reading) -> Sequence[Step]:
 
 
 def _concat(at: Reading) -> Sequence[Step]:
-    return (Step(Concat(at.axis(1, len(at.shape()))), at.tensors()),)
+    return (Step(Concat(at.axis(1, len(at.type().shape))), at.operands()),)
 
 
 def _join(op: Operator) -> Reader:

@@ -33,11 +33,15 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operator to be applied. Inputs are tensor names; `PREVIOUS` is the step before it."""
+    """One operator to be applied. Inputs are names of tensors or constants; `PREVIOUS` is the step before it.
+
+    `settled`: constants among the inputs that training does not learn, such as scales and zero points.
+    """
 
     op: Operator
     inputs: tuple[str, ...]
     weights: Mapping[str, Constant] = field(default_factory=dict)
+    settled: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,24 @@ class Reading:
             f"its input {index} ({name!r}) is a constant" if name else f"it has no input {index}",
             "this operand is a tensor that another layer or an input of the model gives",
         )
+
+    def operand(self, index: int) -> str:
+        """The name of an input that is computed or a constant. Refused where it is missing."""
+        name = self.node.input[index] if self.has(index) else ""
+        return name if name in self.constants and name not in self.types else self.tensor(index)
+
+    def operands(self) -> tuple[str, ...]:
+        """All inputs up to the last one that is there. Refused where one between them is missing."""
+        last = max((index for index in range(len(self.node.input)) if self.has(index)), default=-1)
+        return tuple(self.operand(index) for index in range(last + 1))
+
+    def type(self, index: int = 0) -> TensorType:
+        """The type of an input that is computed or a constant."""
+        name = self.operand(index)
+        if name in self.types:
+            return self.types[name]
+        array = self.constants[name].array
+        return TensorType(array.dtype.name, array.shape)
 
     def tensors(self) -> tuple[str, ...]:
         return tuple(self.tensor(index) for index in range(len(self.node.input)))

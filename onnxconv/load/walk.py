@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from onnxconv.dtypes import FLOATS
+from onnxconv.dtypes import DTYPES, FLOATS
 from onnxconv.errors import Diagnostic, ModelError, Refusal, Where, closest
 from onnxconv.geometry import Array
 from onnxconv.graph import Graph, Initial, Node, Param, TensorType
@@ -20,6 +20,7 @@ from onnxconv.load.fold import FOLDS
 from onnxconv.load.layers import READERS
 from onnxconv.load.products import row
 from onnxconv.load.step import PREVIOUS, Constant, Reading, Step
+from onnxconv.ops import Constant as ConstantTensor
 from onnxconv.ops import ConvTranspose, Dense, PRelu, Shape
 from onnxconv.resolve.limits import check_tensor
 
@@ -172,7 +173,27 @@ class Walk:
         self.taken.add(name)
         return name
 
+    def _constant(self, name: str, learned: bool) -> None:
+        """A constant as a tensor of its own."""
+        array = self.constants[name].array
+        type = TensorType(array.dtype.name, array.shape)
+        if type.dtype not in DTYPES:
+            raise Refusal("dtype", f"its input {name!r} is {type.dtype}", f"tensors are of type {', '.join(DTYPES)}")
+        kind = "ones" if type.dtype in FLOATS else "zeros"
+        param = Param(name, type.dtype, array.shape, Initial(name, array.shape, kind, learned=learned))
+        param = self.params.setdefault(name, param)
+        self.arrays[name], self.types[name] = array, type
+        called = name
+        while called in self.names:
+            called += "'"
+        self.names.add(called)
+        where = Where(str(self.file))
+        self.nodes.append(Node(called, ConstantTensor(array.shape), (), name, type, (("value", param),), where))
+
     def _add(self, name: str, step: Step, inputs: tuple[str, ...], output: str) -> None:
+        for constant in inputs:
+            if constant in self.constants and constant not in self.types:
+                self._constant(constant, constant not in step.settled)
         shapes = [self.types[i].shape for i in inputs]
         dtypes = [self.types[i].dtype for i in inputs] or [c.array.dtype.name for c in step.weights.values()]
         type = TensorType(step.op.out_dtype(*dtypes), step.op.out_shape(*shapes))

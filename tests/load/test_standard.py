@@ -314,3 +314,11 @@ def test_node_names_become_unique(tmp_path: Path) -> None:
     graph, weights = load(path)
     assert len({node.name for node in graph.nodes}) == 3
     by_onnxruntime(to_bytes(graph, weights), integers((1, 2)))
+
+
+def test_constants_among_the_inputs_of_a_join(tmp_path: Path) -> None:
+    """They are tensors of their own, emitted under their name, and parameters."""
+    proto = one("Concat", (2, 3, 4), {"c": integers((2, 2, 4))}, axis=1)
+    graph = assert_means_the_same(proto, integers((2, 3, 4), 7), tmp_path)
+    assert [(node.op.kind, node.output) for node in graph.nodes] == [("Constant", "c"), ("Concat", "y")]
+    assert [(param.name, param.learned) for param in graph.params()] == [("c", 16)]
