@@ -67,6 +67,7 @@ _TABLE = (
     _integer("int32", 4),
     _integer("uint32", 4),
     _integer("int64", 8),
+    _integer("uint64", 8),
     DataType("bool", 1, "boolean", 1, 1, 0, 1),
 )
 

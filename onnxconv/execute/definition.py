@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from onnxconv.dtypes import numpy_dtype, rounded
+from onnxconv.dtypes import DTYPES, numpy_dtype, rounded
 from onnxconv.errors import Refusal, UsageError
 from onnxconv.execute.inputs import check_inputs, check_understood
 from onnxconv.execute.parts import Part, fill
@@ -73,7 +73,10 @@ def _magnitude(op: Operator, xs: Sequence[Array], w: Mapping[str, Array]) -> Arr
 def _evaluate(
     node: Node, xs: Sequence[Array], w: Mapping[str, Array], evaluate: Any, arithmetic: str, dtype: str
 ) -> Array:
-    """An operator without roundings moves or picks values, so that its own data type serves; all else goes in parts."""
+    """An operator without roundings moves or picks values, so that its own data type serves; all else goes in parts.
+
+    Integers are computed with as such: what is too large wraps around, as in every runtime.
+    """
     shapes = [x.shape for x in xs]
     try:
         shape = node.op.out_shape(*shapes)
@@ -84,5 +87,6 @@ def _evaluate(
             y: Array = evaluate(node.op, xs, w)
             return rounded(y, dtype)
         y = np.empty([int(n) for n in shape], numpy_dtype(dtype))
-        fill(Part(node.op, tuple(xs), w, y), evaluate, np.dtype(arithmetic))
+        whole = DTYPES[node.type.dtype].family == "integer" and all(x.dtype.kind in "iu" for x in (*xs, *w.values()))
+        fill(Part(node.op, tuple(xs), w, y), evaluate, np.dtype(node.type.dtype if whole else arithmetic))
     return y

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from onnxconv.dtypes import rounded
+from onnxconv.dtypes import DTYPES, rounded
 from onnxconv.errors import Diagnostic, UsageError, Where, closest
 from onnxconv.geometry import Array
 from onnxconv.graph import Graph, Initial
@@ -54,7 +54,7 @@ def check_inputs(graph: Graph, inputs: Mapping[str, Array]) -> None:
 
 
 def seeded_inputs(graph: Graph, seed: int = 0, shapes: Mapping[str, Shape] = {}) -> dict[str, Array]:
-    """Normal numbers of mean 0 and deviation 1 for all inputs, drawn from `seed` and the input's name.
+    """Normal numbers of mean 0 and deviation 1 (integers: 16) for all inputs, drawn from `seed` and the input's name.
 
     A symbolic batch is what `shapes` says, else 1. Raises `UsageError` for any other symbol that `shapes` leaves open.
     """
@@ -86,7 +86,10 @@ def seeded_inputs(graph: Graph, seed: int = 0, shapes: Mapping[str, Shape] = {})
 
 def _draw(name: str, shape: tuple[int, ...], dtype: str, seed: int) -> Array:
     initial = Initial(f"input {name}", shape, "normal", (0.0, 1.0))
-    return rounded(draw(initial, seed, 0, math.prod(shape)), dtype).reshape(shape)
+    numbers, of = draw(initial, seed, 0, math.prod(shape)), DTYPES[dtype]
+    if of.family != "float":
+        numbers = np.clip(np.rint(16 * numbers), of.low, of.high)
+    return rounded(numbers, dtype).reshape(shape)
 
 
 def _spelt(dtype: str) -> str:

@@ -43,6 +43,8 @@ def _clip(at: Reading) -> Sequence[Step]:
         most = float(np.finfo(np.float32).max)
         return (Step(Clip(at.real("min", -most), at.real("max", most)), (at.tensor(),)),)
     low, high = (at.number(i, name) if at.has(i) else None for i, name in ((1, "min"), (2, "max")))
+    if low is not None and high is not None and low > high:
+        low = high  # ONNX, Clip: all values become the upper limit
     return (Step(Clip(low, high), (at.tensor(),)),)
 
 

@@ -132,8 +132,10 @@ class Reading:
         return tuple(int(n) for n in array.reshape(-1))
 
     def number(self, index: int, meaning: str) -> float:
-        """A constant scalar. Refused unless a float32 holds it exactly, as `Clip` and `Pad` demand."""
+        """A constant scalar. Refused unless a float32, or for integers a float64, holds it exactly, as `Clip` and `Pad` demand."""
         array = self.constant(index, meaning).array
+        if array.size == 1 and array.dtype.kind in "iu" and abs(int(array.reshape(-1)[0])) <= 2**53:
+            return int(array.reshape(-1)[0])
         if array.size != 1 or array.dtype.name not in FLOATS:
             raise Refusal("not-a-number", f"its {meaning} is not one floating-point number")
         value = float(array.reshape(-1)[0])

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from onnxconv.dtypes import DTYPES, FLOATS
+from onnxconv.dtypes import DTYPES
 from onnxconv.errors import Diagnostic, ModelError, Refusal, Where, closest
 from onnxconv.geometry import Array
 from onnxconv.graph import Graph, Initial, Node, Param, TensorType
@@ -20,6 +20,7 @@ from onnxconv.load.fold import FOLDS
 from onnxconv.load.layers import READERS
 from onnxconv.load.products import row
 from onnxconv.load.step import PREVIOUS, Constant, Reading, Step
+from onnxconv.load.types import check_types
 from onnxconv.ops import Constant as ConstantTensor
 from onnxconv.ops import ConvTranspose, Dense, PRelu, Shape
 from onnxconv.resolve.limits import check_tensor
@@ -95,8 +96,8 @@ class Walk:
         """The type of an input; sizes without a number or a name get a name of their own."""
         tensor = value.type.tensor_type
         dtype = dtype_name(tensor.elem_type)
-        if not value.type.HasField("tensor_type") or dtype not in FLOATS:
-            why = f"tensors are of type {', '.join(FLOATS)}"
+        if not value.type.HasField("tensor_type") or dtype not in DTYPES:
+            why = f"tensors are of type {', '.join(DTYPES)}"
             raise refuse(self.file, "dtype", f"the input {value.name!r} is {dtype}", why)
         if not tensor.HasField("shape"):
             raise refuse(self.file, "no-shape", f"the input {value.name!r} has no shape", "", "export it with a shape")
@@ -120,6 +121,7 @@ class Walk:
             folded = FOLDS[node.op_type](self._reading(node), self.file)
             self.constants[node.output[0]] = Constant(node.output[0], folded)
         elif node.op_type != "Add" or not self._bias(node):
+            check_types(node, self.opset, self._dtype_of)
             at = self._reading(node)
             for name in node.output[1:]:
                 if name and self.uses[name]:
@@ -127,6 +129,11 @@ class Walk:
             if node.op_type not in READERS:
                 raise Refusal("not-constant", "its inputs are not all constants", "it is read where its output is one")
             self._apply(node, READERS[node.op_type](at))
+
+    def _dtype_of(self, name: str) -> str | None:
+        if name in self.types:
+            return self.types[name].dtype
+        return self.constants[name].array.dtype.name if name in self.constants else None
 
     def _reading(self, node: onnx.NodeProto) -> Reading:
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -129,9 +129,9 @@ class Clip(Pointwise):
     def define(self, *xs: Array, **w: Array) -> Array:
         (y,) = xs
         if self.low is not None:
-            y = np.maximum(y, y.dtype.type(np.float32(self.low)))
+            y = np.maximum(y, _limit(self.low, y))
         if self.high is not None:
-            y = np.minimum(y, y.dtype.type(np.float32(self.high)))
+            y = np.minimum(y, _limit(self.high, y))
         return y
 
     def roundings(self, *xs: Shape) -> int:
@@ -267,6 +267,11 @@ class BatchNorm(Pointwise):
     def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
         operands = ("x0", "w:weight", "w:bias", "w:running_mean", "w:running_var")
         return (Form("BatchNormalization", operands, {"epsilon": float(self.epsilon)}),)
+
+
+def _limit(value: float, x: Array) -> Any:
+    """A limit in the data type that it meets: the float32 nearest to the one written, as ONNX stores it, or an integer."""
+    return x.dtype.type(value if x.dtype.kind in "iu" else np.float32(value))
 
 
 def _sigmoid(x: Array) -> Array:

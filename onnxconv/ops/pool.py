@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -58,6 +58,11 @@ def _padded(window: Window, value: float, x: Shape, opset: int) -> Form:
     return replace(form, output="t:padded", shape=pad.out_shape(x))
 
 
+def _lowest(dtype: np.dtype[Any]) -> float:
+    """What never wins against a value of this type."""
+    return int(np.iinfo(dtype).min) if dtype.kind in "iu" else -math.inf
+
+
 @dataclass(frozen=True, slots=True)
 class MaxPool(Operator):
     """y[N, C, *S'] = the largest value under the window; padding never wins, NaN always does."""
@@ -70,7 +75,7 @@ class MaxPool(Operator):
 
     def define(self, *xs: Array, **w: Array) -> Array:
         y: Array | None = None
-        for _, seen in taps(xs[0], self.window, fill=-np.inf):
+        for _, seen in taps(xs[0], self.window, fill=_lowest(xs[0].dtype)):
             y = seen.copy() if y is None else np.maximum(y, seen, out=y)
         assert y is not None, "a window has at least one tap"
         return y

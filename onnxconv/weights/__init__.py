@@ -180,7 +180,7 @@ def _flat(array: Array, name: str, shape: tuple[int, ...], dtype: str) -> _Reade
     if array.shape != shape:
         what = f"weight {name!r} has shape {list(array.shape)}, the layer needs {list(shape)}"
         raise WeightsError(Diagnostic(Where(), "weight-shape", what))
-    if array.dtype.kind != "f" and array.dtype.name not in FLOATS:
+    if array.dtype.name != dtype and array.dtype.kind != "f" and array.dtype.name not in FLOATS:
         raise WeightsError(Diagnostic(Where(), "weight-type", f"weight {name!r} holds {array.dtype}, not floats"))
     flat = array.reshape(-1)
     return lambda start, stop: _rounded(flat[start:stop], dtype, name)

@@ -184,6 +184,7 @@ SINGLE: list[tuple[str, onnx.ModelProto, tuple[int, ...]]] = [
     ("clip 6 by default", one("Clip", (2, 3), opset=10), (2, 3)),
     ("clip 11", one("Clip", (2, 3), {"lo": np.float32(-1), "hi": np.float32(2)}, opset=11), (2, 3)),
     ("clip without min", one("Clip", (2, 3), {"_": np.float32(0), "hi": np.float32(2)}), (2, 3)),
+    ("clip, min above max", one("Clip", (2, 3), {"lo": np.float32(2), "hi": np.float32(1)}), (2, 3)),
     ("clip without max", one("Clip", (2, 3), {"lo": np.float32(-1.5)}), (2, 3)),
     ("softmax 13", one("Softmax", (2, 3, 4)), (2, 3, 4)),
     ("softmax 13, axis", one("Softmax", (2, 3, 4), axis=1), (2, 3, 4)),
