@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from onnxconv.dtypes import DTYPES
+from onnxconv.dtypes import DTYPES, FLOATS
 from onnxconv.errors import Diagnostic, ModelError, Refusal, Where, closest
 from onnxconv.geometry import Array
 from onnxconv.graph import Graph, Initial, Node, Param, TensorType
