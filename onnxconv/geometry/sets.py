@@ -85,15 +85,38 @@ class Positions:
 
     def through(self, step: Axis | TransposedAxis | Field) -> Positions:
         """The input positions that these outputs of a window read, or of any family of positions, on an endless input."""
-        if not self:
-            return self
-        if isinstance(step, Field):
-            return reduce(Positions.__or__, (Positions(*step.at(out)) for out in self))
-        if isinstance(step, TransposedAxis):
-            return Positions.of(at for out in self for at in step.sources(out))
-        _fits((self.mask.bit_length() - 1) * step.stride + step.extent)
-        apart = int(("0" * (step.stride - 1)).join(f"{self.mask:b}"), 2)
-        return Positions(step.position(self.first, 0), _repeated(apart, step.size, step.dilation))
+        period, advance, seen = _family(step)
+        read = Positions()
+        for phase, turns in self._turns(period):
+            read |= turns._times(advance)._plus(seen(phase))
+        return read
+
+    def _turns(self, period: int) -> Iterator[tuple[int, Positions]]:
+        """The positions p, by p mod `period`, as sets of p ÷ `period`."""
+        bits = f"{self.mask:b}"[::-1] if self else ""
+        for offset in range(min(period, len(bits))):
+            chosen = bits[offset::period]
+            if "1" in chosen:
+                turn, phase = divmod(self.first + offset, period)
+                yield phase, _settled(turn, int(chosen[::-1], 2))
+
+    def _times(self, factor: int) -> Positions:
+        """Every position times `factor`."""
+        if not self or not factor:
+            return Positions(0, 1) if self else self
+        bits, apart = f"{self.mask:b}", abs(factor)
+        _fits((len(bits) - 1) * apart + 1)
+        ordered = bits if factor > 0 else bits[::-1]
+        return Positions(factor * (self.first if factor > 0 else self.last), int(("0" * (apart - 1)).join(ordered), 2))
+
+    def _plus(self, other: Positions) -> Positions:
+        """Every sum of one of these positions and one of the other's."""
+        if not (self and other):
+            return Positions()
+        _fits(self.last - self.first + other.last - other.first + 1)
+        fewer, more = sorted((self, other), key=len)
+        mask = reduce(int.__or__, (more.mask << (at - fewer.first) for at in fewer))
+        return Positions(self.first + other.first, mask)
 
     def folded(self, mode: str, n: int) -> Positions:
         """Where the pixels around an axis of n are taken from, by the mode of `Pad`: reflect, edge or wrap."""
@@ -105,6 +128,17 @@ FOLDS: dict[str, Callable[[int, int], int]] = {
     "edge": lambda at, n: min(max(at, 0), n - 1),
     "wrap": lambda at, n: at % n,
 }
+
+
+def _family(step: Axis | TransposedAxis | Field) -> tuple[int, int, Callable[[int], Positions]]:
+    """(period, advance, what the outputs of the first period read): output o + period reads `advance` further on."""
+    match step:
+        case Axis():
+            return 1, step.stride, lambda _: Positions(step.position(0, 0), _repeated(1, step.size, step.dilation))
+        case TransposedAxis():
+            return step.stride, 1, lambda out: Positions.of(step.sources(out))
+        case Field():
+            return len(step.phases), step.advance, lambda out: Positions(*step.phases[out])
 
 
 def _repeated(mask: int, times: int, apart: int) -> int:

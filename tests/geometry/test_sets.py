@@ -36,11 +36,11 @@ def test_windows(outputs: set[int], kernel: int, stride: int, dilation: int, pad
     assert set(Positions.of(outputs).through(TransposedAxis(kernel, stride, dilation, (pad, 0)))) == fed
 
 
-@given(SETS)
-def test_families(outputs: set[int]) -> None:
-    """Output 2i sees input 3i and 3i + 2, output 2i + 1 sees nothing."""
-    read = {3 * (o // 2) + k for o in outputs if o % 2 == 0 for k in (0, 2)}
-    assert set(Positions.of(outputs).through(Field(3, ((0, 0b101), (0, 0))))) == read
+@given(SETS, st.integers(-4, 4))
+def test_families(outputs: set[int], advance: int) -> None:
+    """Output 3i sees input a·i and a·i + 2, output 3i + 1 sees nothing, output 3i + 2 sees a·i - 1."""
+    read = {advance * (o // 3) + k for o in outputs for k in ((0, 2), (), (-1,))[o % 3]}
+    assert set(Positions.of(outputs).through(Field(advance, ((0, 0b101), (0, 0), (-1, 1))))) == read
 
 
 @pytest.mark.parametrize("mode", ["reflect", "edge", "wrap"])
