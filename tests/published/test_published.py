@@ -178,6 +178,20 @@ def test_slim_table(pixels: int, fields: list[tuple[int, int, int]], giga_operat
     assert round((2 * (macs - 2048 * 1000) + compared) / 1e9, 3) == giga_operations
 
 
+@pytest.mark.parametrize("taps", [2, 3, 7])
+@pytest.mark.parametrize("stacks", [1, 2, 3])
+@pytest.mark.parametrize("dilations", [[1, 2, 4, 8], [1, 2, 4, 8, 16, 32, 64], [1, 3, 9]])
+def test_keras_tcn(taps: int, stacks: int, dilations: list[int]) -> None:
+    """README of philipperemy/keras-tcn: 1 + 2·(kernel - 1)·stacks·Σ dilations, two causal convolutions in a residual block."""
+    conv = {"conv": {"filters": 4, "kernel": taps, "dilation": "d", "pad": "causal"}}
+    block = [{"add": [[conv, "relu", conv, "relu"], []]}]
+    layers = [{"layers": [{"layers": block, "repeat": {"d": dilations}}], "repeat": stacks}]
+    graph = resolve(read({"inputs": {"x": "float32[N, 4, 4096]"}, "layers": layers}))
+    (reach,) = receptive_fields(graph)[graph.outputs[0]]["x"]
+    size = 1 + 2 * (taps - 1) * stacks * sum(dilations)
+    assert (reach.size(), reach.stride(), reach.padding()) == (size, 1, size - 1)
+
+
 def test_field_of_r3d_18() -> None:
     """The stem keeps all frames, so that time is strided half as much as height and width."""
     graph = network("r3d_18")
