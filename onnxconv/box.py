@@ -114,11 +114,12 @@ def _inside(real: Box | None, axis: int) -> Along:
 
 
 def _layer(graph: Graph, layer: str) -> Node:
-    node = next((node for node in graph.nodes if layer in (node.name, node.output)), None)
-    if node is None:
+    """The node of this name, or the one that makes the tensor of this name."""
+    known = {node.output: node for node in graph.nodes} | {node.name: node for node in graph.nodes}
+    if layer not in known:
         fix = closest(layer, (node.name for node in graph.nodes), most=12)
         raise Refusal("unknown-layer", f"there is no layer {layer!r} to look from", "", fix)
-    return node
+    return known[layer]
 
 
 def _axes(seen: Sights, rank: int) -> tuple[int, ...]:

@@ -65,6 +65,38 @@ def test_report_takes_parameters_and_shapes() -> None:
     assert opened["totals"]["macs"] is None
 
 
+def test_report_tells_positions() -> None:
+    asked = ("report", "net.yaml", "--at", "stem=0,-1", "--at", "y")
+    positions = json.loads(call(*asked, "--format", "json").stdout)["positions"]
+    assert [(entry["layer"], entry["position"]) for entry in positions] == [("stem", [0, 7]), ("y", [])]
+    rows, columns = positions[0]["inputs"]["x"]
+    assert (rows["seen"], rows["clipped"], rows["samples"]) == ([0, 1], [1, 0], 2)
+    assert (columns["seen"], columns["clipped"], columns["samples"]) == ([13, 15], [0, 0], 3)
+    assert [axis["field"] for axis in positions[1]["inputs"]["x"]] == [None, None]
+    for format in ("text", "markdown", "html"):
+        told = call(*asked, "--format", format).stdout
+        assert told.index("at stem [0, 7]") < told.index("at y")
+
+
+def test_report_tells_seconds() -> None:
+    write(
+        "sound.yaml",
+        'inputs: {x: "float32[N, 1, 99]"}\nlayers: [{conv: {filters: 1, kernel: 5, stride: 2}, name: y}]\n',
+    )
+    asked = ("report", "sound.yaml", "--sample-rate", "1000")
+    context = json.loads(call(*asked, "--format", "json").stdout)["layers"][0]["context"]["x"]
+    assert (context["right"], context["latency"], context["seconds"]["latency"], context["seconds"]["rate"]) == (
+        4,
+        5,
+        0.005,
+        500,
+    )
+    (row,) = csv.DictReader(io.StringIO(call(*asked, "--format", "csv").stdout))
+    assert (row["context_latency_x"], row["seconds_latency_x"], row["seconds_rate_x"]) == ("5", "0.005", "500.0")
+    for format in ("text", "markdown", "html"):
+        assert "0.005" in call(*asked, "--format", format).stdout
+
+
 @pytest.mark.parametrize("source", ["net.yaml", "net.json", "-", "made.onnx"])
 def test_every_kind_of_source_gives_the_same_layers(source: str) -> None:
     spec = {
