@@ -33,7 +33,7 @@ POINTWISE: list[Spelling] = [
     *at((12, 13), "Clip", counted(3, 4, dtype="int8"), {"low": np.int8(3), "high": np.int8(7)}),
     *at((13,), "Clip", counted(3, 4, dtype="uint8"), {"low": np.uint8(3), "high": np.uint8(7)}),
     *at((13,), "Clip", counted(3, 4, dtype="int64"), {"low": whole(3)[0], "high": whole(7)[0]}),
-    *at((13,), "Clip", X.astype(np.float64), {"low": real(-0.3, "float64")}),
+    *at((13,), "Clip", X.astype(np.float64), {"low": real(-0.25, "float64")}),
     *at((13,), "Clip", X.astype(np.float16), {"low": real(-0.3, "float16")}),
     *at((7, 9, 11, 12), "Softmax", X, ref=FLAT),
     *at((7, 11, 12), "Softmax", X, ref=FLAT, axis=2),
