@@ -78,7 +78,10 @@ def _silent(_share: float, _text: str) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """One graph to be probed on one runtime. `advance(share, text)` tells how far a probe has come, from 0 to 1."""
+    """One graph to be probed on one runtime. `advance(share, text)` tells how far a probe has come, from 0 to 1.
+
+    `arithmetic`: the widest of `onnxconv.verify.arithmetic` that float32 layers may be computed in.
+    """
 
     graph: Graph
     weights: Weights
@@ -86,6 +89,7 @@ class Case:
     seed: int = 0
     trials: int = 1
     advance: Callable[[float, str], None] = field(default=_silent)
+    arithmetic: str = "direct"
 
     @property
     def output(self) -> str:
