@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from onnxconv.dtypes import DTYPES
 from onnxconv.errors import Refusal
 from onnxconv.graph import Graph, Node, Param, TensorType, shapes_of
-from onnxconv.ops import Work
+from onnxconv.ops import Opaque, Work
 
 __all__ = ["Costs", "LayerCost", "Totals", "costs"]
 
@@ -31,13 +31,17 @@ class LayerCost:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Sums over all nodes, and the most bytes of tensors alive while some node runs: its inputs, its output, and what is still needed."""
+    """Sums over all nodes, and the most bytes of tensors alive while some node runs: its inputs, its output, and what is still needed.
+
+    `left_out`: nodes that are not understood, which the sums leave out as far as they are not known.
+    """
 
     params: int
     macs: int | None
     valid_macs: int | None
     weight_bytes: int
     peak_activation_bytes: int | None
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,15 @@ def costs(graph: Graph) -> Costs:
         new = {param.name: param for _, param in node.params if param.name not in counted}
         counted.update(new)
         layers[node.name] = _layer(node, new.values(), types)
+    opaque = {node.name for node in graph.nodes if isinstance(node.op, Opaque)}
+    understood = [layer for name, layer in layers.items() if name not in opaque]
     totals = Totals(
         params=sum(layer.params for layer in layers.values()),
-        macs=_total(layer.macs for layer in layers.values()),
-        valid_macs=_total(layer.valid_macs for layer in layers.values()),
+        macs=_total(layer.macs for layer in understood),
+        valid_macs=_total(layer.valid_macs for layer in understood),
         weight_bytes=sum(layer.weight_bytes for layer in layers.values()),
         peak_activation_bytes=_peak(graph, types),
+        left_out=len(opaque) + len(graph.unread),
     )
     return Costs(layers, totals)
 
@@ -82,7 +89,7 @@ def _layer(node: Node, params: Iterable[Param], types: Mapping[str, TensorType])
 def _work(node: Node, types: Mapping[str, TensorType]) -> Work | None:
     try:
         return node.op.work(*shapes_of(node, types))
-    except Refusal:  # a symbolic size
+    except Refusal:  # a symbolic size, or an operator that is not understood
         return None
 
 

@@ -79,5 +79,5 @@ def report(
     keep([source], output)
     if places and format == "csv":
         raise click.UsageError("a table in CSV has one row a layer, and no place for --at: choose another --format")
-    (network,) = networks([source], set=parameters, input_shapes=input_shapes)
+    (network,) = networks([source], set=parameters, input_shapes=input_shapes, partial=True)
     deliver(network.report(places, sample_rate).render(format, width=width(output), style=style(output)), output)

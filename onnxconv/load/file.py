@@ -13,7 +13,7 @@ from onnxconv.dtypes import DTYPES, numpy_dtype, rounded
 from onnxconv.errors import Diagnostic, ModelError, Where
 from onnxconv.geometry import Array
 
-__all__ = ["array_of", "check", "dtype_name", "message", "refuse"]
+__all__ = ["array_of", "dtype_name", "message", "refuse"]
 
 _LIMIT = 2**31 - 1
 """Bytes; no protobuf message is longer."""
@@ -41,30 +41,6 @@ def message(file: Path) -> onnx.ModelProto:
     return model
 
 
-def check(model: onnx.ModelProto, file: Path) -> None:
-    """Raises `ModelError` where onnx's own checker finds the nodes wrong: their order, inputs and attributes.
-
-    It sees the model without its arrays, which `array_of` checks, and with shapes on the outputs, which it demands but
-    exporters leave out.
-    """
-    held = {tensor.name: tensor for tensor in model.graph.initializer}
-    graph = onnx.GraphProto(name=model.graph.name or "graph", node=model.graph.node)
-    graph.input.extend(value for value in model.graph.input if value.name not in held)
-    graph.input.extend(
-        onnx.helper.make_tensor_value_info(name, tensor.data_type, list(tensor.dims)) for name, tensor in held.items()
-    )
-    graph.output.extend(
-        onnx.helper.make_tensor_value_info(value.name, value.type.tensor_type.elem_type or 1, [])
-        for value in model.graph.output
-    )
-    bare = onnx.ModelProto(ir_version=model.ir_version, graph=graph, opset_import=model.opset_import)
-    try:
-        onnx.checker.check_model(bare)
-    except (onnx.checker.ValidationError, ValueError, RuntimeError) as reason:
-        said = " ".join(str(reason).split())[:400]
-        raise refuse(file, "invalid-model", f"onnx's checker refuses it: {said}") from reason
-
-
 def dtype_name(number: int) -> str:
     """Our name of one of ONNX's data types, or words for one that we do not have."""
     known: dict[int, str] = {n: name.lower() for name, n in onnx.TensorProto.DataType.items()}
@@ -80,7 +56,7 @@ def array_of(tensor: onnx.TensorProto, file: Path) -> Array:
         array: Array = onnx.numpy_helper.to_array(tensor)
         if dtype_name(tensor.data_type) == "bfloat16":
             array = rounded(array, "bfloat16")  # onnx 1.17 gives float32
-    except (ValueError, TypeError, LookupError, OverflowError) as reason:
+    except (ValueError, TypeError, LookupError, OverflowError, OSError) as reason:
         raise refuse(file, "tensor", f"tensor {tensor.name!r} is malformed: {reason}") from reason
     return array
 

@@ -1,32 +1,197 @@
-"""Constants computed from constants: weights that exporters write as a shape and a value."""
+"""Values computed from values that are known before anything runs: shape arithmetic, and weights written as formulas.
+
+An array of objects holds integers some of which are sizes left open, see `onnxconv.load.symbols`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from onnxconv.dtypes import DTYPES, numpy_dtype, rounded
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array
-from onnxconv.load.file import array_of
+from onnxconv.load.file import array_of, dtype_name
 from onnxconv.load.step import Reading
+from onnxconv.load.symbols import OPEN
 from onnxconv.resolve.limits import check_tensor
 
-__all__ = ["FOLDS"]
+__all__ = ["FOLDS", "LARGEST", "OF_SHAPES", "folded"]
+
+Fold: TypeAlias = Callable[[Reading], Array]
+
+LARGEST = 2**26
+"""Numbers in an array that has to be made; views of what is there may be larger."""
+
+OF_SHAPES = ("Shape", "Size")
+"""Operators that read the shape of a tensor, and not its values."""
 
 
-def _constant_of_shape(at: Reading, file: Path) -> Array:
+def folded(at: Reading) -> Array:
+    """The value of a node of `FOLDS`. Raises `Refusal` where it has none, or none that is known."""
+    try:
+        with np.errstate(all="ignore"):
+            return _settled(FOLDS[at.node.op_type](at))
+    except (ValueError, IndexError, TypeError, OverflowError, ZeroDivisionError, MemoryError) as reason:
+        raise Refusal("not-computable", f"its value cannot be computed: {reason}") from reason
+
+
+def _limited(*shapes: Sequence[int]) -> None:
+    """Refuse to make what broadcasting these shapes gives, where that is too much."""
+    numbers = math.prod(int(n) for n in np.broadcast_shapes(*map(tuple, shapes)))
+    if numbers > LARGEST:
+        raise Refusal("too-large", f"a constant of {numbers:,} numbers is computed", f"at most {LARGEST:,} are")
+
+
+def _integers(array: Sequence[Any]) -> Array:
+    """int64, or objects where a size is open."""
+    held = np.empty(len(array), object)
+    held[:] = array
+    return held if any(isinstance(n, str) for n in array) else held.astype(np.int64)
+
+
+def _settled(array: Any) -> Array:
+    """Objects none of which is an open size any more, as plain numbers. NumPy gives one object for an array of it."""
+    if not isinstance(array, np.ndarray):
+        held = np.empty((), object if isinstance(array, str) else np.asarray(array).dtype)
+        held[()] = array
+        return held
+    if array.dtype != object or any(isinstance(n, str) for n in array.reshape(-1)):
+        return array
+    kinds = {type(n) for n in array.reshape(-1)}
+    return array.astype(np.bool_ if kinds == {bool} else np.float32 if float in kinds else np.int64)
+
+
+# Structure ------------------------------------------------------------------------------------------------------------
+
+
+def _shape(at: Reading) -> Array:
+    shape = at.any_shape(0)
+    rank = len(shape)
+    start, end = at.integer("start", 0), at.integer("end", rank)
+    return _integers(shape[max(0, start + rank if start < 0 else start) : max(0, end + rank if end < 0 else end)])
+
+
+def _size(at: Reading) -> Array:
+    numbers: Any = np.array(1, np.int64)
+    for n in at.any_shape(0):
+        numbers = _of_two("Mul", numbers, _integers([n])[0:1].reshape(()))
+    return np.asarray(numbers).reshape(())
+
+
+def _reshape(at: Reading) -> Array:
+    x = at.value(0)
+    asked = tuple(at.attributes.get("shape", ())) if at.opset < 5 else at.integers(1, "shape")
+    zero = at.integer("allowzero", 0)
+    shape = tuple(x.shape[i] if n == 0 and not zero else n for i, n in enumerate(asked))
+    if -1 in shape:
+        rest = math.prod(n for n in shape if n != -1)
+        shape = tuple(x.size // rest if n == -1 else n for n in shape)
+    return _viewed(x, shape)
+
+
+def _viewed(x: Array, shape: tuple[int, ...]) -> Array:
+    """The same numbers in another shape; one number seen at every position takes no memory."""
+    if math.prod(shape) != x.size or min(shape, default=1) < 0:
+        raise Refusal("reshape", f"it gives {list(x.shape)} the shape {list(shape)}", "both have as many numbers")
+    if x.size and not any(x.strides):
+        return np.broadcast_to(x.reshape(-1)[:1].reshape(()) if x.ndim == 0 else x[(0,) * x.ndim], shape)
+    if not x.flags.c_contiguous:
+        _limited(x.shape)
+    return x.reshape(shape)
+
+
+def _axes(at: Reading, since: int, rank: int, default: tuple[int, ...]) -> tuple[int, ...]:
+    if at.opset < since:
+        axes = tuple(at.attributes.get("axes", default))
+    else:
+        axes = at.integers(1, "axes") if at.has(1) else default
+    if any(not -rank <= axis < rank for axis in axes):
+        raise Refusal("axis", f"its axes are {list(axes)}", f"there are {rank} axes")
+    return tuple(axis % rank for axis in axes)
+
+
+def _squeeze(at: Reading) -> Array:
+    x = at.value(0)
+    axes = _axes(at, 13, x.ndim, tuple(i for i, n in enumerate(x.shape) if n == 1))
+    return np.squeeze(x, axes)
+
+
+def _unsqueeze(at: Reading) -> Array:
+    x = at.value(0)
+    count = len(at.attributes.get("axes", ())) if at.opset < 13 else len(at.integers(1, "axes"))
+    return np.expand_dims(x, _axes(at, 13, x.ndim + count, ()))
+
+
+def _flatten(at: Reading) -> Array:
+    x = at.value(0)
+    axis = at.integer("axis", 1)
+    first = math.prod(x.shape[: axis if axis >= 0 else axis + x.ndim])
+    return _viewed(x, (first, x.size // first if first else 0))
+
+
+def _transpose(at: Reading) -> Array:
+    x = at.value(0)
+    order: Array = np.transpose(x, at.attributes.get("perm") or None)
+    return order
+
+
+def _concat(at: Reading) -> Array:
+    parts = [at.value(i) for i in range(len(at.node.input))]
+    axis = at.axis(1, parts[0].ndim)
+    if any(part.ndim != parts[0].ndim for part in parts):
+        raise Refusal("join-shape", f"it joins {[list(p.shape) for p in parts]}", "all have as many axes")
+    _limited([sum(part.size for part in parts)])
+    if any(part.dtype == object for part in parts):
+        parts = [part.astype(object) for part in parts]
+    return np.concatenate(parts, axis)
+
+
+def _gather(at: Reading) -> Array:
+    x, indices = at.value(0), at.value(1, "indices")
+    axis = at.integer("axis", 0)
+    if not -x.ndim <= axis < x.ndim:
+        raise Refusal("axis", f"axis is {axis}", f"there are {x.ndim} axes")
+    _limited([indices.size * max(1, x.size // max(1, x.shape[axis]))])
+    return np.take(x, indices.astype(np.int64), axis)
+
+
+def _slice(at: Reading) -> Array:
+    x = at.value(0)
+    if at.opset < 10:
+        starts, ends = tuple(at.attributes["starts"]), tuple(at.attributes["ends"])
+        axes, steps = tuple(at.attributes.get("axes") or range(len(starts))), (1,) * len(starts)
+    else:
+        starts, ends = at.integers(1, "starts"), at.integers(2, "ends")
+        axes = at.integers(3, "axes") if at.has(3) else tuple(range(len(starts)))
+        steps = at.integers(4, "steps") if at.has(4) else (1,) * len(starts)
+    if any(not -x.ndim <= axis < x.ndim for axis in axes) or 0 in steps:
+        raise Refusal("axis", f"it slices the axes {list(axes)} in steps of {list(steps)}", f"there are {x.ndim} axes")
+    cut = [slice(None)] * x.ndim
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        n = x.shape[axis]
+        # Python's slice: an end before the beginning, which -1 would not say, is None when the step goes back.
+        stop: int | None = end if end >= 0 else end + n
+        if step < 0 and stop is not None and stop < 0:
+            stop = None
+        cut[axis] = slice(max(start + n, 0) if start < 0 else start, max(stop, 0) if stop is not None else None, step)
+    found: Array = x[tuple(cut)]
+    return found
+
+
+def _constant_of_shape(at: Reading) -> Array:
     """One number seen at every position; no memory is taken before the array is asked for."""
-    value = array_of(at.attributes["value"], file) if "value" in at.attributes else np.zeros(1, np.float32)
+    value = array_of(at.attributes["value"], at.file) if "value" in at.attributes else np.zeros(1, np.float32)
     if value.size != 1:
         raise Refusal("constant", f"its value has {value.size} numbers", "a shape is filled with one number")
     return _spread(value.reshape(()), at.integers(0, "shape"))
 
 
-def _expand(at: Reading, _: Path) -> Array:
-    array = at.constant(0, "input").array
-    asked = at.integers(1, "shape")
+def _expand(at: Reading) -> Array:
+    array, asked = at.value(0), at.integers(1, "shape")
     try:
         return _spread(array, np.broadcast_shapes(array.shape, asked))
     except ValueError:
@@ -41,5 +206,196 @@ def _spread(array: Array, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(array, shape)
 
 
-FOLDS: dict[str, Callable[[Reading, Path], Array]] = {"ConstantOfShape": _constant_of_shape, "Expand": _expand}
-"""ONNX operators whose output is a constant where all their inputs are."""
+def _tile(at: Reading) -> Array:
+    x, repeats = at.value(0), at.integers(1, "repeats")
+    if len(repeats) != x.ndim or min(repeats, default=1) < 0:
+        raise Refusal("repeats", f"it repeats {list(x.shape)} {list(repeats)} times", "one number per axis, 0 or more")
+    _limited([x.size * math.prod(repeats)])
+    return np.tile(x, repeats)
+
+
+def _range(at: Reading) -> Array:
+    start, limit, delta = (at.value(i) for i in range(3))
+    if any(array.size != 1 for array in (start, limit, delta)) or object in {a.dtype for a in (start, limit, delta)}:
+        raise Refusal("symbolic-size", "its limits are not three known numbers")
+    first, last, step = (array.reshape(()).item() for array in (start, limit, delta))
+    count = max(0, math.ceil((last - first) / step))
+    _limited([count])
+    steps: Array = (first + np.arange(count) * step).astype(start.dtype)
+    return steps
+
+
+def _cast(at: Reading) -> Array:
+    x, name = at.value(0), dtype_name(at.integer("to", 0))
+    if name not in DTYPES:
+        raise Refusal("dtype", f"it casts to {name}", f"tensors are of type {', '.join(DTYPES)}")
+    if x.dtype == object:
+        if name == "bool":
+            raise Refusal("symbolic-size", "it asks whether an open size is 0")
+        return x
+    if x.size and not any(x.strides):
+        return np.broadcast_to(rounded(x[(0,) * x.ndim], name) if x.ndim else rounded(x, name), x.shape)
+    _limited(x.shape)
+    if DTYPES[name].family == "float":
+        return rounded(x, name)
+    return x.astype(numpy_dtype(name))
+
+
+def _where(at: Reading) -> Array:
+    condition, *rest = (at.value(i) for i in range(3))
+    if condition.dtype != np.bool_:
+        raise Refusal("symbolic-size", "its condition depends on an open size")
+    _limited(condition.shape, *(part.shape for part in rest))
+    if any(part.dtype == object for part in rest):
+        rest = [part.astype(object) for part in rest]
+    return np.where(condition, *rest)
+
+
+def _nonzero(at: Reading) -> Array:
+    x = at.value(0)
+    if x.dtype == object:
+        raise Refusal("symbolic-size", "it asks which open sizes are 0")
+    _limited(x.shape, (64,) * 0)
+    return np.array(np.nonzero(x), np.int64).reshape(max(x.ndim, 1), -1)
+
+
+# Arithmetic -----------------------------------------------------------------------------------------------------------
+
+
+def _quotient(a: Array, b: Array) -> Array:
+    """Of integers, rounded towards zero (ONNX, Div)."""
+    if a.dtype.kind == "f":
+        quotient: Array = a / b
+        return quotient
+    if not b.all():
+        raise ZeroDivisionError("it divides by 0")
+    whole: Array = np.where((a < 0) != (b < 0), -(np.abs(a) // np.abs(b)), np.abs(a) // np.abs(b)).astype(a.dtype)
+    return whole
+
+
+def _remainder(a: Array, b: Array) -> Array:
+    if a.dtype.kind == "f" or not b.all():
+        raise Refusal("not-computable", "its operands are real numbers or 0", "remainders are of integers here")
+    found: Array = np.mod(a, b)
+    return found
+
+
+EXACT: dict[str, Callable[[Array, Array], Array]] = {
+    "Add": np.add,
+    "And": np.logical_and,
+    "Div": _quotient,
+    "Equal": np.equal,
+    "Greater": np.greater,
+    "GreaterOrEqual": np.greater_equal,
+    "Less": np.less,
+    "LessOrEqual": np.less_equal,
+    "Max": np.maximum,
+    "Min": np.minimum,
+    "Mod": _remainder,
+    "Mul": np.multiply,
+    "Or": np.logical_or,
+    "Sub": np.subtract,
+}
+"""Operators of two operands whose result IEEE 754 or integer arithmetic determines to the bit."""
+
+
+def _of_two(operator: str, a: Array, b: Array) -> Array:
+    _limited(a.shape, b.shape)
+    if a.dtype != object and b.dtype != object:
+        if a.dtype != b.dtype:
+            raise Refusal("dtype", f"it joins {a.dtype.name} and {b.dtype.name}", "both have one data type")
+        return np.asarray(EXACT[operator](a, b))
+
+    def of_numbers(left: Any, right: Any) -> Any:
+        if isinstance(left, str) or isinstance(right, str):
+            if operator not in OPEN:
+                raise Refusal("symbolic-size", "it depends on a size that the model leaves open")
+            return OPEN[operator](left, right)
+        one, other = np.asarray(left), np.asarray(right)
+        return EXACT[operator](*np.broadcast_arrays(one, other.astype(np.result_type(one, other)))).item()
+
+    made: Array = np.frompyfunc(of_numbers, 2, 1)(a, b)
+    return _settled(np.asarray(made, object))
+
+
+def _elementwise(at: Reading) -> Array:
+    operator = at.node.op_type
+    found = at.value(0)
+    for i in range(1, len(at.node.input)):
+        found = _of_two(operator, found, at.value(i))
+    return found
+
+
+UNARY: dict[str, Callable[[Array], Array]] = {
+    "Abs": np.abs,
+    "Ceil": np.ceil,
+    "Floor": np.floor,
+    "Identity": lambda x: x,
+    "Neg": np.negative,
+    "Not": np.logical_not,
+    "Round": np.rint,
+    "Sqrt": np.sqrt,
+}
+"""Operators of one operand that are exact, or rounded once."""
+
+
+def _unary(at: Reading) -> Array:
+    x, operator = at.value(0), at.node.op_type
+    if x.dtype == object:
+        if operator in ("Identity", "Floor", "Ceil", "Round"):
+            return x
+        raise Refusal("symbolic-size", "it depends on a size that the model leaves open")
+    if operator != "Identity":
+        _limited(x.shape)
+    return np.asarray(UNARY[operator](x)).astype(x.dtype, copy=False)
+
+
+REDUCTIONS: dict[str, np.ufunc] = {
+    "ReduceMax": np.maximum,
+    "ReduceMin": np.minimum,
+    "ReduceProd": np.multiply,
+    "ReduceSum": np.add,
+}
+
+
+def _reduced(at: Reading) -> Array:
+    x, operator = at.value(0), at.node.op_type
+    axes = _axes(at, 13 if operator == "ReduceSum" else 18, x.ndim, tuple(range(x.ndim)))
+    if x.dtype.kind == "f":
+        raise Refusal("not-computable", "it sums real numbers", "only integers are computed ahead")
+    if x.dtype == object:
+        if x.ndim != 1:
+            raise Refusal("symbolic-size", "it depends on sizes that the model leaves open")
+        total: Array = np.asarray(1 if operator == "ReduceProd" else 0)
+        for n in x:
+            total = _of_two("Mul" if operator == "ReduceProd" else "Add", total.astype(object), np.asarray(n, object))
+        return _settled(total.astype(object).reshape((1,) if at.integer("keepdims", 1) else ()))
+    reduced: Array = np.asarray(x)
+    for axis in sorted(axes, reverse=True):
+        reduced = REDUCTIONS[operator].reduce(reduced, axis, keepdims=bool(at.integer("keepdims", 1)))
+    return np.asarray(reduced).astype(x.dtype)
+
+
+FOLDS: dict[str, Fold] = {
+    "Cast": _cast,
+    "Concat": _concat,
+    "ConstantOfShape": _constant_of_shape,
+    "Expand": _expand,
+    "Flatten": _flatten,
+    "Gather": _gather,
+    "NonZero": _nonzero,
+    "Range": _range,
+    "Reshape": _reshape,
+    "Shape": _shape,
+    "Size": _size,
+    "Slice": _slice,
+    "Squeeze": _squeeze,
+    "Tile": _tile,
+    "Transpose": _transpose,
+    "Unsqueeze": _unsqueeze,
+    "Where": _where,
+    **dict.fromkeys(EXACT, _elementwise),
+    **dict.fromkeys(UNARY, _unary),
+    **dict.fromkeys(REDUCTIONS, _reduced),
+}
+"""ONNX operators whose output is a known value where all their inputs are."""

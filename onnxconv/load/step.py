@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -33,15 +34,18 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operator to be applied. Inputs are names of tensors or constants; `PREVIOUS` is the step before it.
+    """One operator to be applied. Inputs are names of tensors or of constants of the model, `PREVIOUS` the step before it,
+    or constants made from them.
 
-    `settled`: constants among the inputs that training does not learn, such as scales and zero points.
+    `settled`: constants among the inputs that training does not learn, such as scales and zero points. `output`: the
+    node's output that it gives; left out, the last step gives the first one.
     """
 
     op: Operator
-    inputs: tuple[str, ...]
+    inputs: tuple[str | Constant, ...]
     weights: Mapping[str, Constant] = field(default_factory=dict)
     settled: Collection[str] = ()
+    output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +59,18 @@ class Reading:
     attributes: Mapping[str, Any]
     taken: Collection[str]
     """Names that the model uses."""
+    file: Path = Path()
+    open: Mapping[str, Array] = field(default_factory=dict)
+    """Integer tensors, as objects, that hold sizes which the inputs leave open."""
+    free: Mapping[str, Constant] = field(default_factory=dict)
+    """Weights that are inputs of the model: their type is known, their numbers are not."""
+    pin: str = ""
+    """What to do about sizes left open."""
 
     def derived(self, constant: Constant, how: str, array: Array) -> Constant:
         """Another form of a constant, under a name of its own: the same one for each use."""
+        if constant.name in self.free:
+            raise self._not_constant(constant.name, "weight")
         name = f"{constant.name}.{how}"
         while name in self.taken:
             name += "'"
@@ -107,16 +120,38 @@ class Reading:
         name = self.node.input[index] if self.has(index) else ""
         if name in self.constants:
             return self.constants[name]
-        raise Refusal(
+        if name in self.open:
+            what = f"its {meaning} ({name!r}) holds {', '.join(map(str, self.open[name].reshape(-1)[:8]))}"
+            raise Refusal("symbolic-size", what, "it depends on a size that the model leaves open", self.pin)
+        raise self._not_constant(name, meaning)
+
+    def _not_constant(self, name: str, meaning: str) -> Refusal:
+        return Refusal(
             "not-constant",
             f"its {meaning} ({name!r}) is not a constant of the model" if name else f"it has no {meaning}",
             f"the {meaning} is an initializer or comes from a Constant node",
             "export the model with its weights",
         )
 
+    def value(self, index: int, meaning: str = "operand") -> Array:
+        """The value of an input that is known, as an array of objects where it holds sizes left open."""
+        name = self.node.input[index] if self.has(index) else ""
+        return self.open[name] if name in self.open else self.constant(index, meaning).array
+
+    def sizes(self, index: int, meaning: str) -> Shape:
+        """A vector of integers, some of which may be sizes left open."""
+        name = self.node.input[index] if self.has(index) else ""
+        return tuple(self.open[name].reshape(-1)) if name in self.open else self.integers(index, meaning)
+
+    def any_shape(self, index: int) -> Shape:
+        """The shape of an input, be it computed or known."""
+        name = self.node.input[index] if self.has(index) else ""
+        return self.shape(index) if name in self.types else self.value(index).shape
+
     def weight(self, index: int, meaning: str) -> Constant:
         """A constant of the same data type as the tensor it meets, none of its sizes 0."""
-        found = self.constant(index, meaning)
+        name = self.node.input[index] if self.has(index) else ""
+        found = self.free[name] if name in self.free else self.constant(index, meaning)
         dtype = next((self.types[name].dtype for name in self.node.input if name in self.types), "missing")
         if found.array.dtype.name != dtype:
             raise Refusal("dtype", f"its {meaning} {found.name!r} is {found.array.dtype.name}, its input {dtype}")

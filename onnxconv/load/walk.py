@@ -1,147 +1,252 @@
-"""The walk through an ONNX graph, in its order: constants are collected, every other node becomes operators."""
+"""The walk through an ONNX graph, in its order: what is known is computed, every other node becomes operators."""
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 
-from onnxconv.dtypes import DTYPES, FLOATS
-from onnxconv.errors import Diagnostic, ModelError, Refusal, Where, closest
+from onnxconv.errors import Diagnostic, ModelError, Refusal, Where
 from onnxconv.geometry import Array
-from onnxconv.graph import Graph, Initial, Node, Param, TensorType
-from onnxconv.load.file import array_of, dtype_name, refuse
-from onnxconv.load.fold import FOLDS
+from onnxconv.graph import Graph, Unread
+from onnxconv.load.branch import captured, inlined, tensors_within
+from onnxconv.load.declared import DOMAINS, declared, inferred
+from onnxconv.load.file import array_of
+from onnxconv.load.fold import FOLDS, LARGEST, OF_SHAPES, folded
+from onnxconv.load.functions import subgraphs
+from onnxconv.load.held import Held
+from onnxconv.load.inputs import Inputs
 from onnxconv.load.layers import READERS
+from onnxconv.load.opaque import called, opaque, operator, unknown_operator, weights_among
 from onnxconv.load.products import row
-from onnxconv.load.step import PREVIOUS, Constant, Reading, Step
+from onnxconv.load.step import Constant, Reading, Step
 from onnxconv.load.types import check_types
-from onnxconv.ops import Constant as ConstantTensor
-from onnxconv.ops import ConvTranspose, Dense, PRelu, Shape
-from onnxconv.resolve.limits import check_tensor
+from onnxconv.load.written import Written
+from onnxconv.ops import Dense
 
-__all__ = ["Walk", "unknown_operators"]
+__all__ = ["Walk"]
 
-DOMAINS = ("", "ai.onnx")
-
-
-def unknown_operators(model: onnx.ModelProto, file: Path) -> list[Diagnostic]:
-    """One diagnostic for each node whose operator is not read."""
-    known = {*READERS, *FOLDS, "Constant"}
-    return [
-        Diagnostic(
-            Where(str(file)),
-            "unknown-operator",
-            f"{_called(node, index)} is of an operator that onnxconv does not read",
-            "a custom operator's meaning is not in the model" if node.domain not in DOMAINS else "",
-            _instead(node.op_type, known) if node.domain in DOMAINS else "",
-        )
-        for index, node in enumerate(model.graph.node)
-        if node.op_type not in known or node.domain not in DOMAINS
-    ]
-
-
-def _instead(operator: str, known: set[str]) -> str:
-    """Another operator of the standard is not meant for one that is read, however alike their names are."""
-    standard = {schema.name for schema in onnx.defs.get_all_schemas() if schema.domain == ""}
-    return f"these are read: {', '.join(sorted(known))}" if operator in standard else closest(operator, known)
-
-
-def _called(node: onnx.NodeProto, index: int) -> str:
-    name = f" {node.name!r}" if node.name else ""
-    domain = "" if node.domain in DOMAINS else f"{node.domain}."
-    return f"node {index}{name} ({domain}{node.op_type})"
+KNOWN = {*READERS, *FOLDS, "Constant", "If"}
+FORMED = (ArithmeticError, LookupError, TypeError, ValueError, MemoryError)
+"""What reading a malformed attribute or constant may raise."""
+MOST_FOLDED = 2 * LARGEST
+"""Numbers in all constants that are computed."""
 
 
 class Walk:
-    """What is known after the nodes walked so far."""
+    """What is known after the nodes walked so far.
 
-    def __init__(self, model: onnx.ModelProto, file: Path) -> None:
-        self.file, self.graph = file, model.graph
-        self.opset = next((o.version for o in model.opset_import if o.domain in DOMAINS), 0)
-        self.constants = {t.name: Constant(t.name, array_of(t, file)) for t in model.graph.initializer}
-        inputs = [value for value in model.graph.input if value.name not in self.constants]
-        self.inputs = {value.name: self._type(value) for value in inputs}
-        self.types: dict[str, TensorType] = dict(self.inputs)
-        self.nodes: list[Node] = []
-        self.names: set[str] = set()
-        self.params: dict[str, Param] = {}
-        self.arrays: dict[str, Array] = {}
-        used = [name for node in model.graph.node for name in node.input]
-        self.taken = {*self.types, *self.constants, *used, *(name for node in model.graph.node for name in node.output)}
+    `refused`: a diagnostic for each node that is not understood; `missing`: tensors of unknown type, each with the names
+    that it was to be computed from.
+    """
+
+    def __init__(self, model: onnx.ModelProto, file: Path, inputs: Inputs) -> None:
+        self.file, self.graph, self.pin = file, model.graph, inputs.pin
+        self.opsets = {("" if o.domain in DOMAINS else o.domain): o.version for o in model.opset_import}
+        self.constants = Held(file)
+        for tensor in model.graph.initializer:
+            self.constants.tensor(tensor.name, tensor)
+        self.open: dict[str, Array] = {}
+        self.free = dict(inputs.weights)
+        self.refused = list(inputs.refused)
+        self.unread = [Unread(name, "input", reason) for name, reason in inputs.lost.items()]
+        self.missing: dict[str, tuple[str, ...]] = dict.fromkeys(inputs.lost, ())
+        for sparse in model.graph.sparse_initializer:
+            what = f"the constant {sparse.values.name!r} is sparse"
+            self.lose(
+                sparse.values.name,
+                "initializer",
+                what,
+                Diagnostic(Where(str(file)), "sparse", what, "weights are dense"),
+            )
+            self.missing[sparse.values.name] = ()
+        self.declared = {value.name: value.type for value in (*model.graph.value_info, *model.graph.output)}
+        self.symbols = inputs.symbols
+        self.folded = 0
+        nodes = model.graph.node
+        used = [name for node in nodes for name in (*node.input, *captured(node))]
         self.uses = Counter([*used, *(value.name for value in model.graph.output)])
+        made = (name for node in nodes for name in node.output)
+        taken = {*inputs.tensors, *inputs.weights, *self.constants, *used, *made}
+        self.out = Written(str(file), inputs.tensors, self.constants, taken)
+        self.pending = deque(enumerate(nodes))
+        self.checker = _checker(model.ir_version, self.opsets)
+
+    def lose(self, name: str, op: str, reason: str, found: Diagnostic | None = None) -> None:
+        """A node, or an input or output of the model, that is not in the graph."""
+        self.unread.append(Unread(name, op, reason))
+        if found is not None:
+            self.refused.append(found)
 
     def whole(self) -> Graph:
-        """The graph. Raises `ModelError` at the first node that is not understood."""
-        for index, node in enumerate(self.graph.node):
-            try:
-                self._node(node)
-            except Refusal as refusal:
-                found = refusal.at(Where(str(self.file)))
-                raise ModelError(replace(found, what=f"{_called(node, index)}: {found.what}")) from refusal
-        outputs = tuple(value.name for value in self.graph.output)
-        for name in outputs:
-            if name not in self.types:
-                raise refuse(self.file, "output", f"the output {name!r} is not computed by any layer that is read")
+        """The graph of all that is understood; `refused` tells what is not."""
+        while self.pending:
+            self._node(*self.pending.popleft())
+        outputs = tuple(dict.fromkeys(self._outputs()))
         if not outputs:
-            raise refuse(self.file, "output", "the model has no outputs")
-        return Graph(self.graph.name, tuple(self.inputs.items()), tuple(self.nodes), outputs)
+            read = {name for node in self.out.nodes for name in node.inputs}
+            outputs = tuple(node.output for node in self.out.nodes if node.output not in read)
+        outputs = outputs or tuple(self.out.inputs)
+        return Graph(
+            self.graph.name, tuple(self.out.inputs.items()), tuple(self.out.nodes), outputs, tuple(self.unread)
+        )
 
-    def _type(self, value: onnx.ValueInfoProto) -> TensorType:
-        """The type of an input; sizes without a number or a name get a name of their own."""
-        tensor = value.type.tensor_type
-        dtype = dtype_name(tensor.elem_type)
-        if not value.type.HasField("tensor_type") or dtype not in DTYPES:
-            why = f"tensors are of type {', '.join(DTYPES)}"
-            raise refuse(self.file, "dtype", f"the input {value.name!r} is {dtype}", why)
-        if not tensor.HasField("shape"):
-            raise refuse(self.file, "no-shape", f"the input {value.name!r} has no shape", "", "export it with a shape")
-        shape: list[int | str] = []
-        for axis, dim in enumerate(tensor.shape.dim):
-            size = dim.dim_value if dim.HasField("dim_value") else dim.dim_param or f"{value.name}_{axis}"
-            if isinstance(size, int) and size < 1:
-                what = f"axis {axis} of the input {value.name!r} has size {size}"
-                raise refuse(self.file, "empty-input", what, "a size is at least 1, or a symbol")
-            shape.append(size)
-        return TensorType(dtype, tuple(shape))
+    def _outputs(self) -> Iterator[str]:
+        if not self.graph.output:
+            self._no_output("", "the model has no outputs", "a model computes something")
+        for name in (value.name for value in self.graph.output):
+            if name in self.open:
+                self._no_output(name, f"the output {name!r} is computed from the sizes of inputs", self.pin)
+            elif name in self.missing:
+                self.lose(name, "output", "it is computed by nodes that are not understood")
+            elif name not in self.out.types and name not in self.constants:
+                self._no_output(name, f"the output {name!r} is not computed by any layer that is read", "")
+            else:
+                try:
+                    yield self.out.tensor(name)
+                except (Refusal, ModelError) as reason:
+                    self._no_output(name, f"the output {name!r} is a constant: {reason}", "")
 
-    def _node(self, node: onnx.NodeProto) -> None:
-        if not node.output or not node.output[0]:
+    def _no_output(self, name: str, what: str, fix: str) -> None:
+        self.lose(name, "output", what, Diagnostic(Where(str(self.file)), "output", what, "", fix))
+
+    # One node ---------------------------------------------------------------------------------------------------------
+
+    def _node(self, index: int, node: onnx.NodeProto) -> None:
+        """Read a node; what cannot be read is put down as such."""
+        mark = len(self.out.nodes)
+        try:
+            behind = [name for name in (*node.input, *captured(node)) if name in self.missing]
+            if behind:
+                self._not_understood(node, f"its input {behind[0]!r} is not known")
+            else:
+                self._check(node, index)
+                self._read(node, index)
+        except (Refusal, ModelError, *FORMED) as reason:
+            self.out.forget(mark)
+            found = _told(reason, str(self.file))
+            if found.code == "unknown-operator":
+                self.refused.append(unknown_operator(node, index, str(self.file), READERS))
+            else:
+                self.refused.append(replace(found, what=f"{called(node, index)}: {found.what}"))
+            self._not_understood(node, found.what, typed=not (node.op_type in FOLDS and self._is_known(node)))
+
+    def _check(self, node: onnx.NodeProto, index: int) -> None:
+        """Raises `Refusal` for operators that are not read, and where onnx's own checker finds a node wrong."""
+        if node.op_type not in KNOWN or node.domain not in DOMAINS:
+            raise Refusal("unknown-operator", "its operator is not known")
+        if not any(node.output):
             raise Refusal("no-output", "it has no output")
+        for name in node.input:
+            if name and not any(name in known for known in (self.out.types, self.constants, self.open, self.free)):
+                why = "nodes stand after those that they read"
+                raise Refusal("invalid-model", f"its input {name!r} is given by nothing before it", why)
+        for name in node.output:
+            if name and any(name in known for known in (self.out.types, self.constants, self.open, self.free)):
+                raise Refusal("invalid-model", f"its output {name!r} is there already", "names of tensors are unique")
+        if node.op_type in ("Constant", "If"):
+            return
+        try:
+            onnx.checker.check_node(node, self.checker)
+        except (onnx.checker.ValidationError, ValueError, RuntimeError) as reason:
+            said = " ".join(str(reason).split())[:400]
+            raise Refusal("invalid-model", f"onnx's checker refuses it: {said}") from reason
+
+    def _read(self, node: onnx.NodeProto, index: int) -> None:
         if node.op_type == "Constant":
-            self.constants[node.output[0]] = Constant(node.output[0], _value(node, self.file))
+            self._constant(node)
+        elif node.op_type == "If":
+            self._take_branch(node, index)
         elif node.op_type == "Identity" and node.input[0] in self.constants:
-            self.constants[node.output[0]] = self.constants[node.input[0]]
-        elif node.op_type in FOLDS and all(name in self.constants for name in node.input):
-            folded = FOLDS[node.op_type](self._reading(node), self.file)
-            self.constants[node.output[0]] = Constant(node.output[0], folded)
+            self.constants.alias(node.output[0], node.input[0])
+        elif node.op_type in FOLDS and self._is_known(node):
+            self._fold(node)
+        elif node.op_type not in READERS:
+            raise Refusal("not-constant", "its inputs are not all constants", "it is read where its output is one")
         elif node.op_type != "Add" or not self._bias(node):
-            check_types(node, self.opset, self._dtype_of)
-            at = self._reading(node)
-            for name in node.output[1:]:
-                if name and self.uses[name]:
-                    raise Refusal("second-output", f"its output {name!r} is used", "layers have one output here")
-            if node.op_type not in READERS:
-                raise Refusal("not-constant", "its inputs are not all constants", "it is read where its output is one")
-            self._apply(node, READERS[node.op_type](at))
+            check_types(node, self.opsets.get("", 0), self._dtype_of)
+            steps = READERS[node.op_type](self._reading(node))
+            self.out.apply(node, steps)
+            self._second_outputs(node, index, {step.output for step in steps})
 
     def _dtype_of(self, name: str) -> str | None:
-        if name in self.types:
-            return self.types[name].dtype
-        return self.constants[name].array.dtype.name if name in self.constants else None
+        if name in self.out.types:
+            return self.out.types[name].dtype
+        held = self.constants if name in self.constants else self.free
+        return held[name].array.dtype.name if name in held else None
 
     def _reading(self, node: onnx.NodeProto) -> Reading:
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        return Reading(node, self.opset, self.types, self.constants, attributes, self.taken)
+        out = self.out
+        return Reading(
+            node,
+            self.opsets.get("", 0),
+            out.types,
+            self.constants,
+            attributes,
+            out.taken,
+            self.file,
+            self.open,
+            self.free,
+            self.pin,
+        )
+
+    def _constant(self, node: onnx.NodeProto) -> None:
+        """The value of a Constant node."""
+        name = node.output[0]
+        for attribute in node.attribute:
+            match attribute.name:
+                case "value":
+                    return self.constants.tensor(name, attribute.t)
+                case "value_float" | "value_floats":
+                    found = np.array(onnx.helper.get_attribute_value(attribute), np.float32)
+                    return self.constants.array(name, found)
+                case "value_int" | "value_ints":
+                    return self.constants.array(name, np.array(onnx.helper.get_attribute_value(attribute), np.int64))
+        raise Refusal("constant", "it holds text or a sparse tensor", "constants are dense tensors of numbers")
+
+    def _is_known(self, node: onnx.NodeProto) -> bool:
+        if node.op_type in OF_SHAPES:
+            return True
+        return all(name in self.constants or name in self.open for name in node.input if name)
+
+    def _fold(self, node: onnx.NodeProto) -> None:
+        value = folded(self._reading(node))
+        self.folded += value.size if any(value.strides) else 0
+        if self.folded > MOST_FOLDED:
+            raise Refusal(
+                "too-large", f"{self.folded:,} numbers are computed from constants", f"at most {MOST_FOLDED:,}"
+            )
+        if value.dtype == object:
+            self.open[node.output[0]] = value
+        else:
+            self.constants.array(node.output[0], value)
+
+    def _take_branch(self, node: onnx.NodeProto, index: int) -> None:
+        """The branch that an If is known to take is read in its place."""
+        condition = self._reading(node).value(0, "condition")
+        if condition.dtype != np.bool_ or condition.size != 1:
+            raise Refusal(
+                "condition", f"its condition is {condition.dtype.name} of {condition.size} numbers", "it is one bool"
+            )
+        wanted = "then_branch" if condition.reshape(-1)[0] else "else_branch"
+        branches = [a.g for a in node.attribute if a.name == wanted and a.type == onnx.AttributeProto.GRAPH]
+        if len(branches) != 1 or len(branches[0].output) < len(node.output):
+            raise Refusal("invalid-model", f"it has no {wanted} that gives {len(node.output)} outputs")
+        nodes, tensors = inlined(branches[0], node.output, self.out.free_name)
+        for tensor in tensors:
+            self.constants.tensor(tensor.name, tensor)
+        self.uses.update(name for inner in nodes for name in (*inner.input, *captured(inner)))
+        self.pending.extendleft((index, inner) for inner in reversed(nodes))
 
     def _bias(self, node: onnx.NodeProto) -> bool:
         """A constant added to a dense layer that nothing else reads is its bias: how exporters write MatMul with bias."""
-        last = self.nodes[-1] if self.nodes else None
+        out = self.out
+        last = out.nodes[-1] if out.nodes else None
         names = list(node.input)
         if last is None or last.output not in names or self.uses[last.output] != 1:
             return False
@@ -150,103 +255,124 @@ class Walk:
             return False
         at = self._reading(node)
         bias = row(at, at.weight(1 - list(node.input).index(last.output), "bias"), last.op.out_features)
-        self.nodes.pop()
-        self.names.discard(last.name)
-        del self.types[last.output]
-        weight = self.params[last.params[0][1].name]
-        step = Step(
-            replace(last.op, bias=True),
-            last.inputs,
-            {"weight": Constant(weight.name, self.arrays[weight.name]), "bias": bias},
-        )
-        self._apply(node, (step,))
+        weight = Constant(last.params[0][1].name, out.arrays[last.params[0][1].name])
+        out.forget(len(out.nodes) - 1)
+        try:
+            out.apply(node, (Step(replace(last.op, bias=True), last.inputs, {"weight": weight, "bias": bias}),))
+        except Refusal:
+            out.restore(last)
+            raise
         return True
 
-    def _apply(self, node: onnx.NodeProto, steps: Sequence[Step]) -> None:
-        previous = ""
-        for index, step in enumerate(steps):
-            last = index == len(steps) - 1
-            output = node.output[0] if last else self._free(f"{node.output[0]}/{type(step.op).__name__.lower()}")
-            name = node.name if last and node.name and node.name not in self.names else output
-            while name in self.names:
-                name += "'"
-            inputs = tuple(previous if i == PREVIOUS else i for i in step.inputs)
-            self._add(name, step, inputs, output)
-            previous = output
+    # What is not understood -------------------------------------------------------------------------------------------
 
-    def _free(self, name: str) -> str:
-        while name in self.taken:
-            name += "'"
-        self.taken.add(name)
-        return name
+    def _second_outputs(self, node: onnx.NodeProto, index: int, given: set[str]) -> None:
+        """Outputs besides those that were read are not understood; an operator has one."""
+        for name in node.output[1:]:
+            if name and self.uses[name] and name not in given:
+                found = Diagnostic(
+                    Where(str(self.file)),
+                    "second-output",
+                    f"{called(node, index)}: its output {name!r} is used",
+                    "layers have one output here",
+                )
+                self.refused.append(found)
+                self._not_understood(node, f"its output {name!r} is not read", only=name)
 
-    def _constant(self, name: str, learned: bool) -> None:
-        """A constant as a tensor of its own."""
-        array = self.constants[name].array
-        type = TensorType(array.dtype.name, array.shape)
-        if type.dtype not in DTYPES:
-            raise Refusal("dtype", f"its input {name!r} is {type.dtype}", f"tensors are of type {', '.join(DTYPES)}")
-        kind = "ones" if type.dtype in FLOATS else "zeros"
-        param = Param(name, type.dtype, array.shape, Initial(name, array.shape, kind, learned=learned))
-        param = self.params.setdefault(name, param)
-        self.arrays[name], self.types[name] = array, type
-        called = name
-        while called in self.names:
-            called += "'"
-        self.names.add(called)
-        where = Where(str(self.file))
-        self.nodes.append(Node(called, ConstantTensor(array.shape), (), name, type, (("value", param),), where))
+    def _not_understood(self, node: onnx.NodeProto, reason: str, only: str = "", typed: bool = True) -> None:
+        """Outputs of a known type become opaque layers; without them the node is unread, and so is what depends on it.
 
-    def _add(self, name: str, step: Step, inputs: tuple[str, ...], output: str) -> None:
-        for constant in inputs:
-            if constant in self.constants and constant not in self.types:
-                self._constant(constant, constant not in step.settled)
-        shapes = [self.types[i].shape for i in inputs]
-        dtypes = [self.types[i].dtype for i in inputs] or [c.array.dtype.name for c in step.weights.values()]
-        type = TensorType(step.op.out_dtype(*dtypes), step.op.out_shape(*shapes))
-        check_tensor(type.shape)
-        params = self._params(step, shapes)
-        self.names.add(name)
-        self.types[output] = type
-        self.nodes.append(Node(name, step.op, inputs, output, type, params, Where(str(self.file))))
+        What should have been a constant is none, whatever its type (not `typed`).
+        """
+        names = tuple(dict.fromkeys((*node.input, *captured(node))))
+        there = {*self.out.types, *self.constants, *self.open, *self.free}
+        outputs = [name for name in dict.fromkeys(node.output) if name and name not in there and only in ("", name)]
+        wanted = [name for name in outputs if self.uses[name]] or outputs
+        weights = self._weights(node, names)
+        types = {name: self.out.types[name] for name in names if name in self.out.types}
+        known = {name: constant.array for name, constant in weights_among(names, self.constants)}
+        known |= {
+            n: self.constants[n].array for n in names if n in self.constants and n not in known and self._whole(n)
+        }
+        guesses = inferred(node, types, known, self.opsets) if not any(n in self.missing for n in names) else {}
+        lost = [
+            name
+            for name in wanted
+            if not typed or not self._opaque(node, name, guesses.get(name), reason, names, weights)
+        ]
+        for name in outputs:
+            if name not in self.out.types:
+                self.missing[name] = names
+        if lost or not wanted:
+            self.unread.append(Unread(node.name or next(iter(node.output), ""), operator(node), reason))
 
-    def _params(self, step: Step, shapes: list[Shape]) -> tuple[tuple[str, Param], ...]:
-        params = []
-        for role, shape in step.op.weight_shapes(*shapes).items():
-            constant = step.weights[role]
-            if constant.array.shape != shape:
-                what = f"its {role} {constant.name!r} has shape {list(constant.array.shape)}"
-                raise Refusal("weight-shape", what, f"with inputs {list(map(list, shapes))} it is {list(shape)}")
-            initial = _initial(step, role, constant.name, shape)
-            param = Param(constant.name, constant.array.dtype.name, shape, initial)
-            params.append((role, self.params.setdefault(constant.name, param)))
-            self.arrays[constant.name] = constant.array
-        return tuple(params)
+    def _whole(self, name: str) -> bool:
+        try:
+            return self.constants[name].array.dtype.kind in "iub"
+        except ModelError:
+            return False
+
+    def _opaque(
+        self,
+        node: onnx.NodeProto,
+        output: str,
+        guess: onnx.TypeProto | None,
+        reason: str,
+        names: Sequence[str],
+        weights: Mapping[str, Constant],
+    ) -> bool:
+        """Whether an output became an opaque layer."""
+        mark = len(self.out.nodes)
+        for type in (guess, self.declared.get(output)):
+            if type is None:
+                continue
+            try:
+                found = declared(type, output, self.symbols)
+                self.out.apply(node, (replace(opaque(node, found, reason, self._seen(names), weights), output=output),))
+                return True
+            except Refusal:
+                self.out.forget(mark)
+        return False
+
+    def _seen(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The tensors that these names stand for: what is missing depends on all that it was to be computed from."""
+        found: dict[str, None] = {}
+        todo, met = list(reversed(tuple(names))), set[str]()
+        while todo:
+            name = todo.pop()
+            if name in self.out.types:
+                found[name] = None
+            elif name not in met:
+                met.add(name)
+                todo += reversed(self.missing.get(name, ()))
+        return tuple(found)
+
+    def _weights(self, node: onnx.NodeProto, names: Sequence[str]) -> dict[str, Constant]:
+        """The constants that a node reads, those in its branches and bodies included."""
+        found = dict(weights_among(names, self.constants))
+        if any(True for _ in subgraphs(node)):
+            for tensor in tensors_within(node):
+                try:
+                    name = self.out.free_name(f"{next(iter(node.output), '')}/{tensor.name}")
+                    held = {name: Constant(name, array_of(tensor, self.file))}
+                except ModelError:
+                    continue
+                found |= dict(weights_among((name,), held))
+        return found
 
 
-def _initial(step: Step, role: str, name: str, shape: tuple[int, ...]) -> Initial:
-    """What a seed would draw in place of the model's own numbers."""
-    if isinstance(step.op, PRelu):
-        return Initial(name, shape, "constant", (0.25,))
-    if role == "weight" and len(shape) > 1:
-        taps = math.prod(shape[2:])
-        groups = getattr(step.op, "groups", 1)
-        into, out = (
-            (shape[0] // groups, shape[1]) if isinstance(step.op, ConvTranspose) else (shape[1], shape[0] // groups)
-        )
-        return Initial(name, shape, fan=(into * taps, out * taps))
-    kind = "ones" if role in ("weight", "running_var") else "zeros"
-    return Initial(name, shape, kind, learned=not role.startswith("running"))
+def _checker(ir_version: int, opsets: Mapping[str, int]) -> onnx.checker.C.CheckerContext:
+    context = onnx.checker.C.CheckerContext()
+    context.ir_version = ir_version
+    context.opset_imports = dict(opsets)
+    return context
 
 
-def _value(node: onnx.NodeProto, file: Path) -> Array:
-    """The value of a Constant node."""
-    for attribute in node.attribute:
-        match attribute.name:
-            case "value":
-                return array_of(attribute.t, file)
-            case "value_float" | "value_floats":
-                return np.array(onnx.helper.get_attribute_value(attribute), np.float32)
-            case "value_int" | "value_ints":
-                return np.array(onnx.helper.get_attribute_value(attribute), np.int64)
-    raise Refusal("constant", "it holds text or a sparse tensor", "constants are dense tensors of numbers")
+def _told(reason: BaseException, file: str) -> Diagnostic:
+    """What went wrong in reading a node."""
+    match reason:
+        case Refusal():
+            return reason.at(Where(file))
+        case ModelError():
+            return reason.diagnostics[0]
+    return Diagnostic(Where(file), "malformed", f"it cannot be read: {type(reason).__name__}: {reason}")

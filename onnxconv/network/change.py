@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from onnxconv.dtypes import FLOATS
 from onnxconv.errors import Diagnostic, Refusal, SpecError, UsageError, Where, closest
-from onnxconv.geometry import Size
 from onnxconv.graph import Graph, Node, Param, TensorType, shapes_of
-from onnxconv.ops import Shape, shape_text
+from onnxconv.ops import Shape
+from onnxconv.resolve.open import opened
 
 __all__ = ["retyped", "sized"]
 
@@ -47,10 +47,7 @@ def sized(graph: Graph, shapes: Mapping[str, Shape], source: str = "") -> Graph:
     """
     if not shapes:
         return graph
-    mistakes = [*_contradictions(graph, shapes, source)]
-    if mistakes:
-        raise UsageError(mistakes)
-    known = _symbols(graph, shapes)
+    known = opened(graph.inputs, shapes, source)
 
     def at(shape: Shape) -> Shape:
         return tuple(known.get(n, n) if isinstance(n, str) else n for n in shape)
@@ -66,30 +63,3 @@ def sized(graph: Graph, shapes: Mapping[str, Shape], source: str = "") -> Graph:
         nodes.append(replace(node, type=replace(node.type, shape=shape)))
         types[node.output] = nodes[-1].type
     return replace(graph, inputs=inputs, nodes=tuple(nodes))
-
-
-def _symbols(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, Size]:
-    """What each symbol of the inputs' shapes becomes."""
-    return {
-        declared: size
-        for name, type in graph.inputs
-        for declared, size in zip(type.shape, shapes.get(name, ()), strict=False)
-        if isinstance(declared, str)
-    }
-
-
-def _contradictions(graph: Graph, shapes: Mapping[str, Shape], source: str) -> Iterator[Diagnostic]:
-    declared, known, where = dict(graph.inputs), _symbols(graph, shapes), Where(source)
-    for name, shape in shapes.items():
-        if name not in declared:
-            yield Diagnostic(where, "unknown-input", f"there is no input {name!r}", "", closest(name, declared))
-            continue
-        wanted = tuple(known.get(n, n) if isinstance(n, str) else n for n in declared[name].shape)
-        if shape != wanted:
-            yield Diagnostic(
-                where,
-                "input-shape",
-                f"input {name!r} is {shape_text(declared[name].shape)}, and cannot become {shape_text(shape)}",
-                "in a finished network only sizes that are open can be given, and each symbol is one size",
-                f"give {name}={','.join(map(str, wanted))}, or change the spec that it was built from",
-            )

@@ -57,6 +57,7 @@ class Opaque(Operator):
     reason: str = "it is not known"
     weights: tuple[tuple[str, tuple[int, ...]], ...] = ()
     """Shapes of the constants among its inputs, by the role they are listed under."""
+    dtype: str = "float32"
 
     @property
     def called(self) -> str:
@@ -67,6 +68,9 @@ class Opaque(Operator):
 
     def out_shape(self, *xs: Shape) -> Shape:
         return self.shape
+
+    def out_dtype(self, *dtypes: str) -> str:
+        return self.dtype
 
     def define(self, *xs: Array, **w: Array) -> Array:
         raise self._refusal("executed")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from onnxconv.report.document import Document
 from onnxconv.report.table import Column
 
-__all__ = ["columns", "number", "shape", "tensors", "totals", "window"]
+__all__ = ["columns", "number", "shape", "tensors", "totals", "unread", "window"]
 
 UNKNOWN = "?"
 """A number that a symbolic size hides."""
@@ -16,6 +16,9 @@ MIXED = "mixed"
 WHOLE = "whole"
 """Every output sees the whole input."""
 
+
+MOST_UNREAD = 50
+"""Lines about what is not understood."""
 
 SHORTER = {"BatchNormalization": "BatchNorm", "GlobalAveragePool": "GlobalAvgPool"}
 """Operators whose ONNX names would take room from the numbers."""
@@ -134,10 +137,19 @@ def tensors(report: Document) -> list[tuple[str, str, str]]:
 def totals(report: Document) -> list[tuple[str, str, str]]:
     """(what, number, unit) of the totals."""
     found = report["totals"]
-    return [
+    rows = [
         ("parameters", number(found["params"]), ""),
         ("weights", number(found["weight_bytes"]), "bytes"),
         ("multiply-adds", number(found["macs"]), "per image, padding counted"),
         ("", number(found["valid_macs"]), "per image, real pixels only"),
         ("peak activations", number(found["peak_activation_bytes"]), "bytes per image"),
     ]
+    if found["left_out"]:
+        rows.append(("left out", number(found["left_out"]), "nodes that are not understood: the totals may be larger"))
+    return rows
+
+
+def unread(report: Document) -> list[str]:
+    """What is not understood, a line each."""
+    lines = [f"{entry['name'] or '(no name)'} ({entry['op']}): {entry['reason']}" for entry in report["unread"]]
+    return [*lines[:MOST_UNREAD], *(["and more, which --format json names"] if lines[MOST_UNREAD:] else [])]

@@ -25,23 +25,27 @@ TIME_KEYS = (*CONTEXT_KEYS, "rate")
 
 
 def as_csv(report: Document) -> str:
-    """One row a layer, with a heading. Several numbers in a cell are separated by blanks; unknown is empty."""
+    """One row a layer, with a heading. Several numbers in a cell are separated by blanks; unknown is empty.
+
+    Nodes that are not understood and no layers follow, with the reason in a last column, which is there for them.
+    """
     inputs = [entry["name"] for entry in report["inputs"]]
     heard = [name for name in inputs if any(layer["context"].get(name) for layer in report["layers"])]
     timed = heard if report["sample_rate"] else []
     file = io.StringIO()
     rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(
-        [
-            *PLAIN_KEYS,
-            "inputs",
-            "output_shape",
-            *(f"window_{key}" for key in WINDOW_KEYS),
-            *(f"field_{key}_{name}" for name in inputs for key in FIELD_KEYS),
-            *(f"context_{key}_{name}" for name in heard for key in CONTEXT_KEYS),
-            *(f"seconds_{key}_{name}" for name in timed for key in TIME_KEYS),
-        ]
-    )
+    columns = [
+        *PLAIN_KEYS,
+        "inputs",
+        "output_shape",
+        *(f"window_{key}" for key in WINDOW_KEYS),
+        *(f"field_{key}_{name}" for name in inputs for key in FIELD_KEYS),
+        *(f"context_{key}_{name}" for name in heard for key in CONTEXT_KEYS),
+        *(f"seconds_{key}_{name}" for name in timed for key in TIME_KEYS),
+        *(["not_understood"] if report["unread"] else []),
+    ]
+    rows.writerow(columns)
+    reasons = {entry["layer"]: entry["reason"] for entry in report["unread"]}
     for layer in report["layers"]:
         fields = [layer["receptive_field"].get(name, {}) for name in inputs]
         known = [layer["context"].get(name) or {} for name in heard]
@@ -55,8 +59,14 @@ def as_csv(report: Document) -> str:
                 *(_cell(field.get(key)) for field in fields for key in FIELD_KEYS),
                 *(_cell(entry.get(key)) for entry in known for key in CONTEXT_KEYS),
                 *(_cell(entry.get(key)) for entry in times for key in TIME_KEYS),
+                *([reasons.get(layer["name"], "")] if report["unread"] else []),
             ]
         )
+    rows.writerows(
+        [entry["name"], entry["op"], *[""] * len(columns[3:]), entry["reason"]]
+        for entry in report["unread"]
+        if entry["layer"] is None
+    )
     return file.getvalue()
 
 

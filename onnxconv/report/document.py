@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
@@ -11,7 +11,7 @@ from onnxconv.box import Seen, View
 from onnxconv.context import Context, contexts, signals
 from onnxconv.cost import costs
 from onnxconv.graph import Graph, Node, TensorType, shapes_of
-from onnxconv.ops import Shape
+from onnxconv.ops import Opaque, Shape
 from onnxconv.receptive import Sight, sights
 
 __all__ = ["Document", "document"]
@@ -37,7 +37,7 @@ def document(graph: Graph, source: str = "", at: Sequence[View] = (), sample_rat
         "layers": [
             {
                 "name": node.name,
-                "op": node.op.kind,
+                "op": operator_of(node),
                 "inputs": list(node.inputs),
                 "output": node.output,
                 "output_shape": list(node.type.shape),
@@ -49,14 +49,29 @@ def document(graph: Graph, source: str = "", at: Sequence[View] = (), sample_rat
             for node in graph.nodes
         ],
         "totals": _amounts(spent.totals, TOTAL_AMOUNTS),
+        "unread": [*_unread(graph)],
         "advice": [{"code": a.code, "layer": a.layer, "message": a.message} for a in advise(graph)],
         "sample_rate": sample_rate,
         "positions": [_view(view) for view in at],
     }
 
 
+def _unread(graph: Graph) -> Iterator[Document]:
+    """What of a model is not understood: layers whose output is known nevertheless, then nodes that are no layers."""
+    for node in graph.nodes:
+        if isinstance(node.op, Opaque):
+            yield {"name": node.name, "op": operator_of(node), "reason": node.op.reason, "layer": node.name}
+    for lost in graph.unread:
+        yield {"name": lost.name, "op": lost.op, "reason": lost.reason, "layer": None}
+
+
 LAYER_AMOUNTS = ("params", "macs", "valid_macs", "activation_bytes", "weight_bytes")
-TOTAL_AMOUNTS = ("params", "macs", "valid_macs", "weight_bytes", "peak_activation_bytes")
+TOTAL_AMOUNTS = ("params", "macs", "valid_macs", "weight_bytes", "peak_activation_bytes", "left_out")
+
+
+def operator_of(node: Node) -> str:
+    """The ONNX operator that a node is known as; of one that is not understood, its own."""
+    return node.op.called if isinstance(node.op, Opaque) else node.op.kind
 
 
 def _tensor(name: str, type_: TensorType) -> Document:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
-from onnxconv.report.cells import columns, tensors, totals
+from onnxconv.report.cells import columns, tensors, totals, unread
 from onnxconv.report.document import Document
 from onnxconv.report.section import sections
 from onnxconv.report.table import Column
@@ -23,6 +23,8 @@ def as_markdown(report: Document) -> str:
     ]
     for section in sections(report):
         parts += [f"## {_escaped(section.title)}", _markdown_table(section.columns)]
+    if report["unread"]:
+        parts += ["## Not understood", "\n".join(f"- {_escaped(line)}" for line in unread(report))]
     if report["advice"]:
         notes = (f"- `{a['layer']}`: {_escaped(a['message'])} (`{a['code']}`)" for a in report["advice"])
         parts += ["## Advice", "\n".join(notes)]
@@ -66,6 +68,8 @@ def as_body(report: Document) -> str:
     ]
     for section in sections(report):
         body += [f"<h2>{html.escape(section.title)}</h2>", *_html_table(section.columns)]
+    if report["unread"]:
+        body += ["<h2>Not understood</h2>", _list(map(html.escape, unread(report)))]
     if report["advice"]:
         notes = (f"<code>{html.escape(a['layer'])}</code>: {html.escape(a['message'])}" for a in report["advice"])
         body += ["<h2>Advice</h2>", _list(notes)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from onnxconv.report.cells import columns, tensors, totals
+from onnxconv.report.cells import columns, tensors, totals, unread
 from onnxconv.report.document import Document
 from onnxconv.report.section import sections
 from onnxconv.report.table import MARGIN, Column, Style, fitting, lines, plain
@@ -26,6 +26,7 @@ def text(report: Document, width: int = WIDTH, style: Style = plain) -> str:
             for section in sections(report)
             for block in _table(section.columns, width, style, style(section.title, "title"))
         ),
+        *([_unread(report, width, style)] if report["unread"] else []),
         *([_advice(report, width, style)] if report["advice"] else []),
     ]
     return "\n\n".join("\n".join(block) for block in blocks) + "\n"
@@ -61,6 +62,13 @@ def _totals(report: Document, style: Style) -> list[str]:
         f"{MARGIN}{style(what.ljust(16), 'faint')}  {value.rjust(longest)} {unit}".rstrip()
         for what, value, unit in rows
     ]
+
+
+def _unread(report: Document, width: int, style: Style) -> list[str]:
+    found = [style("not understood", "title")]
+    for line in unread(report):
+        found += paragraph(line, width, MARGIN, MARGIN * 2)
+    return found
 
 
 def _advice(report: Document, width: int, style: Style) -> list[str]:

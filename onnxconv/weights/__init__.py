@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -35,6 +35,8 @@ class Weights:
     """Arrays of a file by the name of the `Initial`; None: they are drawn from the seed."""
     arrays: Mapping[str, Array] | None = None
     """Arrays by the name of the `Param`; None: they are made by their recipes."""
+    drawn: frozenset[str] = frozenset()
+    """Names of the `Param`s that are drawn from the seed all the same."""
 
     def __getitem__(self, param: Param) -> Array:
         """The whole array, in the parameter's shape and data type. Raises `WeightsError` where it cannot be made."""
@@ -56,7 +58,7 @@ class Weights:
             yield np.ascontiguousarray(values, numpy_dtype(param.dtype).newbyteorder("<")).view(np.uint8).data
 
     def _reader(self, param: Param) -> _Reader:
-        if self.arrays is None:
+        if self.arrays is None or param.name in self.drawn:
             return self._recipe(param.recipe, param.dtype)
         if param.name not in self.arrays:
             raise _missing(param.name, self.arrays)
@@ -120,9 +122,9 @@ def seeded(seed: int = 0) -> Weights:
     return Weights(seed)
 
 
-def given(arrays: Mapping[str, Array]) -> Weights:
-    """The arrays by name of the parameter."""
-    return Weights(arrays=arrays)
+def given(arrays: Mapping[str, Array], *, drawn: Collection[str] = (), seed: int = 0) -> Weights:
+    """The arrays by name of the parameter; those named in `drawn` have none, and are drawn from the seed."""
+    return Weights(seed, arrays=arrays, drawn=frozenset(drawn))
 
 
 def from_file(graph: Graph, path: str | Path) -> Weights:

@@ -108,7 +108,9 @@ PLAIN: Document = {
         "valid_macs": 116278528,
         "weight_bytes": 297632,
         "peak_activation_bytes": 6422528,
+        "left_out": 0,
     },
+    "unread": [],
     "advice": [],
     "sample_rate": None,
     "positions": [],
@@ -161,7 +163,15 @@ ODD: Document = {
             activation_bytes=None,
         ),
     ],
-    "totals": {"params": 120, "macs": None, "valid_macs": None, "weight_bytes": 480, "peak_activation_bytes": None},
+    "totals": {
+        "params": 120,
+        "macs": None,
+        "valid_macs": None,
+        "weight_bytes": 480,
+        "peak_activation_bytes": None,
+        "left_out": 0,
+    },
+    "unread": [],
     "advice": [
         {
             "code": "dropped-pixels",
@@ -243,7 +253,9 @@ SIGNAL: Document = {
         "valid_macs": 191900,
         "weight_bytes": 224,
         "peak_activation_bytes": 191968,
+        "left_out": 0,
     },
+    "unread": [],
     "advice": [],
     "sample_rate": 16000.0,
     "positions": [

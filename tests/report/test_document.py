@@ -49,7 +49,8 @@ def stem() -> Graph:
 def test_keys_are_those_of_the_contract() -> None:
     report = document(stem(), "specs/stem.yaml")
     assert list(report) == [
-        "source", "name", "digest", "inputs", "outputs", "layers", "totals", "advice", "sample_rate", "positions",
+        "source", "name", "digest", "inputs", "outputs", "layers", "totals", "unread", "advice",
+        "sample_rate", "positions",
     ]  # fmt: skip
     assert list(report["inputs"][0]) == list(report["outputs"][0]) == ["name", "dtype", "shape"]
     layer = (
@@ -66,7 +67,8 @@ def test_keys_are_those_of_the_contract() -> None:
         "aligned",
         "exact",
     ]
-    assert list(report["totals"]) == ["params", "macs", "valid_macs", "weight_bytes", "peak_activation_bytes"]
+    amounts = ["params", "macs", "valid_macs", "weight_bytes", "peak_activation_bytes", "left_out"]
+    assert list(report["totals"]) == amounts
 
 
 def test_the_contracts_own_layer() -> None:

@@ -1,0 +1,100 @@
+"""Types of tensors as a file declares them, or as onnx infers them for one node at a time. Neither is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import onnx
+
+from onnxconv.dtypes import DTYPES
+from onnxconv.errors import Refusal
+from onnxconv.geometry import Array, Size
+from onnxconv.graph import TensorType
+from onnxconv.load.file import dtype_name
+from onnxconv.resolve.limits import LARGEST_INTEGER, check_tensor
+
+__all__ = ["DOMAINS", "declared", "inferred"]
+
+DOMAINS = ("", "ai.onnx")
+LONGEST = 64
+"""Letters in the name of an open size; longer ones are replaced."""
+_REFUSALS = (
+    onnx.defs.SchemaError,
+    onnx.shape_inference.InferenceError,
+    onnx.checker.ValidationError,
+    ArithmeticError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+TELLING = 1 << 10
+"""Numbers in a constant up to which onnx may look at it: it tells a shape."""
+
+
+def declared(type: onnx.TypeProto, name: str, known: Mapping[str, Size], role: str = "tensor") -> TensorType:
+    """The type of a tensor; sizes without a number or a proper name get a name of their own. `known`: symbols pinned.
+
+    Raises `Refusal` for what is no tensor, has no shape, or a size that no tensor has.
+    """
+    what = f"the {role} {name!r}"
+    tensor = type.tensor_type
+    if not type.HasField("tensor_type") or (dtype := dtype_name(tensor.elem_type)) not in DTYPES:
+        kind = type.WhichOneof("value") or "of no type"
+        said = dtype_name(tensor.elem_type) if kind == "tensor_type" else kind.removesuffix("_type")
+        raise Refusal("dtype", f"{what} is {said}", f"tensors are of type {', '.join(DTYPES)}")
+    if not tensor.HasField("shape"):
+        raise Refusal("no-shape", f"{what} has no shape", "", "export it with a shape")
+    shape = tuple(_size(dim, f"{name}_{axis}", known) for axis, dim in enumerate(tensor.shape.dim))
+    for axis, n in enumerate(shape):
+        if isinstance(n, int) and not 1 <= n <= LARGEST_INTEGER:
+            raise Refusal("empty-input", f"axis {axis} of {what} has size {n}", "a size is at least 1, or a symbol")
+    check_tensor(shape)
+    return TensorType(dtype, shape)
+
+
+def _size(dim: onnx.TensorShapeProto.Dimension, own: str, known: Mapping[str, Size]) -> Size:
+    """A number, or the name of an open size. Exporters write -1, ``?`` or nothing for one without a name."""
+    if dim.HasField("dim_value") and dim.dim_value != -1:
+        return int(dim.dim_value)
+    name = dim.dim_param
+    if not name or len(name) > LONGEST or not any(letter.isalpha() for letter in name):
+        name = own
+    return known.get(name, name)
+
+
+def inferred(
+    node: onnx.NodeProto,
+    types: Mapping[str, TensorType],
+    constants: Mapping[str, Array],
+    opsets: Mapping[str, int],
+) -> dict[str, onnx.TypeProto]:
+    """The types of a node's outputs as onnx infers them from those of its inputs; empty where it cannot.
+
+    `constants`: known values among its inputs, of which onnx is shown the types, and the numbers of small ones.
+    """
+    domain = "" if node.domain in DOMAINS else node.domain
+    try:
+        schema = onnx.defs.get_schema(node.op_type, opsets.get(domain, 0), domain)
+        given = {name: _proto(type.dtype, type.shape) for name, type in types.items()}
+        given |= {name: _proto(array.dtype.name, array.shape) for name, array in constants.items()}
+        small = {
+            name: onnx.numpy_helper.from_array(array, name)
+            for name, array in constants.items()
+            if array.size <= TELLING and array.dtype != object
+        }
+        bare = onnx.NodeProto()
+        bare.CopyFrom(node)
+        imports = [onnx.helper.make_opsetid(name, version) for name, version in opsets.items()]
+        found: dict[str, onnx.TypeProto] = onnx.shape_inference.infer_node_outputs(
+            schema, bare, given, small, opset_imports=imports
+        )
+    except _REFUSALS:
+        return {}
+    return found
+
+
+def _proto(dtype: str, shape: Sequence[Size]) -> onnx.TypeProto:
+    number = next(n for n in map(int, onnx.TensorProto.DataType.values()) if dtype_name(n) == dtype)
+    type: onnx.TypeProto = onnx.helper.make_tensor_type_proto(number, shape)
+    return type
