@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import BinaryIO
 
 from onnxconv.errors import Diagnostic, UsageError, Where
 
-__all__ = ["whole_files"]
+__all__ = ["whole_files", "whole_folder"]
 
 
 @contextlib.contextmanager
@@ -43,6 +44,28 @@ def whole_files(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
     except OSError as reason:
         what = f"{paths[-1]} cannot be written: {reason.strerror or reason}"
         fix = "choose a path in an existing folder that you may write to, with enough space"
+        raise UsageError(Diagnostic(Where(), "cannot-write", what, "", fix)) from reason
+
+
+@contextlib.contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """A hidden folder whose files move to `folder`, which need not exist, when the block ends; if it fails, none of them.
+
+    Files that end in .onnx come last: external data are there before the model that refers to them, and an older model
+    never meets newer data. Raises `UsageError` where nothing can be written.
+    """
+    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    try:
+        with tempfile.TemporaryDirectory(prefix=".onnxconv-", dir=there) as hidden:
+            yield Path(hidden)
+            folder.mkdir(parents=True, exist_ok=True)
+            for made in sorted(Path(hidden).iterdir(), key=lambda file: file.suffix == ".onnx"):
+                if made.suffix == ".data":
+                    (folder / made.stem).unlink(missing_ok=True)
+                os.replace(made, folder / made.name)
+    except OSError as reason:
+        what = f"{folder} cannot be written to: {reason.strerror or reason}"
+        fix = "choose a folder that you may write to, with enough space"
         raise UsageError(Diagnostic(Where(), "cannot-write", what, "", fix)) from reason
 
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from onnxconv.cli import options
-from onnxconv.cli.output import present
+from onnxconv.cli.output import present, remark
 from onnxconv.cli.progress import progress
 from onnxconv.cli.sources import keep, networks
+from onnxconv.files import whole_folder
 
 if TYPE_CHECKING:
     from onnxconv.network import Network
+    from onnxconv.portable import Account
 
 
 @click.command(
@@ -26,10 +28,12 @@ Examples:
   onnxconv build specs/resnet50.yaml -o small.onnx --set classes=10 --seed 7
   onnxconv build specs/*.yaml -o models/
   onnxconv build net.yaml -o net.onnx --weights trained.safetensors
+  onnxconv build model.onnx -o portable.onnx
 
 \b
-Exit codes: 0 written; 2 wrong usage, spec or weights, and nothing was written;
-130 interrupted.
+Exit codes: 0 written; 2 wrong usage, spec or weights; of a model, 1 a runtime
+computes something else of the original, 3 nothing here can run it; nothing was
+written then; 130 interrupted.
 """
 )
 @options.sources_argument
@@ -70,6 +74,11 @@ Exit codes: 0 written; 2 wrong usage, spec or weights, and nothing was written;
     show_default=True,
     help="Store the weights beside the model, in PATH.data; auto: above 1 GiB.",
 )
+@click.option(
+    "--unproved",
+    is_flag=True,
+    help="Write what is made of a model without proof that it computes the same.",
+)
 @options.input_shapes_option
 @options.set_option
 def build(
@@ -78,20 +87,33 @@ def build(
     weights: str | None,
     seed: int,
     dtype: str | None,
+    unproved: bool,
     input_shapes: dict[str, Any],
     parameters: dict[str, str],
     **how: Any,
 ) -> None:
-    """Write ONNX models: all of the sources, or on any mistake none."""
+    """Write ONNX models: all of the sources, or on any mistake none.
+
+    A source that is a model itself is written in the portable form: integer pads, pinned versions, folded constants, a
+    shape on every tensor. First the original is run by another runtime, and every layer compared.
+    """
     if weights is not None and len(sources) > 1:
         raise click.UsageError("--weights belongs to one source")
     found = networks(sources, set=parameters, input_shapes=input_shapes, weights=weights, seed=seed, dtype=dtype)
     paths = list(_destinations(sources, found, output))
-    with progress(f"writing {output}"):
+    with progress(f"writing {output}") as told:
+
+        def tell(text: str) -> None:
+            if told is not None:
+                told(0, 1, text)
+
         if paths == [Path(output)]:
-            found[0].build(output, **how)
+            account = _written(found[0], paths[0], how, not unproved, tell)
+            accounts = [account] if account else []
         else:
-            _together(found, paths, how)
+            accounts = _together(found, paths, how, not unproved, tell)
+    for account in accounts:
+        remark(str(account))
     for path in paths:
         present(path)
 
@@ -126,16 +148,22 @@ def _stem(source: str, network: Network) -> str:
     return "".join(c if c.isalnum() or c in "._-" else "_" for c in name) or "model"
 
 
-def _together(found: Sequence[Network], paths: Sequence[Path], how: dict[str, Any]) -> None:
+def _together(
+    found: Sequence[Network], paths: Sequence[Path], how: dict[str, Any], prove: bool, tell: Callable[[str], None]
+) -> list[Account]:
     """Write all models into a hidden folder first, so that a mistake in the last one leaves none of them."""
-    folder = paths[0].parent
-    there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
-    with tempfile.TemporaryDirectory(prefix=".onnxconv-", dir=there) as hidden:
-        for network, path in zip(found, paths, strict=True):
-            network.build(Path(hidden) / path.name, **how)
-        folder.mkdir(parents=True, exist_ok=True)
-        # External data before the model that refers to it; an older model must not meet newer data.
-        for made in sorted(Path(hidden).iterdir(), key=lambda file: file.suffix == ".onnx"):
-            if made.suffix == ".data":
-                (folder / made.stem).unlink(missing_ok=True)
-            os.replace(made, folder / made.name)
+    with whole_folder(paths[0].parent) as hidden:
+        made = [
+            _written(network, hidden / path.name, how, prove, tell) for network, path in zip(found, paths, strict=True)
+        ]
+    return [replace(account, path=str(path)) for account, path in zip(made, paths, strict=True) if account]
+
+
+def _written(
+    network: Network, path: Path, how: dict[str, Any], prove: bool, tell: Callable[[str], None]
+) -> Account | None:
+    """Write one model; an account of it where it was made from another one."""
+    if network.model is None:
+        network.build(path, **how)
+        return None
+    return network.rewrite(path, prove=prove, tell=tell, **how)

@@ -15,7 +15,7 @@ import click
 if TYPE_CHECKING:
     from onnxconv.report import Style
 
-__all__ = ["colourful", "deliver", "present", "style", "width", "written"]
+__all__ = ["colourful", "deliver", "present", "remark", "style", "width", "written"]
 
 ANSI: dict[str, dict[str, Any]] = {
     "title": {"bold": True},
@@ -87,6 +87,12 @@ def written(output: str) -> Iterator[Any]:
     with whole_files(path) as (stream,):
         yield stream
     present(path)
+
+
+def remark(text: str) -> None:
+    """Say something about what was done on standard error, lines of it."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True, nl=False)
 
 
 def present(path: str | Path) -> None:

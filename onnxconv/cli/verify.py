@@ -64,6 +64,14 @@ model; 3 something could not run here, or proved nothing, and nothing disagreed;
     metavar="N",
     help="Draws of the probes impulse, bound and routing.",
 )
+@click.option(
+    "--arithmetic",
+    default="direct",
+    show_default=True,
+    metavar="NAME",
+    help="The widest that float32 layers may be computed in: direct, flush-to-zero, winograd-2, winograd-4, "
+    "winograd-6, fft, tf32, float16, bfloat16 or float16-sums.",
+)
 @options.timeout_option
 @options.runtime_option_option
 @options.format_option("text", "json")
@@ -77,6 +85,7 @@ def verify(
     probes: tuple[str, ...],
     seed: int,
     trials: int,
+    arithmetic: str,
     timeout: float,
     options: dict[str, str],
     format: str,
@@ -103,6 +112,7 @@ def verify(
                 probes=probes or None,
                 seed=seed,
                 trials=trials,
+                arithmetic=arithmetic,
                 timeout=timeout,
                 options=options,
                 progress=told,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from onnxconv.errors import Diagnostic, SpecError, UsageError, Where
 from onnxconv.graph import Graph
 from onnxconv.network.change import retyped, sized
-from onnxconv.network.value import Arrays, Network
+from onnxconv.network.value import Arrays, Model, Network
 from onnxconv.ops import Shape
 from onnxconv.report import Report
 from onnxconv.resolve import mistakes, resolve
@@ -19,9 +19,10 @@ from onnxconv.weights import Weights, from_file, given, seeded
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from onnxconv.portable import Account
     from onnxconv.verify import Verification
 
-__all__ = ["Network", "Source", "build", "parse", "read", "report", "resolve", "run", "verify"]
+__all__ = ["Network", "Source", "build", "parse", "read", "report", "resolve", "rewrite", "run", "verify"]
 
 Source: TypeAlias = "Network | Graph | Spec | Mapping[str, Any] | str | Path"
 """A spec as a path, a dictionary or parsed; a one-line conv problem; a path of an ONNX model; ``-`` for standard input."""
@@ -47,11 +48,24 @@ def read(
     """
     shapes = {name: tuple(shape) for name, shape in (input_shapes or {}).items()}
     graph, arrays, name = _read(source, set or {}, shapes, seed, partial)
+    model = _model(source, graph, arrays, shapes)
     if dtype is not None:
         graph = retyped(graph, dtype)
     if weights is not None:
         arrays = given(weights) if isinstance(weights, Mapping) else from_file(graph, weights)
-    return Network(graph, arrays, name)
+    return Network(graph, arrays, name, model)
+
+
+def _model(source: Source, graph: Graph, arrays: Weights, shapes: Mapping[str, Shape]) -> Model | None:
+    """The ONNX model that a source is, or that it was read from."""
+    if isinstance(source, Network):
+        old = source.model
+        return old and Model(old.file, sized(old.graph, shapes, source.source), old.weights)
+    return Model(Path(source), graph, arrays) if isinstance(source, str | Path) and _is_model(source) else None
+
+
+def _is_model(source: Source) -> bool:
+    return isinstance(source, str | Path) and str(source).endswith(".onnx")
 
 
 def _resolved(source: Mapping[str, Any] | str | Path, set: Mapping[str, object], shapes: Mapping[str, Shape]) -> Graph:
@@ -68,7 +82,7 @@ def _read(
     source: Source, set: Mapping[str, object], shapes: Mapping[str, Shape], seed: int, partial: bool
 ) -> tuple[Graph, Weights, str]:
     """Graph, weights and name. Raises `UsageError` where parameters are set of what has none."""
-    if isinstance(source, Mapping) or not (isinstance(source, Network | Graph | Spec) or str(source).endswith(".onnx")):
+    if isinstance(source, Mapping) or not (isinstance(source, Network | Graph | Spec) or _is_model(source)):
         return _resolved(source, set, shapes), seeded(seed), "" if isinstance(source, Mapping) else str(source)
     if set:
         where = Where(str(source) if isinstance(source, str | Path) else "")
@@ -92,6 +106,12 @@ def build(source: Source, path: str | Path, **options: Any) -> Path:
     """Write an ONNX model; options are those of `read` and the fields of `onnxconv.emit.EmitOptions`."""
     reading, writing = _divided(options)
     return read(source, **reading).build(path, **writing)
+
+
+def rewrite(source: Source, path: str | Path, **options: Any) -> Account:
+    """Write an ONNX model in portable form, with proof that it computes the same; see `Network.rewrite`."""
+    reading, writing = _divided(options)
+    return read(source, **reading).rewrite(path, **writing)
 
 
 def run(source: Source, inputs: Arrays | None = None, **options: Any) -> dict[str, npt.NDArray[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -13,7 +13,7 @@ from onnxconv.box import views
 from onnxconv.context import demand_rate
 from onnxconv.cost import costs
 from onnxconv.dtypes import stored
-from onnxconv.errors import Diagnostic, ModelError, NotAvailable, Where
+from onnxconv.errors import Diagnostic, ModelError, NotAvailable, UsageError, Where
 from onnxconv.graph import Graph
 from onnxconv.ops import Opaque
 from onnxconv.report import Report, document
@@ -22,28 +22,71 @@ from onnxconv.weights import Weights
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from onnxconv.portable import Account
     from onnxconv.verify import Verification
 
-__all__ = ["Arrays", "Network"]
+__all__ = ["Arrays", "Model", "Network"]
 
 Arrays: TypeAlias = "Mapping[str, npt.NDArray[Any]]"
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """An ONNX model as it was read."""
+
+    file: Path
+    graph: Graph
+    weights: Weights
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
-    """A graph and its weights; `source` is the text by which reports and reproduction lines name it."""
+    """A graph and its weights; `source` is the text by which reports and reproduction lines name it.
+
+    `model`: the ONNX model that it was read from, if it was, with its graph and weights before anything was replaced.
+    """
 
     graph: Graph
     weights: Weights
     source: str = ""
+    model: Model | None = None
 
     def build(self, path: str | Path, **options: Any) -> Path:
-        """Write an ONNX model, whole or not at all; options are the fields of `onnxconv.emit.EmitOptions`."""
+        """Write an ONNX model, whole or not at all; options are the fields of `onnxconv.emit.EmitOptions`.
+
+        Of a network that was read from a model nothing is proved here: see `rewrite`.
+        """
         from onnxconv.emit import EmitOptions, save
 
         self._demand_understood("built")
         save(self.graph, self.weights, path, EmitOptions(**options))
         return Path(path)
+
+    def rewrite(
+        self,
+        path: str | Path,
+        *,
+        prove: bool = True,
+        tell: Callable[[str], None] = lambda _: None,
+        **options: Any,
+    ) -> Account:
+        """Write the model that this network was read from in portable form, once another runtime has run the original.
+
+        Options are the fields of `onnxconv.emit.EmitOptions`; `tell` hears what is going on. Raises `Disproved` (nothing is
+        written), `NotAvailable` where no runtime can run the original, `UsageError` for what was not read from a model.
+        """
+        from onnxconv.emit import EmitOptions
+        from onnxconv.portable import rewrite
+
+        if self.model is None:
+            why = "a model in portable form is made from a model"
+            raise UsageError(
+                Diagnostic(Where(self.source), "not-a-model", "it was not read from a model", why, "build it")
+            )
+        if prove:
+            self._demand_memory()
+        read, written = (self.model.graph, self.model.weights), (self.graph, self.weights)
+        return rewrite(self.model.file, read, written, Path(path), EmitOptions(**options), prove=prove, tell=tell)
 
     def run(
         self,

@@ -13,12 +13,12 @@ from dataclasses import replace
 import numpy as np
 
 from onnxconv.dtypes import DTYPES
-from onnxconv.execute import apply, magnitude
+from onnxconv.execute import apply
 from onnxconv.graph import Node, TensorType, only
+from onnxconv.verify.arithmetic import Layer, allowed
 from onnxconv.verify.case import Case, judged
 from onnxconv.verify.compare import Comparison, all_same, merge, outputs_differ, within
 from onnxconv.verify.draw import KINDS, Stream, real
-from onnxconv.verify.rounding import bound as error_bound
 from onnxconv.verify.sizes import concrete, terms
 from onnxconv.verify.verdict import Finding, Verdict
 from onnxconv.verify.words import Array
@@ -99,11 +99,9 @@ def _judge(case: Case, node: Node, tensors: Mapping[str, Array]) -> Comparison:
     """One layer's output against its definition on the runtime's own inputs to it."""
     xs = [tensors[name] for name in node.inputs]
     w = {role: case.weights[param] for role, param in node.params}
-    n = node.op.roundings(*(x.shape for x in xs))
     with np.errstate(all="ignore"):
         y = apply(node, xs, w)
-        limit = error_bound(node.type.dtype, n, magnitude(node, xs, w)) if n else 0.0
-    return within(tensors[node.output], y, limit)
+        return within(tensors[node.output], y, allowed(Layer(node, xs, w, y), case.arithmetic))
 
 
 def _summary(

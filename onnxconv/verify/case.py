@@ -13,7 +13,7 @@ from typing import Self
 from onnxconv.dtypes import DTYPES
 from onnxconv.emit import EmitOptions, fitting, save
 from onnxconv.graph import Graph, Node
-from onnxconv.runtimes import Worker, start
+from onnxconv.runtimes import Loaded, Worker, start
 from onnxconv.verify.compare import Comparison
 from onnxconv.verify.verdict import Divergence, Finding, Verdict
 from onnxconv.verify.words import Array
@@ -49,7 +49,10 @@ class Bench:
         size = sum(math.prod(p.shape) * DTYPES[p.dtype].bytes for p in graph.params())
         options = EmitOptions(every_tensor=every_tensor, external_data="always" if size > INLINE else "auto")
         save(graph, weights, self._path, fitting(graph, options))
-        loaded = self._worker.load(self._path)
+        self.loaded(self._worker.load(self._path))
+
+    def loaded(self, loaded: Loaded) -> None:
+        """Take account of a model that the worker has loaded."""
         self.version = loaded.version
         for provider, count in loaded.placement.items():
             self.placement[provider] = self.placement.get(provider, 0) + count
@@ -75,7 +78,10 @@ def _silent(_share: float, _text: str) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """One graph to be probed on one runtime. `advance(share, text)` tells how far a probe has come, from 0 to 1."""
+    """One graph to be probed on one runtime. `advance(share, text)` tells how far a probe has come, from 0 to 1.
+
+    `arithmetic`: the widest of `onnxconv.verify.arithmetic` that float32 layers may be computed in.
+    """
 
     graph: Graph
     weights: Weights
@@ -83,6 +89,7 @@ class Case:
     seed: int = 0
     trials: int = 1
     advance: Callable[[float, str], None] = field(default=_silent)
+    arithmetic: str = "direct"
 
     @property
     def output(self) -> str:

@@ -7,13 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from onnxconv.execute import apply, magnitude
+from onnxconv.dtypes import rounded
+from onnxconv.execute import apply
 from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.runtimes import RuntimeFailed
+from onnxconv.verify.arithmetic import ARITHMETICS, DIRECT, NONE, PRODUCTS, Layer, allowed, narrower
 from onnxconv.verify.case import Case, judged
 from onnxconv.verify.compare import Comparison, all_same, merge, outputs_differ, within
+from onnxconv.verify.fingerprint import fingerprint
 from onnxconv.verify.instance import Instance, instances
-from onnxconv.verify.rounding import bound, representable
+from onnxconv.verify.rounding import representable
 from onnxconv.verify.sizes import concrete
 from onnxconv.verify.verdict import Finding, Verdict
 from onnxconv.verify.words import Array
@@ -48,7 +51,7 @@ def exact(case: Case) -> Iterator[Finding]:
                 merged = merge(total, comparison) if total else comparison
                 note = f"one layer alone, {instance.grade} operands"
                 finding = judged(case.output, replace(comparison, elements=merged.elements), one, note=note)
-                yield replace(finding, max_error=merged.max_error)
+                yield _named(case, node, replace(finding, max_error=merged.max_error))
                 return
             seen = merge(seen, comparison)
             telling = telling or _telling(y, instance)
@@ -60,6 +63,21 @@ def exact(case: Case) -> Iterator[Finding]:
         if not telling:
             blind.append(node.name)
     yield _summary(case, found, total, blind, inexact, thin)
+
+
+def _named(case: Case, node: Node, finding: Finding) -> Finding:
+    """The finding about a layer with the arithmetic that its runtime used, where that has a name and is not as demanded."""
+    if not _sums(node):
+        return finding
+    name = fingerprint(case, node, concrete(case.graph, 1)[node.inputs[0]]).arithmetic
+    if name == NONE or narrower(name, case.arithmetic):
+        return finding
+    said, demanded = ARITHMETICS[name].says, ARITHMETICS[case.arithmetic].says
+    return replace(finding, reason=f"{finding.reason}; it is computed with {said}, not {demanded}", arithmetic=name)
+
+
+def _sums(node: Node) -> bool:
+    return node.op.kind in PRODUCTS and node.type.dtype == "float32" and len(node.inputs) == 1
 
 
 def layers(graph: Graph) -> tuple[Node, ...]:
@@ -78,16 +96,25 @@ def _instances(case: Case, node: Node) -> Iterator[tuple[Instance, Node, Array]]
     """Each instance, the node with its sizes as numbers, and the exact result."""
     dtype = node.type.dtype
     sizes = [concrete(case.graph, batch) for batch in BATCHES]
-    for i, make in enumerate(instances(node, dtype, (case.seed, str(node.op)))):
+    held = "float16" if case.arithmetic.startswith("float16") and dtype == "float32" else dtype
+    for i, make in enumerate(instances(node, held, (case.seed, str(node.op)))):
         shapes = sizes[min(i, 1)]
         one = replace(node, type=TensorType(dtype, shapes[node.output]))
         instance = make(tuple(shapes[name] for name in node.inputs))
+        if held != dtype:
+            instance = _widened(instance, dtype)
         y = apply(one, instance.xs, instance.weights)
         moves = one.op.roundings(*(x.shape for x in instance.xs)) == 0
         assert not instance.exact or moves or representable(y, dtype), (
             f"{node.op} is exact on {instance.grade} operands"
         )
         yield instance, one, y
+
+
+def _widened(instance: Instance, dtype: str) -> Instance:
+    """The same operands in the layer's data type, where those of a narrower one were drawn."""
+    weights = {role: rounded(a, dtype) for role, a in instance.weights.items()}
+    return replace(instance, xs=tuple(rounded(x, dtype) for x in instance.xs), weights=weights)
 
 
 def _try(case: Case, one: Node, instance: Instance, y: Array) -> Comparison | str:
@@ -101,10 +128,10 @@ def _try(case: Case, one: Node, instance: Instance, y: Array) -> Comparison | st
     got = case.bench.run(inputs)
     if wrong := outputs_differ(got, {one.output: (dtype, y.shape)}):
         return wrong
-    if instance.exact:
+    if instance.exact and case.arithmetic == DIRECT:
         return within(got[one.output], y, 0.0)
-    n = one.op.roundings(*(x.shape for x in instance.xs))
-    return within(got[one.output], y, bound(dtype, n, magnitude(one, instance.xs, instance.weights)))
+    limit = allowed(Layer(one, instance.xs, instance.weights, y), case.arithmetic)
+    return within(got[one.output], y, limit)
 
 
 def _telling(y: Array, instance: Instance) -> bool:
@@ -123,5 +150,27 @@ def _summary(
     note += f"; {', '.join(inexact)} judged by a bound" if inexact else ""
     note += f"; sparsest kernels {thin:.2g} non-zero" if thin < 1 else ""
     reason = f"the results of {', '.join(blind)} do not depend on the input" if blind else ""
-    verdict = Verdict.UNTRUSTED if blind else Verdict.PASS
-    return Finding(case.output, verdict, reason, 0, total.elements, total.max_error, total.bound_used, note=note)
+    if total.unjudged == total.elements:
+        reason = "no element has a finite bound"
+    verdict = Verdict.UNTRUSTED if reason else Verdict.PASS
+    return Finding(
+        case.output,
+        verdict,
+        reason,
+        0,
+        total.elements,
+        total.max_error,
+        total.bound_used,
+        note=note,
+        arithmetic=_widest(case, found) if verdict is Verdict.PASS else "",
+    )
+
+
+def _widest(case: Case, found: tuple[Node, ...]) -> str:
+    """The arithmetic of the layers that sum products: the widest by their traces; where nothing else is allowed, `direct`."""
+    chosen = [node for node in found if _sums(node)]
+    if case.arithmetic == DIRECT or not chosen:
+        return DIRECT if chosen else ""
+    shapes = concrete(case.graph, 1)
+    names = [fingerprint(case, node, shapes[node.inputs[0]]).arithmetic for node in chosen]
+    return max(names, key=list(ARITHMETICS).index)

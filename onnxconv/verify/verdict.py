@@ -60,6 +60,7 @@ class Finding:
 
     `max_error` is |got − expected| at its worst. `bound_used`: the worst ratio of an error to its bound, infinite where
     equality was demanded and missed. `coverage`: shares from 0 to 1 of what could be observed. `note`: how it was judged.
+    `arithmetic`: how the runtime was seen to compute sums of products, by its name in `onnxconv.verify.arithmetic`.
     """
 
     output: str
@@ -72,6 +73,7 @@ class Finding:
     first_divergence: Divergence | None = None
     coverage: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
+    arithmetic: str = ""
 
     def __post_init__(self) -> None:
         assert (self.verdict is Verdict.PASS) == (not self.reason), "all but pass have a reason"
@@ -120,6 +122,7 @@ class Check:
             **({"unplaced": list(self.unplaced)} if self.unplaced else {}),
             **({"coverage": dict(f.coverage)} if f.coverage else {}),
             **({"note": f.note} if f.note else {}),
+            **({"arithmetic": f.arithmetic} if f.arithmetic else {}),
             "seed": self.seed,
             "reproduce": self.reproduce,
         }

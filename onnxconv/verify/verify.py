@@ -12,6 +12,7 @@ from onnxconv.errors import Diagnostic, ModelError, UsageError, Where, closest
 from onnxconv.graph import Graph
 from onnxconv.runtimes import RuntimeAbsent, RuntimeFailed
 from onnxconv.verify import impulse
+from onnxconv.verify.arithmetic import ARITHMETICS, DIRECT, NONE, narrower
 from onnxconv.verify.bound import bound
 from onnxconv.verify.case import Bench, Case
 from onnxconv.verify.exact import exact
@@ -25,10 +26,10 @@ __all__ = ["PROBES", "Progress", "verify"]
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A way to find faults, and whether a graph has anything that it could find them in."""
+    """A way to find faults, and whether it can find any in a graph computed in an arithmetic."""
 
     find: Callable[[Case], Iterator[Finding]]
-    applies: Callable[[Graph], bool] = lambda graph: True
+    applies: Callable[[Graph, str], bool] = lambda graph, arithmetic: True
 
 
 Progress = Callable[[float, float, str], None]
@@ -36,10 +37,10 @@ Progress = Callable[[float, float, str], None]
 
 PROBES: Mapping[str, Probe] = {
     "shape": Probe(shape),
-    "impulse": Probe(impulse.impulse, impulse.applies),
+    "impulse": Probe(impulse.impulse, lambda graph, _: impulse.applies(graph)),
     "exact": Probe(exact),
     "bound": Probe(bound),
-    "routing": Probe(routing),
+    "routing": Probe(routing, lambda _, arithmetic: narrower(arithmetic, "flush-to-zero")),
 }
 """All probes by name, in the order in which they run."""
 
@@ -60,13 +61,23 @@ def verify(
     progress: Progress | None = None,
     source: str = "",
     options: Mapping[str, str] | None = None,
+    arithmetic: str = DIRECT,
 ) -> Verification:
     """Check runtimes against the reference, by the named probes or all that apply. `timeout`: seconds for one load or run.
 
-    A runtime that raises, dies or hangs has failed; one that cannot work here was not run. Raises `UsageError` for
-    unknown probes and for a model that cannot be written or has no legal size.
+    A runtime that raises, dies or hangs has failed; one that cannot work here was not run. `arithmetic`: the widest that
+    float32 layers may be computed in, by its name in `ARITHMETICS`. Raises `UsageError` for unknown probes and arithmetics,
+    and for a model that cannot be written or has no legal size.
     """
-    asked = tuple(name for name, p in PROBES.items() if p.applies(graph)) if probes is None else tuple(probes)
+    if arithmetic not in ARITHMETICS or arithmetic == NONE:
+        named = [name for name in ARITHMETICS if name != NONE]
+        what = f"there is no arithmetic {arithmetic!r}"
+        raise UsageError(
+            Diagnostic(Where(), "arithmetic", what, f"known: {', '.join(named)}", closest(arithmetic, named))
+        )
+    asked = (
+        tuple(name for name, p in PROBES.items() if p.applies(graph, arithmetic)) if probes is None else tuple(probes)
+    )
     if unknown := [name for name in asked if name not in PROBES]:
         raise UsageError(
             Diagnostic(Where(), "probe", f"there is no probe {unknown[0]!r}", "", closest(unknown[0], PROBES))
@@ -78,10 +89,11 @@ def verify(
     if sum(math.prod(p.shape) for p in graph.params()) <= KEPT:
         weights = given({param.name: weights[param] for param in graph.params()})
     checks: list[Check] = []
+    case = partial(Case, graph, weights, seed=seed, trials=trials, arithmetic=arithmetic)
     for i, runtime in enumerate(runtimes):
         tell = partial(_tell, progress, len(runtimes) * len(asked), i * len(asked), runtime)
-        line = partial(_line, source or graph.name, runtime, seed=seed, trials=trials)
-        for probe, finding, bench in _probe(graph, weights, runtime, asked, seed, trials, timeout, options or {}, tell):
+        line = partial(_line, source or graph.name, runtime, seed=seed, trials=trials, arithmetic=arithmetic)
+        for probe, finding, bench in _probe(case, runtime, asked, timeout, options or {}, tell):
             version, placement, unplaced = bench
             checks.append(Check(runtime, version, probe, finding, placement, unplaced, seed, line(probe)))
     return Verification(source, tuple(checks))
@@ -92,21 +104,16 @@ Ran = tuple[str, Mapping[str, int], tuple[str, ...]]
 
 
 def _probe(
-    graph: Graph,
-    weights: Weights,
+    case: Callable[..., Case],
     runtime: str,
     probes: Sequence[str],
-    seed: int,
-    trials: int,
     timeout: float,
     options: Mapping[str, str],
     tell: Callable[[int, float, str], None],
 ) -> Iterator[tuple[str, Finding, Ran]]:
-    output = ", ".join(graph.outputs)
-
     def unrun(verdict: Verdict, reason: str) -> Iterator[tuple[str, Finding, Ran]]:
         for probe in probes:
-            yield probe, Finding(output, verdict, reason), ("", {}, ())
+            yield probe, Finding(case(None).output, verdict, reason), ("", {}, ())
 
     try:
         bench = Bench(runtime, timeout, options)
@@ -120,8 +127,7 @@ def _probe(
         for i, probe in enumerate(probes):
             tell(i, 0.0, probe)
             bench.forget()
-            case = Case(graph, weights, bench, seed, trials, partial(tell, i))
-            for finding in _findings(PROBES[probe], case):
+            for finding in _findings(PROBES[probe], case(bench, advance=partial(tell, i))):
                 yield probe, finding, (bench.version, dict(bench.placement), bench.unplaced)
         tell(len(probes), 0.0, "done")
 
@@ -158,8 +164,9 @@ def _tell(
         progress(before + probe + share, total, f"{runtime}: {text}")
 
 
-def _line(source: str, runtime: str, probe: str, *, seed: int, trials: int) -> str:
+def _line(source: str, runtime: str, probe: str, *, seed: int, trials: int, arithmetic: str) -> str:
     more = ["--trials", str(trials)] if trials != 1 else []
+    more += ["--arithmetic", arithmetic] if arithmetic != DIRECT else []
     return shlex.join(
         ["onnxconv", "verify", source, "--runtime", runtime, "--probe", probe, "--seed", str(seed), *more]
     )
