@@ -11,7 +11,7 @@ from functools import partial
 from onnxconv.errors import Diagnostic, ModelError, UsageError, Where, closest
 from onnxconv.graph import Graph
 from onnxconv.runtimes import RuntimeAbsent, RuntimeFailed
-from onnxconv.verify import impulse
+from onnxconv.verify import impulse, relations
 from onnxconv.verify.arithmetic import ARITHMETICS, DIRECT, NONE, narrower
 from onnxconv.verify.bound import bound
 from onnxconv.verify.case import Bench, Case
@@ -39,6 +39,10 @@ PROBES: Mapping[str, Probe] = {
     "shape": Probe(shape),
     "impulse": Probe(impulse.impulse, lambda graph, _: impulse.applies(graph)),
     "exact": Probe(exact),
+    "relations": Probe(
+        relations.relations,
+        lambda graph, arithmetic: relations.applies(graph) and narrower(arithmetic, "flush-to-zero"),
+    ),
     "bound": Probe(bound),
     "routing": Probe(routing, lambda _, arithmetic: narrower(arithmetic, "flush-to-zero")),
 }
