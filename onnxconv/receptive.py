@@ -101,7 +101,8 @@ def _joined(node: Node, every: Mapping[str, Sights], types: Mapping[str, TensorT
                     continue
                 entry = entries[sight.axis]
                 slid.note(name, sight, entry.step)
-                path.append(Sight(sight.source, _along(sight.reach, entry.step, sizes[sight.axis]), entry.axis))
+                reach = _along(sight.reach, entry.step, sizes[sight.axis])
+                path.append(Sight(sight.source, replace(reach, exact=reach.exact and entry.exact), entry.axis))
             if not any(sight.reach.sees_nothing for sight in path):
                 paths.setdefault(name, []).append(tuple(path))
     return {name: tuple(map(_union, zip(*found, strict=True))) for name, found in paths.items()}

@@ -7,16 +7,22 @@ from collections.abc import Sequence
 from onnxconv.geometry import Axis, TransposedAxis
 from onnxconv.graph import Graph, Initial, Node, Param, TensorType
 from onnxconv.ops import (
+    END,
     Add,
     AveragePool,
     BatchNorm,
+    Cast,
+    ChannelShuffle,
     Clip,
     Concat,
     Conv,
     ConvTranspose,
     Dense,
+    DepthToSpace,
     Elu,
+    Expand,
     Flatten,
+    Gather,
     Gelu,
     GlobalAveragePool,
     GlobalMaxPool,
@@ -30,20 +36,28 @@ from onnxconv.ops import (
     Operator,
     Pad,
     PRelu,
+    Range,
     Relu,
+    Reshape,
     Shape,
     Sigmoid,
     Silu,
+    Slice,
     Softmax,
     Softplus,
+    SpaceToDepth,
+    Squeeze,
     Tanh,
+    Tile,
+    Transpose,
+    Unsqueeze,
 )
 
 
 def node_of(name: str, op: Operator, inputs: Sequence[tuple[str, Shape]], dtype: str = "float32") -> Node:
     """One node with weights drawn uniformly from [0.5, 1.5)."""
     shapes = [shape for _, shape in inputs]
-    type = TensorType(dtype, op.out_shape(*shapes))
+    type = TensorType(op.out_dtype(*[dtype] * len(shapes)), op.out_shape(*shapes))
     params = tuple(
         (role, Param(f"{name}.{role}", dtype, shape, Initial(f"{name}.{role}", shape, "uniform", (0.5, 1.5))))
         for role, shape in op.weight_shapes(*shapes).items()
@@ -53,13 +67,13 @@ def node_of(name: str, op: Operator, inputs: Sequence[tuple[str, Shape]], dtype:
 
 def chain(x: Shape, *ops: Operator, dtype: str = "float32") -> Graph:
     """x → l0 → l1 … ; an operator on several inputs gets the last tensor as all of them."""
-    tensor, shape, nodes = "x", x, []
+    tensor, shape, nodes, given = "x", x, [], TensorType(dtype, x)
     for index, op in enumerate(ops):
         count = 3 if isinstance(op, Add | Mul | Concat) else 1
         node = node_of(f"l{index}", op, [(tensor, shape)] * count, dtype)
         nodes.append(node)
-        tensor, shape = node.output, node.type.shape
-    return Graph("chain", (("x", TensorType(dtype, x)),), tuple(nodes), (tensor,))
+        tensor, shape, dtype = node.output, node.type.shape, node.type.dtype
+    return Graph("chain", (("x", given),), tuple(nodes), (tensor,))
 
 
 def every_operator() -> list[tuple[Operator, Shape]]:
@@ -117,6 +131,37 @@ def every_operator() -> list[tuple[Operator, Shape]]:
         (Concat(1), two),
         (Concat(2), two),
         (Flatten(), two),
+        (Flatten(2), (2, 3, 4, 5)),
+        (Flatten(0), (2, 4, 3)),
+        (Reshape((0, 2, -1, 0)), two),
+        (Reshape((-1, 12, 6)), two),
+        (Reshape((0, 3, 3, -1, 8, 1)), two),
+        (Reshape((0, 0, -1)), ("N", 4, "H", 3)),
+        (Transpose((0, 3, 1, 2)), two),
+        (Transpose((2, 0, 1)), ("N", 4, "L")),
+        (Squeeze((1, 3)), ("N", 1, 5, 1)),
+        (Unsqueeze((0, 2, 5)), ("N", 4, "L")),
+        (Slice((Range(2, 1, -2),)), two),
+        (Slice((Range(3, -1, -END, -2), Range(1, 1, 3), Range(2, 0, END, 2))), two),
+        (Slice((Range(2, 2, END, 3), Range(3, -3), Range(1, 0, -1))), ("N", 4, "H", "W")),
+        (Slice((Range(2, -1, -END, -2),)), ("N", 4, "H")),
+        (Gather((3, 0, -1), (3,), 2), two),
+        (Gather((2,), (), 1), two),
+        (Gather((5, 0, 1, 2, 3, 4), (2, 3), 3), two),
+        (Expand((2, 1, 4, 1, 6)), (4, 3, 1)),
+        (Expand((5, 1)), ("N", 4, 1, 3)),
+        (Tile((1, 2, 3)), ("N", 4, 5)),
+        (Tile((1, 1, 2, 1)), ("N", 4, "H", 3)),
+        (ChannelShuffle(2), two),
+        (ChannelShuffle(3), ("N", 6, "H", "W")),
+        *((Cast(to), two) for to in ("float16", "float64", "int32", "int8", "bool")),
+        (DepthToSpace(2), two),
+        (DepthToSpace(2, "CRD"), ("N", 8, "H", "W")),
+        (DepthToSpace(3, "CRD"), ("N", 6, 5)),
+        (SpaceToDepth(3), ("N", 2, 9, 6)),
+        (SpaceToDepth(2, "CRD"), (*two[:2], 4, 6)),
+        (SpaceToDepth(2), ("N", 2, 4, 6, 2)),
+        (SpaceToDepth(2, "CRD"), ("N", 2, 6)),
         (Pad(pads), two),
         (Pad(pads, "constant", 0.1), two),
         (Pad(pads, "reflect"), two),

@@ -134,7 +134,7 @@ class _Lowering:
         # Real constants are the float32 nearest to what was written, in every data type, as ONNX attributes are.
         held = np.int64 if dtype == "int64" else np.float64 if const.exact else np.float32
         exact = rounded(np.array(const.values, held), dtype)
-        array = exact.reshape(()) if const.scalar else exact
+        array = exact.reshape(() if const.scalar else exact.shape if const.shape is None else const.shape)
         name = self._scoped(f"const{len(self.constants)}")
         value = _value(name, TensorType(dtype, array.shape))
         value.const_value = ir.Tensor(array, name=name)

@@ -6,15 +6,17 @@ Division rounds towards minus infinity throughout, so impossible windows come ou
 """
 
 from onnxconv.geometry.axis import Axis, Pads, TransposedAxis, TransposedWindow, Window
+from onnxconv.geometry.fields import MOST_PHASES, blocks, cycled, listed, repeated, strided
 from onnxconv.geometry.pads import causal_pads, ceil_axis, crop_reaching, full_pads, pads_reaching, same_crop, same_pads
 from onnxconv.geometry.reach import ANYTHING, IDENTITY, WHOLE, Field, Reach, held, positions, through, union
 from onnxconv.geometry.sets import Positions
-from onnxconv.geometry.size import Size
+from onnxconv.geometry.size import Size, apart, divided, floor_div, plus, shift, times
 from onnxconv.geometry.taps import Array, taps, transposed_taps
 
 __all__ = [
     "ANYTHING",
     "IDENTITY",
+    "MOST_PHASES",
     "WHOLE",
     "Array",
     "Axis",
@@ -26,17 +28,28 @@ __all__ = [
     "TransposedAxis",
     "TransposedWindow",
     "Window",
+    "apart",
+    "blocks",
     "causal_pads",
     "ceil_axis",
     "crop_reaching",
+    "cycled",
+    "divided",
+    "floor_div",
     "full_pads",
     "held",
+    "listed",
     "pads_reaching",
+    "plus",
     "positions",
+    "repeated",
     "same_crop",
     "same_pads",
+    "shift",
+    "strided",
     "taps",
     "through",
+    "times",
     "transposed_taps",
     "union",
 ]

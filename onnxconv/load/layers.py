@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from onnxconv.errors import Refusal
-from onnxconv.load.moves import flatten, pad, reshape, squeeze
+from onnxconv.load import moves
+from onnxconv.load.pad import pad
 from onnxconv.load.pools import average_pool, max_pool, reduce_mean
 from onnxconv.load.products import batch_norm, conv, conv_transpose, gemm, matmul
 from onnxconv.load.step import Constant, Reader, Reading, Step
 from onnxconv.ops import (
     Add,
     Clip,
-    Concat,
     Elu,
     Gelu,
     GlobalAveragePool,
@@ -102,10 +102,6 @@ def _gelu(at: Reading) -> Sequence[Step]:
     return (Step(Gelu(at.word("approximate", "none")), (at.tensor(),)),)
 
 
-def _concat(at: Reading) -> Sequence[Step]:
-    return (Step(Concat(at.axis(1, len(at.type().shape))), at.operands()),)
-
-
 def _join(op: Operator) -> Reader:
     def reader(at: Reading) -> Sequence[Step]:
         for index, name in enumerate(at.node.input):
@@ -126,13 +122,17 @@ READERS: dict[str, Reader] = {
     "Add": _join(Add()),
     "AveragePool": average_pool,
     "BatchNormalization": batch_norm,
+    "Cast": moves.cast,
     "Clip": _clip,
-    "Concat": _concat,
+    "Concat": moves.concat,
     "Conv": conv,
     "ConvTranspose": conv_transpose,
+    "DepthToSpace": moves.depth_to_space,
     "Dropout": _dropout,
     "Elu": _elu,
-    "Flatten": flatten,
+    "Expand": moves.expand,
+    "Flatten": moves.flatten,
+    "Gather": moves.gather,
     "Gelu": _gelu,
     "Gemm": gemm,
     "GlobalAveragePool": _plain(GlobalAveragePool()),
@@ -149,12 +149,18 @@ READERS: dict[str, Reader] = {
     "Pad": pad,
     "ReduceMean": reduce_mean,
     "Relu": _plain(Relu()),
-    "Reshape": reshape,
+    "Reshape": moves.reshape,
     "Sigmoid": _plain(Sigmoid()),
+    "Slice": moves.slices,
     "Softmax": _softmax,
     "Softplus": _plain(Softplus()),
-    "Squeeze": squeeze,
+    "SpaceToDepth": moves.space_to_depth,
+    "Split": moves.split,
+    "Squeeze": moves.squeeze,
     "Sum": _join(Add()),
     "Tanh": _plain(Tanh()),
+    "Tile": moves.tile,
+    "Transpose": moves.transpose,
+    "Unsqueeze": moves.unsqueeze,
 }
 """ONNX operators of the default domain that are read, besides Constant."""

@@ -1,8 +1,11 @@
 """The operators: each states its shape rule, definition, weights, cost, reach and ONNX form."""
 
+from onnxconv.ops.cast import Cast
 from onnxconv.ops.conv import Conv, ConvTranspose, Dense
 from onnxconv.ops.curves import GELU_FORMS, Elu, Gelu, HardSigmoid, HardSwish, Mish, Softplus, Tanh
 from onnxconv.ops.join import Add, Concat, Mul
+from onnxconv.ops.layout import Squeeze, Transpose, Unsqueeze
+from onnxconv.ops.pad import PAD_MODES, Pad
 from onnxconv.ops.pointwise import BatchNorm, Clip, Identity, LeakyRelu, PRelu, Relu, Sigmoid, Silu, Softmax
 from onnxconv.ops.pool import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, average
 from onnxconv.ops.protocol import (
@@ -21,7 +24,10 @@ from onnxconv.ops.protocol import (
     Work,
     shape_text,
 )
-from onnxconv.ops.shape import PAD_MODES, Flatten, Pad
+from onnxconv.ops.repeat import Expand, Tile
+from onnxconv.ops.reshape import Flatten, Reshape
+from onnxconv.ops.shuffle import DEPTH_ORDERS, ChannelShuffle, DepthToSpace, SpaceToDepth
+from onnxconv.ops.slices import END, Gather, Range, Slice
 from onnxconv.ops.source import Constant, Opaque
 
 OPERATORS: tuple[type[Operator], ...] = (
@@ -52,12 +58,26 @@ OPERATORS: tuple[type[Operator], ...] = (
     Mul,
     Concat,
     Flatten,
+    Reshape,
+    Transpose,
+    Squeeze,
+    Unsqueeze,
+    Slice,
+    Gather,
+    Expand,
+    Tile,
+    ChannelShuffle,
+    DepthToSpace,
+    SpaceToDepth,
+    Cast,
     Pad,
 )
 """Every operator that computes. A new one is added here, and nowhere by side effect."""
 
 __all__ = [
     "BROADCAST",
+    "DEPTH_ORDERS",
+    "END",
     "GELU_FORMS",
     "OPERATORS",
     "PAD_MODES",
@@ -68,6 +88,8 @@ __all__ = [
     "AttributeValue",
     "AveragePool",
     "BatchNorm",
+    "Cast",
+    "ChannelShuffle",
     "Clip",
     "Concat",
     "Const",
@@ -75,10 +97,13 @@ __all__ = [
     "Conv",
     "ConvTranspose",
     "Dense",
+    "DepthToSpace",
     "Elu",
+    "Expand",
     "Flatten",
     "Footprint",
     "Form",
+    "Gather",
     "Gelu",
     "GlobalAveragePool",
     "GlobalMaxPool",
@@ -93,15 +118,23 @@ __all__ = [
     "Operator",
     "PRelu",
     "Pad",
+    "Range",
     "Relu",
+    "Reshape",
     "Shape",
     "Sigmoid",
     "Silu",
+    "Slice",
     "Softmax",
     "Softplus",
+    "SpaceToDepth",
+    "Squeeze",
     "Step",
     "Tanh",
+    "Tile",
     "To",
+    "Transpose",
+    "Unsqueeze",
     "Work",
     "average",
     "shape_text",

@@ -10,8 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from onnxconv.errors import Refusal
-from onnxconv.geometry import Array, Axis, Size
-from onnxconv.ops.protocol import BROADCAST, POINT, Footprint, Form, Operator, Shape, fixed, points, shape_text
+from onnxconv.geometry import Array, Axis, Size, plus, strided
+from onnxconv.ops.protocol import BROADCAST, POINT, UNKNOWN, Footprint, Form, Operator, Shape, Step, shape_text
 
 __all__ = ["Add", "Concat", "Mul"]
 
@@ -129,8 +129,7 @@ class Concat(Operator):
                     f"to concatenate along axis {self.axis}, all other sizes must be equal",
                     "match the strides and pads of the branches",
                 )
-        along: Size = sum(fixed(x[self.axis], "a size to concatenate") for x in xs)
-        return (*first[: self.axis], along, *first[self.axis + 1 :])
+        return (*first[: self.axis], plus(x[self.axis] for x in xs), *first[self.axis + 1 :])
 
     def define(self, *xs: Array, **w: Array) -> Array:
         return np.concatenate(xs, axis=self.axis)
@@ -140,16 +139,19 @@ class Concat(Operator):
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
         """Its own position; along the axis of concatenation, that position less the sizes of the inputs before."""
-        if self.axis == 0:
-            return points(*xs)
-        sizes = [fixed(x[self.axis], "a size to concatenate") for x in xs]
+        sizes = [x[self.axis] for x in xs]
         return tuple(
-            tuple(
-                Axis(1, pad=(sum(sizes[:i]), sum(sizes[i + 1 :]))) if axis == self.axis else POINT
-                for axis in range(len(x))
-            )
+            tuple(_placed(sizes[:i], sizes[i + 1 :]) if axis == self.axis else POINT for axis in range(len(x)))
             for i, x in enumerate(xs)
         )
 
     def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
         return (Form("Concat", tuple(f"x{i}" for i in range(len(xs))), {"axis": self.axis}),)
+
+
+def _placed(before: Sequence[Size], after: Sequence[Size]) -> Step:
+    """What an output of a concatenation sees of one part. Where that begins at a symbolic size, nobody knows."""
+    begin, end = plus(before), plus(after)
+    if isinstance(begin, str):
+        return UNKNOWN
+    return Axis(1, pad=(begin, end)) if isinstance(end, int) else strided(-begin)

@@ -12,8 +12,8 @@ import numpy as np
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array, Window, taps
 from onnxconv.ops.conv import window_attributes
+from onnxconv.ops.pad import Pad
 from onnxconv.ops.protocol import WHOLE_AXIS, Footprint, Form, Operator, Shape, fixed, need_spatial, sliding
-from onnxconv.ops.shape import Pad
 
 __all__ = ["AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "average"]
 

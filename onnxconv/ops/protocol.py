@@ -33,10 +33,14 @@ Step: TypeAlias = "Axis | TransposedAxis | Field | str"
 
 @dataclass(frozen=True, slots=True)
 class To:
-    """The step of an input's axis that lies along another axis of the output: `axis`, counted from 0; None: along none."""
+    """The step of an input's axis that lies along another axis of the output: `axis`, counted from 0; None: along none.
+
+    `exact`: false where an output sees less than the step says, as its place along other axes decides.
+    """
 
     axis: int | None
     step: Step = POINT
+    exact: bool = True
 
 
 Footprint: TypeAlias = "tuple[Step | To, ...]"
@@ -50,6 +54,8 @@ class Const:
     values: tuple[int, ...] | tuple[float, ...]
     dtype: str | None = None
     scalar: bool = False
+    shape: tuple[int, ...] | None = None
+    """None: a list."""
     exact: bool = False
     """The number itself, in float64 too; otherwise the float32 nearest to it, as ONNX attributes are."""
 
@@ -151,6 +157,18 @@ def need_spatial(x: Shape, rank: int | None = None) -> None:
             "tensors are [N, C, *spatial]",
             "give one number per spatial axis of the input",
             "kernel",
+        )
+
+
+def check_axes(axes: tuple[int, ...], rank: int, doing: str) -> None:
+    """Refuse axes that are not there, or not ascending."""
+    if tuple(sorted(set(axes))) != axes or any(not 0 <= axis < rank for axis in axes):
+        raise Refusal(
+            "axes",
+            f"{doing}, axes {list(axes)}",
+            f"axes are counted from 0 to {rank - 1}, ascending, each once",
+            f"use axes from 0 to {rank - 1}",
+            "axes",
         )
 
 

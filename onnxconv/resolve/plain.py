@@ -1,4 +1,4 @@
-"""Layers that are one operator as it stands: activations, batch norm, joins, flatten."""
+"""Layers that are one operator as it stands: activations, batch norm, joins."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from onnxconv.ops import (
     Clip,
     Concat,
     Elu,
-    Flatten,
     Gelu,
     HardSigmoid,
     HardSwish,
@@ -34,7 +33,6 @@ __all__ = [
     "clip",
     "concat",
     "elu",
-    "flatten",
     "gelu",
     "hard_sigmoid",
     "hard_swish",
@@ -138,10 +136,6 @@ def batch_norm(site: Site) -> tuple[Node, ...]:
 def identity(site: Site) -> tuple[Node, ...]:
     """Also what dropout is outside of training."""
     return (site.node(Identity()),)
-
-
-def flatten(site: Site) -> tuple[Node, ...]:
-    return (site.node(Flatten()),)
 
 
 def add(site: Site) -> tuple[Node, ...]:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from onnxconv.errors import Diagnostic, Refusal, SpecError, Where
 from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.ops import Shape
-from onnxconv.resolve import plain, pools, sums
+from onnxconv.resolve import moves, plain, pools, sums
 from onnxconv.resolve.fold import fold
 from onnxconv.resolve.inputs import input_types
 from onnxconv.resolve.site import Site
@@ -50,7 +50,19 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "add": plain.add,
         "mul": plain.mul,
         "concat": plain.concat,
-        "flatten": plain.flatten,
+        "flatten": moves.flatten,
+        "reshape": moves.reshape,
+        "transpose": moves.transpose,
+        "squeeze": moves.squeeze,
+        "unsqueeze": moves.unsqueeze,
+        "slice": moves.part,
+        "gather": moves.gather,
+        "expand": moves.expand,
+        "tile": moves.tile,
+        "channel_shuffle": moves.channel_shuffle,
+        "depth_to_space": moves.depth_to_space,
+        "space_to_depth": moves.space_to_depth,
+        "cast": moves.cast,
         "dropout": plain.identity,
         "identity": plain.identity,
     }

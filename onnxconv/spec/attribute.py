@@ -144,8 +144,9 @@ def _is_number(value: Value, attribute: Attribute, mistakes: Mistakes) -> bool:
 
 def _are_integers(value: Value, attribute: Attribute, mistakes: Mistakes) -> bool:
     items = value.items()
-    if value.pairs() or (items is not None and not 1 <= len(items) <= MOST_AXES):
-        rule = f"a number, or a list of 1 to {MOST_AXES} numbers, one per axis"
+    most = attribute.longest
+    if value.pairs() or (items is not None and not 1 <= len(items) <= most):
+        rule = f"a number, or a list of 1 to {most} numbers{', one per axis' if most == MOST_AXES else ''}"
         return _refuse(value, attribute.name, rule, "write a number", mistakes)
     checks = [whole_number(one, attribute.name, mistakes, attribute.least or 0) for one in items or (value,)]
     return None not in checks

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from onnxconv.dtypes import FLOATS
 from onnxconv.errors import closest
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "suggestion",
 ]
 
+LARGEST_POSITION = 2**31 - 1
 PAD_MODES = ("zeros", "constant", "reflect", "edge", "wrap")
 PAD_WORDS = ("same", "same_lower", "valid", "causal", "full")
 
@@ -69,6 +71,8 @@ class Attribute:
     required: bool = False
     least: int | None = None
     words: tuple[str, ...] = ()
+    longest: int = 8
+    """Entries that a list may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,25 @@ _INIT = Attribute("init", "init", "how weights are drawn where no file gives the
 _POOL_STRIDE = Attribute("stride", "integers", "pixels between neighbouring outputs; left out: the kernel", least=1)
 _AXIS = Attribute("axis", "integer", "the axis, counted from 0 (the batch); 1 is the channels", 1, least=0)
 _LEARNED = ("weight", "bias")
+_BLOCKS = (
+    Attribute("block", "integer", "pixels of a block along each axis", required=True, least=1),
+    Attribute(
+        "order",
+        "word",
+        "which comes first in the number of a deep channel: the pixel of the block (dcr), or the channel (crd), as in torch",
+        "dcr",
+        words=("dcr", "crd"),
+    ),
+)
+
+
+def _axes(doc: str) -> Attribute:
+    return Attribute("axes", "integers", doc, required=True, least=0)
+
+
+def _position(name: str, doc: str, default: int | None = None) -> Attribute:
+    return Attribute(name, "integer", doc, default, least=-LARGEST_POSITION)
+
 
 _KINDS = (
     Kind(
@@ -234,7 +257,99 @@ _KINDS = (
     Kind("add", "sum of tensors of equal shape, sizes of 1 broadcast", join=True),
     Kind("mul", "product of tensors of equal shape, sizes of 1 broadcast", join=True),
     Kind("concat", "tensors one after the other along an axis", (_AXIS,), join=True),
-    Kind("flatten", "[N, C, ...] to [N, features]"),
+    Kind(
+        "flatten",
+        "[N, C, ...] to [N, features]",
+        (
+            Attribute(
+                "axis", "integer", "the first axis, counted from 0 (the batch), that becomes a feature", 1, least=0
+            ),
+        ),
+        bare="axis",
+    ),
+    Kind(
+        "reshape",
+        "the same numbers, in order, as a tensor of another shape",
+        (
+            Attribute(
+                "shape", "integers", "all sizes; 0: that of the same axis, -1: what is left", required=True, least=-1
+            ),
+        ),
+        bare="shape",
+    ),
+    Kind(
+        "transpose",
+        "axes in another order",
+        (Attribute("axes", "integers", "for each axis of the output, the input's", required=True, least=0),),
+        bare="axes",
+    ),
+    Kind("squeeze", "axes of size 1 taken away", (_axes("the axes, counted from 0 (the batch)"),), bare="axes"),
+    Kind("unsqueeze", "axes of size 1 inserted", (_axes("the new axes, as counted in the output"),), bare="axes"),
+    Kind(
+        "slice",
+        "part of an axis",
+        (
+            Attribute("axis", "integer", "the axis, counted from 0 (the batch)", required=True, least=0),
+            _position(
+                "start", "the first position; negative ones count from the end; left out: the beginning, or the end"
+            ),
+            _position("stop", "the position before which it ends; left out: the end, or the beginning"),
+            _position(
+                "step", "positions between neighbouring outputs; negative: backwards, from the end to the beginning", 1
+            ),
+        ),
+    ),
+    Kind(
+        "gather",
+        "listed positions of an axis",
+        (
+            Attribute("axis", "integer", "the axis, counted from 0 (the batch)", required=True, least=0),
+            Attribute(
+                "indices",
+                "integers",
+                "a position, which takes the axis away, or a list of them",
+                required=True,
+                least=-LARGEST_POSITION,
+                longest=65536,
+            ),
+        ),
+    ),
+    Kind(
+        "expand",
+        "axes of size 1 repeated",
+        (Attribute("shape", "integers", "sizes of the last axes; 1: as it is", required=True, least=1),),
+        bare="shape",
+    ),
+    Kind(
+        "tile",
+        "the tensor, several times one after the other",
+        (Attribute("repeats", "integers", "how many times, for each axis", required=True, least=1),),
+        bare="repeats",
+    ),
+    Kind(
+        "channel_shuffle",
+        "channels of groups taken in turn: all firsts, then all seconds (ShuffleNet)",
+        (Attribute("group", "integer", "groups of neighbouring channels", required=True, least=1),),
+        bare="group",
+    ),
+    Kind(
+        "depth_to_space",
+        "channels to pixels: a block per axis out of as many channels as it has pixels",
+        _BLOCKS,
+        bare="block",
+    ),
+    Kind(
+        "space_to_depth",
+        "pixels to channels: each block per axis becomes as many channels as it has pixels",
+        _BLOCKS,
+        bare="block",
+    ),
+    Kind(
+        "cast",
+        "the same numbers in another data type",
+        (Attribute("to", "word", "the data type", required=True, words=FLOATS),),
+        bare="to",
+    ),
     Kind(
         "pad",
         "pixels added around the input",
@@ -314,6 +429,23 @@ SYNONYMS: Mapping[str, str] = MappingProxyType(
         "multiply": "mul",
         "concatenate": "concat",
         "cat": "concat",
+        "permute": "transpose",
+        "view": "reshape",
+        "crop": "slice",
+        "narrow": "slice",
+        "pixel_shuffle": "depth_to_space",
+        "pixel_unshuffle": "space_to_depth",
+        "shuffle": "channel_shuffle",
+        "astype": "cast",
+        "perm": "axes",
+        "dims": "axes",
+        "end": "stop",
+        "begin": "start",
+        "blocksize": "block",
+        "block_size": "block",
+        "upscale_factor": "block",
+        "mode": "order",
+        "dtype": "to",
         "out_channels": "filters",
         "channels": "filters",
         "channel_multiplier": "multiplier",

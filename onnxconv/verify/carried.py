@@ -10,11 +10,12 @@ from functools import reduce
 
 import numpy as np
 
+from onnxconv.dtypes import DTYPES
 from onnxconv.execute import apply, magnitude
 from onnxconv.graph import Node
 from onnxconv.verify.rounding import bound
 from onnxconv.verify.signal import Signal
-from onnxconv.verify.words import Array
+from onnxconv.verify.words import MOVING, Array
 
 __all__ = ["error_after"]
 
@@ -66,7 +67,12 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
         case "PRelu":
             steepest = max(1.0, float(np.abs(w["weight"]).max()))
             return steepest * errors[0] + bound(dtype, n, steepest * reach[0])
-        case "MaxPool" | "GlobalMaxPool" | "Concat" | "Flatten":
+        case "MaxPool" | "GlobalMaxPool" | "Concat":
+            return np.abs(apply(node, errors, {}))
+        case "Cast":  # towards 0, a small error may make a difference of 1
+            floating = DTYPES[dtype].family == "float"
+            return errors[0] + (bound(dtype, 1, np.abs(y) + errors[0]) if floating else 1)
+        case kind if kind in MOVING:
             return np.abs(apply(node, errors, {}))
         case "Sigmoid":
             return np.minimum(errors[0] / 4, 1) + bound(dtype, n, np.ones_like(y))

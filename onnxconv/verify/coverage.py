@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from onnxconv.execute import apply
 from onnxconv.graph import Graph, Node
 from onnxconv.verify.route import Routed
 from onnxconv.verify.signal import Signal, channels, varies
-from onnxconv.verify.words import Array
+from onnxconv.verify.words import MOVING, Array
 
 __all__ = ["Seen", "add", "alive", "observed", "shares"]
 
@@ -20,8 +21,8 @@ Seen = dict[str, tuple[Array, Array]]
 MIXING = ("Softmax",)
 
 
-def alive(node: Node, signal: Signal, route: Routed, inputs: Sequence[Array]) -> Array:
-    """Of each channel of the output, whether it depends on the graph's input; `inputs`: the same of the node's inputs.
+def alive(node: Node, signal: Signal, route: Routed, inputs: Sequence[Array], xs: Sequence[Signal]) -> Array:
+    """Of each channel of the output, whether it depends on the graph's input; `inputs`: the same of the node's inputs `xs`.
 
     It does if it has more than one value, further apart than the error that they may have. Where a channel has one element only, it does if its source does, and if the
     activation has let it through.
@@ -37,8 +38,9 @@ def alive(node: Node, signal: Signal, route: Routed, inputs: Sequence[Array]) ->
     match node.op.kind:
         case "Concat" if getattr(node.op, "axis", 1) == 1:
             return np.concatenate(list(inputs))
-        case "Flatten":
-            return np.repeat(first, y.shape[1] // len(first))
+        case kind if kind in MOVING:
+            arrived: Array = np.any(_moves(node, xs[0].value.shape)[:, first], axis=1)
+            return arrived
         case "Relu" | "Clip":
             low, high = getattr(node.op, "low", 0.0), getattr(node.op, "high", None)
             flat = y.reshape(-1)
@@ -68,11 +70,11 @@ def observed(
             seen[node.name] = here, np.bincount(route.taps[here], minlength=kernel).astype(bool)
             reached[node.inputs[0]][route.sources[here]] = True
         else:
-            _back(node, here, reached)
+            _back(node, here, reached, shapes)
     return seen
 
 
-def _back(node: Node, here: Array, reached: Mapping[str, Array]) -> None:
+def _back(node: Node, here: Array, reached: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> None:
     start = 0
     for name in node.inputs:
         mask = reached[name]
@@ -80,12 +82,23 @@ def _back(node: Node, here: Array, reached: Mapping[str, Array]) -> None:
             case "Concat" if getattr(node.op, "axis", 1) == 1:
                 mask |= here[start : start + len(mask)]
                 start += len(mask)
-            case "Flatten":
-                mask |= here.reshape(len(mask), -1).any(axis=1)
+            case kind if kind in MOVING:
+                mask |= np.any(_moves(node, shapes[name])[here], axis=0)
             case kind if kind in MIXING or len(mask) != len(here):
                 mask |= here.any()
             case _:
                 mask |= here
+
+
+def _moves(node: Node, shape: tuple[int, ...]) -> Array:
+    """[channels of the output, channels of the input]: whether values of the one are values of the other."""
+    count = channels(shape)
+    numbers = np.arange(count).reshape(-1, *[1] * (len(shape) - 2)) if len(shape) > 1 else np.zeros(1)
+    y = apply(node, [np.broadcast_to(numbers, shape).astype(np.float64)], {})
+    into = np.broadcast_to(np.arange(channels(y.shape)).reshape(-1, *[1] * (y.ndim - 2)), y.shape)
+    found = np.zeros((channels(y.shape), count), bool)
+    found[into.reshape(-1), y.astype(np.int64).reshape(-1)] = True
+    return found
 
 
 def add(one: Seen, other: Seen) -> Seen:

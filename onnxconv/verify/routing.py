@@ -139,7 +139,7 @@ def _plan(case: Case, seed: int, share: float, bits: int) -> Plan:
         arrays |= {param.name: routed.weights[role] for role, param in node.params}
         inexact = inexact or (node.name if y.error is not None else "")
         values[node.output] = y
-        live[node.output] = alive(node, y, routed, [live[name] for name in node.inputs])
+        live[node.output] = alive(node, y, routed, [live[name] for name in node.inputs], xs)
         if routed.gain is not None:
             gains[node.output] = routed.gain
         routes[node.name] = replace(routed, y=_FORGOTTEN, weights={})

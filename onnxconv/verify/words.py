@@ -1,4 +1,4 @@
-"""The types that the probes speak in."""
+"""The types that the probes speak in, and the operators that move values."""
 
 from __future__ import annotations
 
@@ -6,6 +6,22 @@ from typing import Any, TypeAlias
 
 import numpy.typing as npt
 
-__all__ = ["Array"]
+__all__ = ["MOVING", "Array"]
 
 Array: TypeAlias = npt.NDArray[Any]
+
+MOVING = (
+    "ChannelShuffle",
+    "DepthToSpace",
+    "Expand",
+    "Flatten",
+    "Gather",
+    "Reshape",
+    "Slice",
+    "SpaceToDepth",
+    "Squeeze",
+    "Tile",
+    "Transpose",
+    "Unsqueeze",
+)
+"""Values arrive as they were, in other places, perhaps in other channels."""

@@ -105,8 +105,8 @@ def test_every_operator(op: Operator, x: Shape, dtype: str, opset: int, tmp_path
         assert_comes_back(graph, tmp_path, EmitOptions(opset))
         return
     save(graph, seeded(), tmp_path / "m.onnx", EmitOptions(opset))
-    if isinstance(op, Gelu) or any(form.op_type == "Slice" for form in forms):
-        with pytest.raises(ModelError, match=r"Slice|Erf|is a constant"):
+    if isinstance(op, Gelu):
+        with pytest.raises(ModelError, match=r"Erf|is a constant"):
             load(tmp_path / "m.onnx")
         return
     for mine, theirs in zip(outputs(graph, seeded()), outputs(*load(tmp_path / "m.onnx")), strict=True):

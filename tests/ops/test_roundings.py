@@ -12,17 +12,23 @@ import pytest
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Axis, TransposedAxis
 from onnxconv.ops import (
+    END,
     OPERATORS,
     Add,
     AveragePool,
     BatchNorm,
+    Cast,
+    ChannelShuffle,
     Clip,
     Concat,
     Conv,
     ConvTranspose,
     Dense,
+    DepthToSpace,
     Elu,
+    Expand,
     Flatten,
+    Gather,
     Gelu,
     GlobalAveragePool,
     GlobalMaxPool,
@@ -36,13 +42,21 @@ from onnxconv.ops import (
     Operator,
     Pad,
     PRelu,
+    Range,
     Relu,
+    Reshape,
     Shape,
     Sigmoid,
     Silu,
+    Slice,
     Softmax,
     Softplus,
+    SpaceToDepth,
+    Squeeze,
     Tanh,
+    Tile,
+    Transpose,
+    Unsqueeze,
 )
 
 U = 2.0**-24
@@ -85,6 +99,18 @@ EXAMPLES: tuple[tuple[Operator, tuple[tuple[int, ...], ...]], ...] = (
     (Concat(1), (IMAGE, IMAGE)),
     (Concat(2), (IMAGE, IMAGE)),
     (Flatten(), (IMAGE,)),
+    (Reshape((0, 2, -1)), (IMAGE,)),
+    (Transpose((0, 3, 2, 1)), (IMAGE,)),
+    (Squeeze((1,)), ((2, 1, 7),)),
+    (Unsqueeze((1,)), ((2, 7),)),
+    (Slice((Range(2, -1, -END, -2),)), (IMAGE,)),
+    (Gather((3, 0), (2,), 1), (IMAGE,)),
+    (Expand((5, 1)), ((2, 1, 7),)),
+    (Tile((1, 2, 3)), ((2, 1, 7),)),
+    (ChannelShuffle(2), (IMAGE,)),
+    (DepthToSpace(2), (IMAGE,)),
+    (SpaceToDepth(2), ((2, 1, 4, 6),)),
+    (Cast("float16"), (IMAGE,)),
     (Pad(((1, 2), (0, 3)), "reflect"), (IMAGE,)),
 )
 CASES = pytest.mark.parametrize(
@@ -133,7 +159,7 @@ def test_facts_agree_with_the_definition(op: Operator, shapes: tuple[tuple[int, 
     xs, w = arrays(op, shapes)
     y = op.define(*xs, **w)
     assert y.shape == op.out_shape(*shapes)
-    assert y.dtype == np.float32
+    assert y.dtype == op.out_dtype(*["float32"] * len(xs))
     assert op.magnitude(*xs, **w).shape == y.shape
     assert [len(f) for f in op.footprint(*shapes)] == [len(s) for s in shapes]
     forms = op.onnx(*shapes, opset=21)
@@ -204,7 +230,8 @@ def test_any_order_of_summation_stays_within_the_bound(transposed: bool) -> None
         (Mul(), ((1, 3, 8), (2, 3, 8)), "join-shape"),
         (Concat(1), ((1, 3, 8), (1, 3, 9)), "join-shape"),
         (Concat(4), ((1, 3, 8),), "axis"),
-        (Flatten(), ((1, 3, "H"),), "symbolic-dimension"),
+        (Flatten(4), ((1, 3, 8),), "axis"),
+        (Dense(4), ((1, "3*H"),), "symbolic-dimension"),
         (Pad(((4, 0),), "reflect"), ((1, 3, 4),), "pad-mode"),
         (Pad(((0, 5),), "wrap"), ((1, 3, 4),), "pad-mode"),
         (Pad(((1, 1),)), ((1, 3, 4, 4),), "rank"),

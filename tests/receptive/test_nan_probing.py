@@ -10,23 +10,28 @@ import pytest
 
 from onnxconv.errors import Refusal
 from onnxconv.execute import run
-from onnxconv.geometry import Axis, Reach, TransposedAxis
+from onnxconv.geometry import Axis, Field, Reach, TransposedAxis
 from onnxconv.graph import Graph, Initial, Node, Param, TensorType
 from onnxconv.ops import (
     BROADCAST,
+    END,
     Add,
     AveragePool,
     Clip,
     Concat,
     Conv,
     ConvTranspose,
+    DepthToSpace,
     MaxPool,
     Mul,
     Operator,
     Pad,
+    Range,
     Relu,
     Shape,
     Silu,
+    Slice,
+    SpaceToDepth,
 )
 from onnxconv.receptive import receptive_fields
 
@@ -56,7 +61,9 @@ def random_transposed(draw: random.Random) -> TransposedAxis:
 
 def random_operator(draw: random.Random, x: Shape) -> Operator:
     rank, channels = len(x) - 2, int(x[1])
-    kind = draw.choice(("conv", "conv", "depthwise", "transposed", "max", "average", "pad", "pointwise"))
+    kind = draw.choice(("conv", "conv", "depthwise", "transposed", "max", "average", "pad", "pointwise", "moves"))
+    if kind == "moves":
+        return random_moves(draw, x)
     if kind in ("conv", "depthwise"):
         groups = channels if kind == "depthwise" else 1
         return Conv(
@@ -71,6 +78,20 @@ def random_operator(draw: random.Random, x: Shape) -> Operator:
     if kind == "pad":
         return Pad(tuple((draw.randint(0, 2), draw.randint(0, 2)) for _ in range(rank)))
     return draw.choice((Relu(), Clip(0.0, 6.0), Silu()))
+
+
+def random_moves(draw: random.Random, x: Shape) -> Operator:
+    """Slices of every direction along space, and blocks moved between channels and space."""
+    channels, spatial = int(x[1]), range(2, len(x))
+    if draw.random() < 0.5:
+        ranges = []
+        for axis in spatial:
+            n, step = int(x[axis]), draw.choice((1, 1, 2, -1, -2))
+            begin, end = draw.randint(0, 2), draw.randint(0, 2)
+            ranges.append(Range(axis, begin, n - end, step) if step > 0 else Range(axis, n - 1 - end, -END, step))
+        return Slice(tuple(ranges))
+    block = 2 ** len(spatial)
+    return SpaceToDepth(2) if channels % block else DepthToSpace(2, draw.choice(("DCR", "CRD")))
 
 
 def node(name: str, op: Operator, inputs: list[str], types: dict[str, TensorType]) -> Node:
@@ -189,11 +210,14 @@ def interior(graph: Graph) -> dict[str, list[range]]:
     return safe
 
 
-def _read(step: Axis | TransposedAxis | str, o: int) -> list[int]:
+def _read(step: Axis | TransposedAxis | Field | str, o: int) -> list[int]:
     if step == BROADCAST:
         return [0]
     if isinstance(step, str):
         return [o]
+    if isinstance(step, Field):
+        first, mask = step.at(o)
+        return [first + bit for bit in range(mask.bit_length()) if mask >> bit & 1]
     if isinstance(step, Axis):
         return [o * step.stride - step.pad[0] + k * step.dilation for k in range(step.size)]
     lifted = [o + step.pad[0] - k * step.dilation for k in range(step.size)]

@@ -1,8 +1,7 @@
-"""Operators that move values without changing them: flatten and pad."""
+"""The operator that adds positions around a tensor."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -12,46 +11,18 @@ import numpy as np
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array, Axis, Pads, Size
 from onnxconv.ops.protocol import (
-    POINT,
-    WHOLE_AXIS,
     Const,
     Footprint,
     Form,
     Operator,
     Shape,
-    To,
-    fixed,
     need_spatial,
     sliding,
 )
 
-__all__ = ["PAD_MODES", "Flatten", "Pad"]
+__all__ = ["PAD_MODES", "Pad"]
 
 PAD_MODES = ("constant", "reflect", "edge", "wrap")
-
-
-@dataclass(frozen=True, slots=True)
-class Flatten(Operator):
-    """x[N, C, *S] → y[N, C·∏S]."""
-
-    kind: ClassVar[str] = "Flatten"
-
-    def out_shape(self, *xs: Shape) -> Shape:
-        (x,) = xs
-        return (x[0], math.prod(fixed(n, "a size to flatten") for n in x[1:]))
-
-    def define(self, *xs: Array, **w: Array) -> Array:
-        (x,) = xs
-        return x.reshape(len(x), -1)
-
-    def roundings(self, *xs: Shape) -> int:
-        return 0
-
-    def footprint(self, *xs: Shape) -> Sequence[Footprint]:
-        return ((POINT, *(To(None, WHOLE_AXIS),) * (len(xs[0]) - 1)),)
-
-    def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
-        return (Form("Flatten", ("x0",), {"axis": 1}),)
 
 
 @dataclass(frozen=True, slots=True)
