@@ -27,7 +27,7 @@ PROMISED = {
 ADDED = {
     "build": "--output --input-shape --unproved",
     "run": "--output --weights --seed --timeout --runtime-option --input-shape --set",
-    "verify": "--output --runtime-option --weights --input-shape --set",
+    "verify": "--output --runtime-option --weights --input-shape --set --arithmetic",
     "report": "--output --set --at --sample-rate",
     "runtimes": "",
     "schema": "-o --output",
