@@ -17,9 +17,10 @@ DISAGREED = 1
 
 
 def _probes(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    from onnxconv.portable import ORIGINAL
     from onnxconv.verify import PROBES
 
-    return [name for name in PROBES if name.startswith(incomplete)]
+    return [name for name in (ORIGINAL, *PROBES) if name.startswith(incomplete)]
 
 
 @click.command(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from onnxconv.portable import Account
-    from onnxconv.verify import Verification
+    from onnxconv.verify import Check, Verification
 
 __all__ = ["Arrays", "Model", "Network"]
 
@@ -136,12 +136,35 @@ class Network:
         return whole
 
     def verify(self, runtimes: Sequence[str] = ("onnxruntime:cpu",), **options: Any) -> Verification:
-        """Cross-check runtimes against the reference; options are those of `onnxconv.verify.verify`."""
-        from onnxconv.verify import verify
+        """Cross-check runtimes against the reference; options are those of `onnxconv.verify.verify`.
+
+        What was read from a model has one more probe, `original`: the file itself, layer by layer.
+        """
+        from onnxconv.portable import ORIGINAL, verified
+        from onnxconv.verify import Verification, verify
 
         self._demand_understood("verified")
         self._demand_memory()
-        return verify(self.graph, self.weights, runtimes=tuple(runtimes), source=self.source, **options)
+        asked = options.pop("probes", None)
+        checks: tuple[Check, ...] = ()
+        if self.model is None and ORIGINAL in (asked or ()):
+            why = "it compares an ONNX model's file, layer by layer, with what was read from it"
+            raise UsageError(Diagnostic(Where(self.source), "probe", f"{ORIGINAL!r} is asked of ONNX models", why))
+        if self.model is not None and (asked is None or ORIGINAL in asked):
+            shared = {k: v for k, v in options.items() if k != "trials"}
+            checks = verified(
+                self.model.graph,
+                self.model.weights,
+                self.model.file,
+                runtimes=tuple(runtimes),
+                source=self.source,
+                **shared,
+            )
+            asked = None if asked is None else [name for name in asked if name != ORIGINAL]
+        if asked is not None and checks and not asked:
+            return Verification(self.source, checks)
+        found = verify(self.graph, self.weights, runtimes=tuple(runtimes), probes=asked, source=self.source, **options)
+        return Verification(self.source, (*checks, *found.checks))
 
     def _demand_understood(self, done: str) -> None:
         """Refuse (`ModelError`) to do more than report with a model that is not understood as a whole."""

@@ -8,5 +8,6 @@ from onnxconv.portable.account import Account, Disproved
 from onnxconv.portable.changes import Change
 from onnxconv.portable.proof import Evidence
 from onnxconv.portable.rewrite import rewrite
+from onnxconv.portable.verified import ORIGINAL, verified
 
-__all__ = ["Account", "Change", "Disproved", "Evidence", "rewrite"]
+__all__ = ["ORIGINAL", "Account", "Change", "Disproved", "Evidence", "rewrite", "verified"]

@@ -18,6 +18,7 @@ from onnxconv.graph import Graph, Node, Param
 from onnxconv.portable.original import Original
 from onnxconv.runtimes import RuntimeAbsent
 from onnxconv.verify import Finding, Verdict
+from onnxconv.verify.arithmetic import DIRECT, Layer, allowed
 from onnxconv.verify.carried import error_after
 from onnxconv.verify.case import Case, judged
 from onnxconv.verify.compare import Comparison, all_same, merge, outputs_differ, within
@@ -143,7 +144,7 @@ def compared(case: Case, tensors: Mapping[str, Array], shown: frozenset[str]) ->
     """Every layer whose output the runtime puts out, against its definition on the runtime's own tensors."""
     known = {name: Computed(array) for name, array in tensors.items()}
     for node in case.graph.nodes:
-        made = computed(node, [known[name] for name in node.inputs], case.weights)
+        made = computed(node, [known[name] for name in node.inputs], case.weights, case.arithmetic)
         if node.output not in shown:
             known[node.output] = made
             continue
@@ -151,7 +152,7 @@ def compared(case: Case, tensors: Mapping[str, Array], shown: frozenset[str]) ->
         yield node, within(tensors[node.output], made.value, limit)
 
 
-def computed(node: Node, xs: Sequence[Computed], weights: Arrays) -> Computed:
+def computed(node: Node, xs: Sequence[Computed], weights: Arrays, arithmetic: str = "direct") -> Computed:
     """A layer's output, and how far from it a correct evaluation may be whose inputs are off by as much as these."""
     values = [x.value for x in xs]
     w = {role: weights[param] for role, param in node.params}
@@ -159,9 +160,9 @@ def computed(node: Node, xs: Sequence[Computed], weights: Arrays) -> Computed:
     with np.errstate(all="ignore"):
         y = apply(node, values, w)
         if all(x.error is None for x in xs):
-            if n == 0:
+            if n == 0 and arithmetic == DIRECT:
                 return Computed(rounded(y, node.type.dtype))
-            return Computed(y, bound(node.type.dtype, n, magnitude(node, values, w)))
+            return Computed(y, allowed(Layer(node, values, w, y), arithmetic))
         return Computed(y, _carried(node, xs, w, y, n))
 
 

@@ -5,7 +5,7 @@
 """
 
 from onnxconv.verify.verdict import Check, Divergence, Finding, Verdict, Verification, overall
-from onnxconv.verify.verify import PROBES, Progress, verify
+from onnxconv.verify.verify import PROBES, Progress, gravity, reproduction, verify
 
 __all__ = [
     "PROBES",
@@ -15,6 +15,8 @@ __all__ = [
     "Progress",
     "Verdict",
     "Verification",
+    "gravity",
     "overall",
+    "reproduction",
     "verify",
 ]

@@ -180,7 +180,7 @@ def _shift(spread: Array, error: Array, next: Ahead, grid: int, stream: Stream) 
     elif math.isfinite(next.high):
         wanted = next.high - np.maximum(third, high - extent / 4)
     else:
-        wanted = -centre
+        wanted = np.where(extent > error, -centre, 0.0)  # what is one value but for errors would vanish in them
     fine = np.clip(
         np.where(error > 0, 10, 4) - np.frexp(np.where(extent > 0, extent, 1))[1], min(0, grid), max(0, grid)
     )

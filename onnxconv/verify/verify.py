@@ -21,7 +21,7 @@ from onnxconv.verify.shape import shape
 from onnxconv.verify.verdict import Check, Finding, Verdict, Verification
 from onnxconv.weights import Weights, given
 
-__all__ = ["PROBES", "Progress", "verify"]
+__all__ = ["PROBES", "Progress", "gravity", "reproduction", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def verify(
     case = partial(Case, graph, weights, seed=seed, trials=trials, arithmetic=arithmetic)
     for i, runtime in enumerate(runtimes):
         tell = partial(_tell, progress, len(runtimes) * len(asked), i * len(asked), runtime)
-        line = partial(_line, source or graph.name, runtime, seed=seed, trials=trials, arithmetic=arithmetic)
+        line = partial(reproduction, source or graph.name, runtime, seed=seed, trials=trials, arithmetic=arithmetic)
         for probe, finding, bench in _probe(case, runtime, asked, timeout, options or {}, tell):
             version, placement, unplaced = bench
             checks.append(Check(runtime, version, probe, finding, placement, unplaced, seed, line(probe)))
@@ -145,7 +145,7 @@ def _findings(probe: Probe, case: Case) -> Iterator[Finding]:
             yield finding
     except RuntimeFailed as error:
         found += 1
-        yield Finding(case.output, _gravity(error), error.reason)
+        yield Finding(case.output, gravity(error), error.reason)
     except RuntimeAbsent as error:
         found += 1
         yield Finding(case.output, Verdict.NOT_RUN, error.reason)
@@ -156,7 +156,7 @@ def _findings(probe: Probe, case: Case) -> Iterator[Finding]:
         yield Finding(case.output, Verdict.UNTRUSTED, "nothing was compared")
 
 
-def _gravity(error: RuntimeFailed) -> Verdict:
+def gravity(error: RuntimeFailed) -> Verdict:
     """A runtime that says that it does not implement something has not disagreed (onnxruntime: NotImplemented)."""
     return Verdict.NOT_RUN if "raised NotImplemented" in error.reason else Verdict.FAIL
 
@@ -168,7 +168,8 @@ def _tell(
         progress(before + probe + share, total, f"{runtime}: {text}")
 
 
-def _line(source: str, runtime: str, probe: str, *, seed: int, trials: int, arithmetic: str) -> str:
+def reproduction(source: str, runtime: str, probe: str, *, seed: int, trials: int = 1, arithmetic: str = DIRECT) -> str:
+    """The command that shows one check again."""
     more = ["--trials", str(trials)] if trials != 1 else []
     more += ["--arithmetic", arithmetic] if arithmetic != DIRECT else []
     return shlex.join(
