@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from onnxconv.cost import Costs, costs
 from onnxconv.geometry import Axis
 from onnxconv.graph import Graph, Node, TensorType
-from onnxconv.ops import AveragePool, BatchNorm, Conv, ConvTranspose, Dense, MaxPool
+from onnxconv.ops import AveragePool, BatchNorm, Conv, ConvTranspose, Dense, LpPool, MaxPool
 from onnxconv.receptive import Sight, Sights, sights
 
 __all__ = ["PADDING_SHARE", "RULES", "Advice", "advise"]
@@ -60,7 +60,7 @@ def _on(node: Node, facts: Facts, told: Mapping[str, set[str]]) -> Iterator[Advi
 
 def _windows(node: Node, facts: Facts) -> Iterator[tuple[int, Axis, int]]:
     """(axis counted from 0, window, pixels) for the spatial axes of known size of a sliding window."""
-    if isinstance(node.op, Conv | MaxPool | AveragePool):
+    if isinstance(node.op, Conv | MaxPool | AveragePool | LpPool):
         sizes = facts.types[node.inputs[0]].spatial
         for at, (axis, n) in enumerate(zip(node.op.window, sizes, strict=True)):
             if isinstance(n, int):

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from onnxconv.errors import Refusal
-from onnxconv.load import moves
+from onnxconv.load import moves, pools
 from onnxconv.load.pad import pad
-from onnxconv.load.pools import average_pool, max_pool, reduce_mean
 from onnxconv.load.products import batch_norm, conv, conv_transpose, gemm, matmul
-from onnxconv.load.step import Constant, Reader, Reading, Step
+from onnxconv.load.step import PREVIOUS, Constant, Reader, Reading, Step
 from onnxconv.ops import (
     Add,
     Clip,
     Elu,
+    Flatten,
     Gelu,
     GlobalAveragePool,
     GlobalMaxPool,
@@ -28,6 +28,7 @@ from onnxconv.ops import (
     Operator,
     PRelu,
     Relu,
+    Reshape,
     Sigmoid,
     Softmax,
     Softplus,
@@ -55,18 +56,29 @@ def _softmax(at: Reading) -> Sequence[Step]:
     axis = at.axis(1, len(x))
     # Before opset 13 all axes from `axis` on are taken together: a single one, if the others have size 1.
     wide = [i for i in range(axis, len(x)) if x[i] != 1] or [axis]
-    if len(wide) > 1:
+    if len(wide) == 1:
+        return (Step(Softmax(wide[0]), (at.tensor(),)),)
+    back = tuple(n if isinstance(n, int) else -1 for n in x)
+    if back.count(-1) > 1:
         what = f"it takes the axes {wide} of {shape_text(x)} together"
-        raise Refusal("axis", what, "a softmax runs along one axis", "convert the model to opset 13 or later")
-    return (Step(Softmax(wide[0]), (at.tensor(),)),)
+        raise Refusal("axis", what, "a reshape leaves one size open", "give the input sizes, or convert to opset 13")
+    steps = (Flatten(axis), Softmax(1), Reshape(back))
+    return tuple(Step(op, (PREVIOUS if index else at.tensor(),)) for index, op in enumerate(steps))
 
 
 def _dropout(at: Reading) -> Sequence[Step]:
-    if at.opset >= 12 and at.has(2) and at.constant(2, "training mode").array.any():
-        raise Refusal(
-            "training", "it is in training mode", "", "export the model for inference (in torch: model.eval())"
-        )
-    return (Step(Identity(), (at.tensor(),)),)
+    """Nothing is dropped, nor in training at a ratio of 0. The mask says so since opset 12, before it is not defined."""
+    training = at.opset >= 12 and at.has(2) and at.constant(2, "training mode").array.any()
+    if training and (at.number(1, "ratio") if at.has(1) else 0.5):
+        fix = "export the model for inference (in torch: model.eval())"
+        raise Refusal("training", "it is in training mode", "what it drops is random", fix)
+    kept = Step(Identity(), (at.tensor(),))
+    sizes = [n for n in at.shape() if isinstance(n, int)]
+    if len(at.node.output) < 2 or at.opset < 12 or len(sizes) < len(at.shape()):
+        return (kept,)
+    every = np.broadcast_to(np.True_, sizes)
+    mask = at.derived(Constant(at.node.output[1], every), "kept", every)
+    return (Step(Identity(), (mask,), settled=(mask.name,), output=at.node.output[1]), kept)
 
 
 def _leaky_relu(at: Reading) -> Sequence[Step]:
@@ -120,7 +132,7 @@ def _plain(op: Operator) -> Reader:
 
 READERS: dict[str, Reader] = {
     "Add": _join(Add()),
-    "AveragePool": average_pool,
+    "AveragePool": pools.average_pool,
     "BatchNormalization": batch_norm,
     "Cast": moves.cast,
     "Clip": _clip,
@@ -136,18 +148,20 @@ READERS: dict[str, Reader] = {
     "Gelu": _gelu,
     "Gemm": gemm,
     "GlobalAveragePool": _plain(GlobalAveragePool()),
+    "GlobalLpPool": pools.global_lp_pool,
     "GlobalMaxPool": _plain(GlobalMaxPool()),
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _plain(HardSwish()),
     "Identity": _plain(Identity()),
     "LeakyRelu": _leaky_relu,
     "MatMul": matmul,
-    "MaxPool": max_pool,
+    "LpPool": pools.lp_pool,
+    "MaxPool": pools.max_pool,
     "Mish": _plain(Mish()),
     "Mul": _join(Mul()),
     "PRelu": _prelu,
     "Pad": pad,
-    "ReduceMean": reduce_mean,
+    "ReduceMean": pools.reduce_mean,
     "Relu": _plain(Relu()),
     "Reshape": moves.reshape,
     "Sigmoid": _plain(Sigmoid()),

@@ -7,13 +7,29 @@ from collections.abc import Sequence
 from onnxconv.errors import Refusal
 from onnxconv.load.step import PREVIOUS, Reading, Step
 from onnxconv.load.windows import window_of_pool
-from onnxconv.ops import Flatten, GlobalAveragePool, MaxPool, average, shape_text
+from onnxconv.ops import (
+    Flatten,
+    GlobalAveragePool,
+    GlobalLpPool,
+    LpPool,
+    MaxPool,
+    average,
+    shape_text,
+)
 
-__all__ = ["average_pool", "max_pool", "reduce_mean"]
+__all__ = ["average_pool", "global_lp_pool", "lp_pool", "max_pool", "reduce_mean"]
 
 
 def max_pool(at: Reading) -> Sequence[Step]:
     return (Step(MaxPool(window_of_pool(at)[1]), (at.tensor(),)),)
+
+
+def lp_pool(at: Reading) -> Sequence[Step]:
+    return (Step(LpPool(window_of_pool(at)[1], at.integer("p", 2)), (at.tensor(),)),)
+
+
+def global_lp_pool(at: Reading) -> Sequence[Step]:
+    return (Step(GlobalLpPool(at.integer("p", 2)), (at.tensor(),)),)
 
 
 def average_pool(at: Reading) -> Sequence[Step]:

@@ -169,7 +169,8 @@ class Walk:
             raise Refusal("not-constant", "its inputs are not all constants", "it is read where its output is one")
         elif node.op_type != "Add" or not self._bias(node):
             check_types(node, self.opsets.get("", 0), self._dtype_of)
-            steps = READERS[node.op_type](self._reading(node))
+            found = READERS[node.op_type](self._reading(node))
+            steps = tuple(step for step in found if step.output in ("", node.output[0]) or self.uses[step.output])
             self.out.apply(node, steps)
             self._second_outputs(node, index, {step.output for step in steps})
 

@@ -5,6 +5,7 @@ from onnxconv.ops.conv import Conv, ConvTranspose, Dense
 from onnxconv.ops.curves import GELU_FORMS, Elu, Gelu, HardSigmoid, HardSwish, Mish, Softplus, Tanh
 from onnxconv.ops.join import Add, Concat, Mul
 from onnxconv.ops.layout import Squeeze, Transpose, Unsqueeze
+from onnxconv.ops.lp_pool import GlobalLpPool, LpPool
 from onnxconv.ops.pad import PAD_MODES, Pad
 from onnxconv.ops.pointwise import BatchNorm, Clip, Identity, LeakyRelu, PRelu, Relu, Sigmoid, Silu, Softmax
 from onnxconv.ops.pool import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, average
@@ -36,6 +37,8 @@ OPERATORS: tuple[type[Operator], ...] = (
     Dense,
     MaxPool,
     AveragePool,
+    LpPool,
+    GlobalLpPool,
     GlobalMaxPool,
     GlobalAveragePool,
     Relu,
@@ -106,11 +109,13 @@ __all__ = [
     "Gather",
     "Gelu",
     "GlobalAveragePool",
+    "GlobalLpPool",
     "GlobalMaxPool",
     "HardSigmoid",
     "HardSwish",
     "Identity",
     "LeakyRelu",
+    "LpPool",
     "MaxPool",
     "Mish",
     "Mul",

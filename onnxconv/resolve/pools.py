@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from onnxconv.geometry import Window, ceil_axis
 from onnxconv.graph import Node
-from onnxconv.ops import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, average
+from onnxconv.ops import AveragePool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool, LpPool, MaxPool, average
 from onnxconv.resolve.padding import window
 from onnxconv.resolve.site import Site
 
-__all__ = ["average_pool", "global_average_pool", "global_max_pool", "max_pool"]
+__all__ = ["average_pool", "global_average_pool", "global_lp_pool", "global_max_pool", "lp_pool", "max_pool"]
 
 
 def max_pool(site: Site) -> tuple[Node, ...]:
@@ -24,6 +24,16 @@ def average_pool(site: Site) -> tuple[Node, ...]:
     *before, pool = average(asked, reached, counted)
     nodes = tuple(site.node(pad, part="pad") for pad in before)
     return (*nodes, (site.after(nodes[0]) if nodes else site).node(pool))
+
+
+def lp_pool(site: Site) -> tuple[Node, ...]:
+    """A pool of the p-norm; the pixels that ceil mode adds are 0 as padding is."""
+    return (site.node(LpPool(_ceiled(site, window(site)), site.integer("p"))),)
+
+
+def global_lp_pool(site: Site) -> tuple[Node, ...]:
+    """The p-norm of all positions."""
+    return (site.node(GlobalLpPool(site.integer("p"))),)
 
 
 def global_max_pool(site: Site) -> tuple[Node, ...]:

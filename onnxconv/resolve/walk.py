@@ -29,6 +29,8 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "pad": sums.pad,
         "max_pool": pools.max_pool,
         "average_pool": pools.average_pool,
+        "lp_pool": pools.lp_pool,
+        "global_lp_pool": pools.global_lp_pool,
         "global_max_pool": pools.global_max_pool,
         "global_average_pool": pools.global_average_pool,
         "relu": plain.relu,

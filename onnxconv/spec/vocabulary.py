@@ -108,6 +108,7 @@ _GROUP = Attribute(
 _BIAS = Attribute("bias", "boolean", "add one learned number per output channel", True)
 _PAD = Attribute("pad", "pad", "pixels added around the input", 0, least=0, words=PAD_WORDS)
 _CEIL = Attribute("ceil", "boolean", "keep a last window that reaches beyond the end", False)
+_NORM = Attribute("p", "integer", "which norm: 1 sums, 2 is Euclid's", 2, least=1)
 _PAD_MODE = Attribute("pad_mode", "word", "what the added pixels hold", "zeros", words=PAD_MODES)
 _PAD_VALUE = Attribute("pad_value", "number", "the number that pad_mode constant adds", 0)
 _INIT = Attribute("init", "init", "how weights are drawn where no file gives them", words=tuple(INITIALISERS))
@@ -192,6 +193,8 @@ _KINDS = (
         ),
         bare="kernel",
     ),
+    Kind("lp_pool", "p-norm of a window", (_KERNEL, _POOL_STRIDE, _DILATION, _PAD, _CEIL, _NORM), bare="kernel"),
+    Kind("global_lp_pool", "p-norm of all positions, per channel", (_NORM,), bare="p"),
     Kind("global_max_pool", "largest value of all positions, per channel"),
     Kind("global_average_pool", "mean of all positions, per channel"),
     Kind("relu", "max(x, 0)"),

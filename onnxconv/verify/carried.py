@@ -26,7 +26,7 @@ STRAIGHT = 50.0
 def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Array, terms: Array) -> Array:
     """|runtime − reference| of the output y is at most this, given that of the inputs.
 
-    Lipschitz constants: 1 for pools, clips and what moves values, ¼ for the sigmoid, below 1.1 for SiLU and
+    Lipschitz constants: 1 for pools (of p-norms too), clips and what moves values, ¼ for the sigmoid, below 1.1 for SiLU and
     Mish, below 1.13 for GELU, 3/2 for hard swish, 1 for tanh and softplus, the slope of what is a line. A softmax
     changes by a factor of at most e^2ε when all its inputs change by at most ε. Zero products of a routed kernel are
     exact, which leaves two roundings: of the product and of the sum with the bias.
@@ -51,7 +51,7 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
             least: Array = reduce(np.multiply, [np.abs(x.value) for x in xs])
             grown: Array = product - least + bound(dtype, n, product)
             return grown
-        case "AveragePool" | "GlobalAveragePool":
+        case "AveragePool" | "GlobalAveragePool" | "LpPool" | "GlobalLpPool":
             return apply(node, errors, {}) + bound(dtype, n, magnitude(node, reach, {}))
         case "Relu":
             return np.where(xs[0].value + errors[0] < 0, 0, errors[0])

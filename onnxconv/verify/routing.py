@@ -37,6 +37,7 @@ NARROWER = (10, 6)
 """Bits of the inputs when wider ones use up the significand on the way."""
 NEVER_EXACT = (
     *("Sigmoid", "Silu", "Softmax", "LeakyRelu", "Tanh", "Elu", "HardSigmoid", "HardSwish", "Softplus", "Gelu", "Mish"),
+    *("LpPool", "GlobalLpPool"),
 )
 
 

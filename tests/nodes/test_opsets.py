@@ -25,19 +25,14 @@ BY_OPERATOR = {
 
 
 NOT_YET = """
-Add-7 Add-13 Add-14 Cast-7 Cast-9 Cast-13 Cast-19 DepthToSpace-7 DepthToSpace-11 DepthToSpace-13
-DequantizeLinear-10 DequantizeLinear-13 DequantizeLinear-19 DequantizeLinear-21 Div-7 Div-13 Div-14 Dropout-12
-Dropout-13 Expand-8 Expand-13 Flatten-7 Flatten-9 Flatten-11 Flatten-13 Gather-7 Gather-11 Gather-13 Gemm-7
-Gemm-9 Gemm-11 Gemm-13 GlobalLpPool-7 GroupNormalization-18 GroupNormalization-21 InstanceNormalization-7
-InstanceNormalization-22 LRN-7 LRN-13 LayerNormalization-17 LpPool-7 LpPool-11 LpPool-18 LpPool-22 MatMul-7
-MatMul-9 MatMul-13 MaxPool-8 MaxPool-10 MaxPool-12 Mul-7 Mul-13 Mul-14 PRelu-7 PRelu-16 Pad-7 Pad-10 Pad-11
-Pad-13 Pad-18 Pad-19 Pad-21 Pow-7 Pow-12 Pow-13 Pow-15 QuantizeLinear-10 QuantizeLinear-13 QuantizeLinear-19
-QuantizeLinear-21 ReduceMax-7 ReduceMax-11 ReduceMax-12 ReduceMax-13 ReduceMax-18 ReduceMax-20 ReduceMean-7
-ReduceMean-11 ReduceMean-13 ReduceMean-18 ReduceSum-7 ReduceSum-11 ReduceSum-13 Reshape-7 Reshape-13 Reshape-14
-Reshape-19 Reshape-21 Resize-10 Resize-11 Resize-13 Resize-18 Resize-19 Slice-7 Slice-9 Slice-10 Slice-11
-Slice-13 Softmax-7 Softmax-9 Softmax-11 Softmax-12 SpaceToDepth-7 SpaceToDepth-13 Split-7 Split-11 Split-13
-Split-18 Squeeze-7 Squeeze-11 Squeeze-13 Squeeze-21 Sub-7 Sub-13 Sub-14 Sum-8 Sum-13 Transpose-7 Transpose-13
-Transpose-21 Unsqueeze-7 Unsqueeze-11 Unsqueeze-13 Unsqueeze-21 Upsample-7 Upsample-9
+Add-7 Add-13 Add-14 DequantizeLinear-10 DequantizeLinear-13 DequantizeLinear-19 DequantizeLinear-21 Div-7 Div-13
+Div-14 Gemm-7 Gemm-9 Gemm-11 Gemm-13 GroupNormalization-18 GroupNormalization-21 InstanceNormalization-7
+InstanceNormalization-22 LRN-7 LRN-13 LayerNormalization-17 MatMul-7 MatMul-9 MatMul-13 MaxPool-8 MaxPool-10
+MaxPool-12 Mul-7 Mul-13 Mul-14 PRelu-7 PRelu-16 Pad-7 Pad-10 Pad-11 Pad-13 Pad-18 Pad-19 Pad-21 Pow-7 Pow-12 Pow-13
+Pow-15 QuantizeLinear-10 QuantizeLinear-13 QuantizeLinear-19 QuantizeLinear-21 ReduceMax-7 ReduceMax-11 ReduceMax-12
+ReduceMax-13 ReduceMax-18 ReduceMax-20 ReduceMean-7 ReduceMean-11 ReduceMean-13 ReduceMean-18 ReduceSum-7
+ReduceSum-11 ReduceSum-13 Resize-10 Resize-11 Resize-13 Resize-18 Resize-19 Sub-7 Sub-13 Sub-14 Sum-8 Sum-13
+Upsample-7 Upsample-9
 """.split()
 """Not all of these are read."""
 
