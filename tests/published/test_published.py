@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import onnx
@@ -34,6 +35,7 @@ PUBLISHED = [
     ("mobilenet_v2", 3_504_872, 0.301),
     ("mobilenet_v3_small", 2_542_856, 0.057),
     ("efficientnet_b0", 5_288_548, 0.386),
+    ("shufflenet_v2_x1_0", 2_278_604, 0.145),
     ("alexnet", 61_100_840, 0.714),
     ("squeezenet1_1", 1_235_496, 0.349),
     ("googlenet", 6_624_904, 1.498),
@@ -68,6 +70,12 @@ PUBLISHED_VARIANTS = [
     ("resnet_v1_50_slim", {}, 25_557_032, None),
     # Dong et al. 2015: 8,032 weights in 9-1-5, and one bias per filter; 25 x 25 and 21 x 21 places
     ("srcnn", {}, 8_032 + 64 + 32 + 1, 25**2 * (9 * 9 * 64 + 64 * 32) + 21**2 * 5 * 5 * 32),
+    # Shi et al. 2016, section 3.2: (f1, n1) = (5, 64), (f2, n2) = (3, 32), f3 = 3; all of it on the small image
+    *(
+        ("espcn", {"factor": r}, weights + 64 + 32 + r**2, 17**2 * weights)
+        for r in (2, 3, 4)
+        for weights in (5 * 5 * 64 + 3 * 3 * 64 * 32 + 3 * 3 * 32 * r**2,)
+    ),
 ]
 
 
@@ -105,6 +113,33 @@ def test_inception_auxiliary_head() -> None:
     assert len(network("inception_v3").outputs) == 1
 
 
+def test_backbone_of_yolov8n() -> None:
+    """Ultralytics' yolov8.yaml: 3,157,200 parameters in all; here with neck and head, layers 12 to 22 there, by hand."""
+
+    def conv(channels: int, filters: int, kernel: int = 1) -> int:
+        return channels * filters * kernel**2 + 2 * filters
+
+    def c2f(channels: int, filters: int) -> int:
+        half = filters // 2
+        return conv(channels, filters) + 2 * conv(half, half, 3) + conv(3 * half, filters)
+
+    neck = c2f(256 + 128, 128) + c2f(128 + 64, 64) + conv(64, 64, 3) + c2f(64 + 128, 128)
+    neck += conv(128, 128, 3) + c2f(128 + 256, 256)
+    head = sum(
+        conv(channels, width, 3) + conv(width, width, 3) + width * maps + maps
+        for channels in (64, 128, 256)
+        for width, maps in ((64, 4 * 16), (80, 80))  # sides of boxes in 16 bins each, classes
+    )
+    bins = 16
+    graph = network("yolov8n_backbone")
+    assert costs(graph).totals.params + neck + head + bins == 3_157_200
+    assert [graph.types()[output].shape for output in graph.outputs] == [
+        ("N", 64, 80, 80),
+        ("N", 128, 40, 40),
+        ("N", 256, 20, 20),
+    ]
+
+
 FIELDS = [
     # (spec, tensor, size, stride, padding)
     # Araujo, Norris, Sim: Computing Receptive Fields of Convolutional Neural Networks, Distill 2019, table 1
@@ -127,6 +162,12 @@ FIELDS = [
     ("squeezenet1_1", "features", 3 + 2 * 2 + 2 * 8 + 2 * 4 + 2 * 16 + 2 * 8 + 4 * 32, 16, 2 * 4 + 2 * 8 + 4 * 16),
     ("googlenet", "features", 11 + 8 + 8 + 2 * 16 + 16 + 5 * 32 + 16 + 2 * 64, 32, 3 + 4 + 2 * 8 + 5 * 16 + 2 * 32),
     ("densenet121", "features", 11 + 6 * 8 + 4 + 12 * 16 + 8 + 24 * 32 + 16 + 16 * 64, 32, 5 + 24 + 96 + 384 + 512),
+    ("shufflenet_v2_x1_0", "features", 7 + 2 * 4 + 8 * 8 + 15 * 16 + 3 * 64 + 16, 32, 3 + 4 + 32 + 120 + 96 + 8),
+    ("yolov8n_backbone", "p3", 3 + 4 + 4 * 4 + 8 + 4 * 16, 8, 1 + 2 + 8 + 4 + 32),
+    ("yolov8n_backbone", "p4", 95 + 16 + 4 * 32, 16, 47 + 8 + 64),
+    ("yolov8n_backbone", "p5", 239 + 32 + 2 * 64 + 3 * 128, 32, 119 + 16 + 64 + 192),
+    # a third of a pixel from one output to the next; (5 + 3 + 3 - 2) pixels of the small image
+    ("espcn", "enlarged", 9, Fraction(1, 3), 4),
     # Dong et al. 2015: each output pixel draws on (9 + 5 - 1)² = 169 pixels
     ("srcnn", "reconstruction", 13, 1, 0),
     # Bai et al. 2018, section 3.2: 1 + 2·(k - 1)·(2^levels - 1)
@@ -139,7 +180,7 @@ FIELDS = [
 
 
 @pytest.mark.parametrize(("name", "tensor", "size", "stride", "padding"), FIELDS)
-def test_receptive_fields(name: str, tensor: str, size: int, stride: int, padding: int) -> None:
+def test_receptive_fields(name: str, tensor: str, size: int, stride: int | Fraction, padding: int) -> None:
     graph = network(name)
     found = receptive_fields(graph)
     nearest = tensor if tensor in found else last_of(graph, tensor)
@@ -229,6 +270,8 @@ SHAPES = [
     ("r3d_18", ("N", 400)),
     # Dong et al. 2015: sub-images of 33 x 33 pixels give 21 x 21
     ("srcnn", ("N", 1, 21, 21)),
+    # Shi et al. 2016: sub-images of 17 r x 17 r pixels from 17 x 17
+    ("espcn", ("N", 1, 51, 51)),
 ]
 
 
@@ -267,7 +310,9 @@ def test_every_spec_is_a_valid_model(name: str) -> None:
     onnx.checker.check_model(model, full_check=True)
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - {"aspp", "quickstart", "srcnn", "wavenet"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(NAMES) - {"aspp", "espcn", "quickstart", "srcnn", "wavenet", "yolov8n_backbone"})
+)
 def test_the_number_of_classes_can_be_set(name: str) -> None:
     graph = network(name, classes=7)
     assert [graph.types()[output].shape[:2] for output in graph.outputs] == [("N", 7)]
@@ -283,7 +328,7 @@ def test_every_spec_resolves_to_the_same_graph_each_time(name: str) -> None:
 
 def test_specs_are_short() -> None:
     lines = {name: len((SPECS / f"{name}.yaml").read_text(encoding="utf-8").splitlines()) for name in NAMES}
-    assert len(lines) == 25
+    assert len(lines) == 28
     assert max(lines.values()) <= 75
     assert lines["resnet50"] <= 50
     assert lines["mobilenet_v2"] <= 30
