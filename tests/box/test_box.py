@@ -15,7 +15,7 @@ from onnxconv.box import Seen, views
 from onnxconv.execute import run
 from onnxconv.geometry import Axis
 from onnxconv.graph import Graph, Node, TensorType
-from onnxconv.ops import PAD_MODES, Add, Conv, Opaque, Pad
+from onnxconv.ops import PAD_MODES, Add, Conv, DepthToSpace, Opaque, Pad, SpaceToDepth
 
 
 def probed(graph: Graph, source: str, axis: int) -> dict[str, np.ndarray]:
@@ -40,8 +40,12 @@ def pixels(seen: Seen | None) -> set[int]:
 
 
 def compare(seed: int) -> int:
-    """Assert that what is told of some positions of every tensor of a random graph is what NaN finds; how many were compared."""
+    """Assert that what is told of some positions of every tensor of a random graph is what NaN finds; how many were compared.
+
+    Behind values that moved between channels and space it may be more: which pixel a channel holds depends on its number.
+    """
     graph, draw = random_graph(seed), random.Random(seed)
+    crossing = any(isinstance(layer.op, DepthToSpace | SpaceToDepth) for layer in graph.nodes)
     compared = 0
     spoilt = {
         (name, axis): probed(graph, name, axis) for name, type in graph.inputs for axis in range(len(type.spatial))
@@ -54,7 +58,9 @@ def compare(seed: int) -> int:
             for (name, axis), found in spoilt.items():
                 expected = set(np.flatnonzero(found[layer.output][(slice(None), *position)]).tolist())
                 seen = view.inputs[name][axis] if name in view.inputs else None
-                assert expected == pixels(seen), (graph.name, layer.name, position, name, axis)
+                told = pixels(seen)
+                place = (graph.name, layer.name, position, name, axis)
+                assert expected == told or (crossing and expected < told), place
                 compared += bool(expected)
     return compared
 
