@@ -122,7 +122,16 @@ class _Lowering:
             self.known[form.output] = (value, shape)
             attributes = ir.convenience.convert_attributes(dict(form.attributes))
             label = self.node.name if final else name
-            yield ir.Node("", form.op_type, inputs, attributes, outputs=[value], name=label)
+            outputs = [self._beside(type) for type in form.beside]
+            outputs.insert(form.place, value)
+            yield ir.Node("", form.op_type, inputs, attributes, outputs=outputs, name=label)
+
+    def _beside(self, type: tuple[str, Shape]) -> ir.Value:
+        """An output that nobody reads."""
+        name = self._scoped("unread")
+        value = _value(name, TensorType(*type))
+        _claim(self.values, name, value)
+        return value
 
     def _operand(self, operand: str | Const) -> ir.Value | None:
         if isinstance(operand, Const):

@@ -4,8 +4,8 @@ Beyond the tensors that are alive, in their own data types, and the weights of o
 `WORKING_BYTES` at a time (more only where a single output needs more).
 """
 
-from onnxconv.execute.definition import Arrays, apply, magnitude, run
+from onnxconv.execute.definition import Arrays, apply, magnitude, run, shifted
 from onnxconv.execute.inputs import check_inputs, seeded_inputs
 from onnxconv.execute.parts import WORKING_BYTES
 
-__all__ = ["WORKING_BYTES", "Arrays", "apply", "check_inputs", "magnitude", "run", "seeded_inputs"]
+__all__ = ["WORKING_BYTES", "Arrays", "apply", "check_inputs", "magnitude", "run", "seeded_inputs", "shifted"]

@@ -15,7 +15,7 @@ from onnxconv.geometry import Array
 from onnxconv.graph import Graph, Node, Param
 from onnxconv.ops import Operator
 
-__all__ = ["Arrays", "apply", "magnitude", "run"]
+__all__ = ["Arrays", "apply", "magnitude", "run", "shifted"]
 
 
 class Arrays(Protocol):
@@ -60,6 +60,15 @@ def apply(node: Node, xs: Sequence[Array], w: Mapping[str, Array], arithmetic: s
 def magnitude(node: Node, xs: Sequence[Array], w: Mapping[str, Array]) -> Array:
     """For each output element the sum of absolute values that its rounding errors are relative to, in float64."""
     return _evaluate(node, xs, w, _magnitude, "float64", "float64")
+
+
+def shifted(node: Node, xs: Sequence[Array], w: Mapping[str, Array], share: float) -> Array:
+    """One node's output where what it rounds to integers at last is off by `share` times its magnitude, in float64."""
+
+    def evaluate(op: Operator, xs: Sequence[Array], w: Mapping[str, Array]) -> Array:
+        return op.shifted(share, *xs, **w)
+
+    return _evaluate(node, xs, w, evaluate, "float64", "float64")
 
 
 def _define(op: Operator, xs: Sequence[Array], w: Mapping[str, Array]) -> Array:

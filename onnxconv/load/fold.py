@@ -15,6 +15,7 @@ from onnxconv.dtypes import DTYPES, numpy_dtype, rounded
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array
 from onnxconv.load.file import array_of, dtype_name
+from onnxconv.load.integers import dequantized
 from onnxconv.load.step import Reading
 from onnxconv.load.symbols import OPEN
 from onnxconv.resolve.limits import check_tensor
@@ -380,6 +381,7 @@ FOLDS: dict[str, Fold] = {
     "Cast": _cast,
     "Concat": _concat,
     "ConstantOfShape": _constant_of_shape,
+    "DequantizeLinear": dequantized,
     "Expand": _expand,
     "Flatten": _flatten,
     "Gather": _gather,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from onnxconv.errors import Refusal
-from onnxconv.load import moves, pools
+from onnxconv.load import integers, moves, pools
 from onnxconv.load.pad import pad
 from onnxconv.load.products import batch_norm, conv, conv_transpose, gemm, matmul
 from onnxconv.load.step import PREVIOUS, Constant, Reader, Reading, Step
@@ -138,9 +138,12 @@ READERS: dict[str, Reader] = {
     "Clip": _clip,
     "Concat": moves.concat,
     "Conv": conv,
+    "ConvInteger": integers.conv_integer,
     "ConvTranspose": conv_transpose,
     "DepthToSpace": moves.depth_to_space,
+    "DequantizeLinear": integers.dequantize,
     "Dropout": _dropout,
+    "DynamicQuantizeLinear": integers.dynamic_quantize,
     "Elu": _elu,
     "Expand": moves.expand,
     "Flatten": moves.flatten,
@@ -156,11 +159,15 @@ READERS: dict[str, Reader] = {
     "LeakyRelu": _leaky_relu,
     "MatMul": matmul,
     "LpPool": pools.lp_pool,
+    "MatMulInteger": integers.matmul_integer,
     "MaxPool": pools.max_pool,
     "Mish": _plain(Mish()),
     "Mul": _join(Mul()),
     "PRelu": _prelu,
     "Pad": pad,
+    "QLinearConv": integers.qlinear_conv,
+    "QLinearMatMul": integers.qlinear_matmul,
+    "QuantizeLinear": integers.quantize,
     "ReduceMean": pools.reduce_mean,
     "Relu": _plain(Relu()),
     "Reshape": moves.reshape,

@@ -3,6 +3,7 @@
 from onnxconv.ops.cast import Cast
 from onnxconv.ops.conv import Conv, ConvTranspose, Dense
 from onnxconv.ops.curves import GELU_FORMS, Elu, Gelu, HardSigmoid, HardSwish, Mish, Softplus, Tanh
+from onnxconv.ops.integer import ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul
 from onnxconv.ops.join import Add, Concat, Mul
 from onnxconv.ops.layout import Squeeze, Transpose, Unsqueeze
 from onnxconv.ops.lp_pool import GlobalLpPool, LpPool
@@ -25,6 +26,7 @@ from onnxconv.ops.protocol import (
     Work,
     shape_text,
 )
+from onnxconv.ops.quantize import DequantizeLinear, DynamicQuantizeLinear, QuantizeLinear
 from onnxconv.ops.repeat import Expand, Tile
 from onnxconv.ops.reshape import Flatten, Reshape
 from onnxconv.ops.shuffle import DEPTH_ORDERS, ChannelShuffle, DepthToSpace, SpaceToDepth
@@ -74,6 +76,13 @@ OPERATORS: tuple[type[Operator], ...] = (
     SpaceToDepth,
     Cast,
     Pad,
+    QuantizeLinear,
+    DequantizeLinear,
+    DynamicQuantizeLinear,
+    ConvInteger,
+    MatMulInteger,
+    QLinearConv,
+    QLinearMatMul,
 )
 """Every operator that computes. A new one is added here, and nowhere by side effect."""
 
@@ -98,9 +107,12 @@ __all__ = [
     "Const",
     "Constant",
     "Conv",
+    "ConvInteger",
     "ConvTranspose",
     "Dense",
     "DepthToSpace",
+    "DequantizeLinear",
+    "DynamicQuantizeLinear",
     "Elu",
     "Expand",
     "Flatten",
@@ -116,6 +128,7 @@ __all__ = [
     "Identity",
     "LeakyRelu",
     "LpPool",
+    "MatMulInteger",
     "MaxPool",
     "Mish",
     "Mul",
@@ -123,6 +136,9 @@ __all__ = [
     "Operator",
     "PRelu",
     "Pad",
+    "QLinearConv",
+    "QLinearMatMul",
+    "QuantizeLinear",
     "Range",
     "Relu",
     "Reshape",

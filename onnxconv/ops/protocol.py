@@ -66,7 +66,8 @@ class Form:
 
     Operands: ``"x0"``, ``"x1"`` … the operator's inputs, ``"w:ROLE"`` a weight, ``"t:NAME"`` a tensor between two forms of
     the same operator, ``""`` an absent optional operand, or a `Const`. `output` is ``"y"`` or a ``"t:NAME"``, whose
-    `shape` is that of the first operand unless given.
+    `shape` is that of the first operand unless given. `beside`: data types and shapes of the node's other outputs, which
+    nobody reads; `place`: the index of `output` among them all.
     """
 
     op_type: str
@@ -74,6 +75,8 @@ class Form:
     attributes: Mapping[str, AttributeValue]
     output: str = "y"
     shape: Shape | None = None
+    beside: tuple[tuple[str, Shape], ...] = ()
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,13 @@ class Operator(Protocol):
         Default, right for sums of products: the definition on absolute values.
         """
         return self.define(*map(np.abs, xs), **{role: np.abs(a) for role, a in w.items()})
+
+    def shifted(self, share: float, *xs: Array, **w: Array) -> Array:
+        """The output where what is rounded to an integer at last is off by `share` · magnitude, which is relative to that.
+
+        Default, right where nothing is rounded to an integer: the definition.
+        """
+        return self.define(*xs, **w)
 
     def roundings(self, *xs: Shape) -> int:
         """n such that every direct evaluation errs by at most γ_n · magnitude; 0 demands bit equality."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
+import numpy as np
+
+from onnxconv.dtypes import DTYPES
 from onnxconv.graph import Graph, Node
 from onnxconv.verify.words import Array
 
@@ -16,13 +20,14 @@ __all__ = ["Ahead", "ahead", "consumers"]
 class Ahead:
     """`low`, `high`: between these the next activation lets values through. `normalised`: a batch norm comes first.
 
-    `curved`: beyond them the activation is close to a ReLU.
+    `curved`: beyond them the activation is close to a ReLU. `quantised`: what comes next rounds to integers, and saturates.
     """
 
     low: float = -math.inf
     high: float = math.inf
     normalised: bool = False
     curved: bool = False
+    quantised: bool = False
 
     def given(self, error: Array) -> Ahead:
         """For values that are off by up to an error: as a curve magnifies it, they lie where it is straight, if they may."""
@@ -38,8 +43,13 @@ def consumers(graph: Graph) -> dict[str, list[Node]]:
     return reading
 
 
-def ahead(tensor: str, reading: Mapping[str, Sequence[Node]]) -> Ahead:
-    """Follow a tensor through layers that keep its values apart, up to the first activation."""
+def ahead(
+    tensor: str, reading: Mapping[str, Sequence[Node]], constants: Mapping[str, Array] = MappingProxyType({})
+) -> Ahead:
+    """Follow a tensor through layers that keep its values apart, up to the first activation or quantisation.
+
+    `constants`: the values of constant tensors, by name.
+    """
     normalised = False
     while len(readers := reading.get(tensor, ())) == 1:
         (node,) = readers
@@ -50,6 +60,10 @@ def ahead(tensor: str, reading: Mapping[str, Sequence[Node]]) -> Ahead:
                 normalised = True
             case "Identity" | "Flatten" | "MaxPool" | "AveragePool" | "GlobalMaxPool" | "GlobalAveragePool":
                 pass
+            case "QuantizeLinear" if all(name in constants for name in node.inputs[1:]):
+                return replace(
+                    _representable(node, *(constants[name] for name in node.inputs[1:])), normalised=normalised
+                )
             case "Relu":
                 return Ahead(0.0, math.inf, normalised)
             case "Clip":
@@ -67,6 +81,13 @@ def ahead(tensor: str, reading: Mapping[str, Sequence[Node]]) -> Ahead:
                 break
         tensor = node.output
     return Ahead(normalised=normalised)
+
+
+def _representable(node: Node, scale: Array, zero: Array | int = 0) -> Ahead:
+    """What is not saturated, whatever the channel."""
+    of, least = DTYPES[node.type.dtype], float(scale.min())
+    offset = np.asarray(zero).astype(np.float64)
+    return Ahead(float((of.low - offset).max()) * least, float((of.high - offset).min()) * least, quantised=True)
 
 
 def _sloped(slope: float, offset: float, normalised: bool) -> Ahead:

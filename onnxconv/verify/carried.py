@@ -13,6 +13,7 @@ import numpy as np
 from onnxconv.dtypes import DTYPES
 from onnxconv.execute import apply, magnitude
 from onnxconv.graph import Node
+from onnxconv.verify.legal import legal
 from onnxconv.verify.rounding import bound
 from onnxconv.verify.signal import Signal
 from onnxconv.verify.words import MOVING, Array
@@ -92,6 +93,24 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
             return _steepness(xs[0], 1.13) * errors[0] + bound(dtype, n, reach[0])
         case "Softplus":
             return errors[0] + bound(dtype, n, 2 + reach[0])
+        case "QuantizeLinear":  # rounding to an integer may turn any error into a whole step
+            moved = magnitude(node, [errors[0], *(x.value for x in xs[1:])], {})
+            steps: Array = np.ceil(
+                moved + bound("float32", n, magnitude(node, [reach[0], *(x.value for x in xs[1:])], {}))
+            )
+            return steps
+        case "DequantizeLinear" if not any(e.any() for e in errors[2:]):
+            step, zeros = xs[1].value + errors[1], [np.zeros_like(x.value) for x in xs[2:]]
+            moved = apply(node, [errors[0], step, *zeros], {})
+            moved = moved + magnitude(node, [xs[0].value, errors[1], *(x.value for x in xs[2:])], {})
+            return moved + bound(dtype, n, np.abs(y) + moved)
+        case "ConvInteger" | "MatMulInteger" if not any(e.any() for e in errors[1:]):
+            zero = xs[3].value if len(xs) > 3 else np.zeros(())
+            per_filter = zero.reshape(-1, *[1] * (xs[1].value.ndim - 1)) if op.kind == "ConvInteger" else zero
+            return apply(node, [errors[0], np.abs(xs[1].value - per_filter), *(0 * x.value for x in xs[2:])], {})
+        case "DynamicQuantizeLinear" | "QLinearConv" | "QLinearMatMul" if not any(e.any() for e in errors):
+            low, high = legal(node, [x.value for x in xs], {})
+            return np.asarray(np.maximum(high - y, y - low))
         case "Softmax":
             with np.errstate(all="ignore"):
                 factor = np.exp(2 * errors[0].max())

@@ -60,8 +60,8 @@ def within(got: Array, expected: Array, bound: Array | float) -> Comparison:
     """
     assert got.shape == expected.shape, "shapes were compared first"
     assert got.size, "an empty comparison proves nothing"
-    y, ref = got.astype(np.float64, copy=False), expected.astype(np.float64, copy=False)
-    limit = np.broadcast_to(np.asarray(bound, np.float64), y.shape)
+    shape, y, ref = got.shape, np.atleast_1d(got).astype(np.float64), np.atleast_1d(expected).astype(np.float64)
+    limit = np.broadcast_to(np.asarray(bound, np.float64), shape).reshape(y.shape)
     with np.errstate(all="ignore"):
         error = np.abs(y - ref)
         error[(y == ref) | (np.isnan(y) & np.isnan(ref))] = 0
@@ -76,7 +76,7 @@ def within(got: Array, expected: Array, bound: Array | float) -> Comparison:
         unjudged=int(y.size - judged.sum()),
         max_error=float(error[judged].max(initial=0)),
         bound_used=float(ratio[at]),
-        worst=tuple(int(i) for i in at),
+        worst=tuple(int(i) for i in at[: len(shape)]),
         got=float(y[at]),
         expected=float(ref[at]),
         bound=float(limit[at]),

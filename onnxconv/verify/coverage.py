@@ -28,7 +28,7 @@ def alive(node: Node, signal: Signal, route: Routed, inputs: Sequence[Array], xs
     activation has let it through.
     """
     y = signal.value
-    if y.shape[0] * math.prod(y.shape[2:]) > 1:
+    if y.ndim and y.shape[0] * math.prod(y.shape[2:]) > 1:
         return varies(signal)
     (first, *_) = inputs
     if route.sources is not None:

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from onnxconv.dtypes import numpy_dtype, rounded
+from onnxconv.dtypes import DTYPES, DataType, numpy_dtype, rounded
 from onnxconv.verify.words import Array
 
 __all__ = ["KINDS", "Stream", "real"]
@@ -64,7 +64,9 @@ def real(kind: str, shape: tuple[int, ...], dtype: str, stream: Stream) -> Array
     normal: a sum of 12 uniform numbers less 6, which has mean 0 and variance 1. heavy: uniform with a random sign, times
     2^k with probability 2^-(k+1), k ≤ 12. uniform: from 0 to below 1. constant: one value. ramp: rising in memory order.
     """
-    count = math.prod(shape)
+    count, of = math.prod(shape), DTYPES[dtype]
+    if of.family != "float":
+        return _whole(kind, count, of, stream).reshape(shape)
     match kind:
         case "normal":
             y = np.zeros(count)
@@ -83,3 +85,16 @@ def real(kind: str, shape: tuple[int, ...], dtype: str, stream: Stream) -> Array
         case _:
             raise AssertionError(f"{kind} is not a kind of data")
     return rounded(y, dtype).reshape(shape)
+
+
+def _whole(kind: str, count: int, of: DataType, stream: Stream) -> Array:
+    """Integers over the range of their type, or of 24 bits where that is wider; one of them where the kind is constant."""
+    low, high = max(int(of.low), -(1 << 23)), min(int(of.high), (1 << 23) - 1)
+    match kind:
+        case "constant":
+            y = np.full(count, low + stream.below(high - low + 1, 1)[0])
+        case "ramp":
+            y = low + np.arange(count) * (high - low) // max(1, count - 1)
+        case _:
+            y = low + stream.below(high - low + 1, count)
+    return rounded(y, of.name)

@@ -9,13 +9,14 @@ import numpy as np
 
 from onnxconv.dtypes import rounded
 from onnxconv.execute import apply
-from onnxconv.graph import Graph, Node, TensorType
+from onnxconv.graph import Graph, Node, TensorType, only
 from onnxconv.runtimes import RuntimeFailed
-from onnxconv.verify.arithmetic import ARITHMETICS, DIRECT, NONE, PRODUCTS, Layer, allowed, narrower
+from onnxconv.verify.arithmetic import ARITHMETICS, DIRECT, NONE, PRODUCTS, narrower
 from onnxconv.verify.case import Case, judged
 from onnxconv.verify.compare import Comparison, all_same, merge, outputs_differ, within
 from onnxconv.verify.fingerprint import fingerprint
 from onnxconv.verify.instance import Instance, instances
+from onnxconv.verify.judge import compared
 from onnxconv.verify.rounding import representable
 from onnxconv.verify.sizes import concrete
 from onnxconv.verify.verdict import Finding, Verdict
@@ -97,7 +98,9 @@ def _instances(case: Case, node: Node) -> Iterator[tuple[Instance, Node, Array]]
     dtype = node.type.dtype
     sizes = [concrete(case.graph, batch) for batch in BATCHES]
     held = "float16" if case.arithmetic.startswith("float16") and dtype == "float32" else dtype
-    for i, make in enumerate(instances(node, held, (case.seed, str(node.op)))):
+    types = case.graph.types()
+    dtypes = tuple(types[name].dtype for name in node.inputs)
+    for i, make in enumerate(instances(node, held, (case.seed, str(node.op)), dtypes)):
         shapes = sizes[min(i, 1)]
         one = replace(node, type=TensorType(dtype, shapes[node.output]))
         instance = make(tuple(shapes[name] for name in node.inputs))
@@ -119,19 +122,20 @@ def _widened(instance: Instance, dtype: str) -> Instance:
 
 def _try(case: Case, one: Node, instance: Instance, y: Array) -> Comparison | str:
     """The layer alone on the runtime, compared; or what is wrong with its output as a whole."""
-    dtype, inputs = one.type.dtype, dict(zip(one.inputs, instance.xs, strict=True))
-    graph = Graph(
-        one.name, tuple((name, TensorType(dtype, x.shape)) for name, x in inputs.items()), (one,), (one.output,)
-    )
+    dtype, tensors = one.type.dtype, dict(zip(one.inputs, instance.xs, strict=True))
+    alone = only(case.graph, one)
+    constants = {node.output: param for node in alone.nodes if node.op.kind == "Constant" for _, param in node.params}
+    inputs = {name: x for name, x in tensors.items() if name not in constants}
+    types = tuple((name, TensorType(x.dtype.name, x.shape)) for name, x in inputs.items())
     arrays = {param.name: instance.weights[role] for role, param in one.params}
-    case.bench.load(graph, given(arrays))
+    arrays |= {param.name: tensors[name] for name, param in constants.items()}
+    case.bench.load(replace(alone, inputs=types), given(arrays))
     got = case.bench.run(inputs)
     if wrong := outputs_differ(got, {one.output: (dtype, y.shape)}):
         return wrong
     if instance.exact and case.arithmetic == DIRECT:
         return within(got[one.output], y, 0.0)
-    limit = allowed(Layer(one, instance.xs, instance.weights, y), case.arithmetic)
-    return within(got[one.output], y, limit)
+    return compared(one, list(instance.xs), instance.weights, got[one.output], case.arithmetic)
 
 
 def _telling(y: Array, instance: Instance) -> bool:

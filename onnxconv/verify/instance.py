@@ -18,6 +18,7 @@ import numpy as np
 from onnxconv.dtypes import DTYPES, numpy_dtype, rounded
 from onnxconv.graph import Node
 from onnxconv.verify.draw import Stream, real
+from onnxconv.verify.integers import KINDS, integers
 from onnxconv.verify.rounding import representable
 from onnxconv.verify.words import Array
 
@@ -38,12 +39,14 @@ class Instance:
     density: float = 1.0
 
 
-def instances(node: Node, dtype: str, keys: tuple[object, ...]) -> Iterator[Maker]:
-    """Makers of instances, given the shapes of the inputs, the densest first."""
+def instances(node: Node, dtype: str, keys: tuple[object, ...], dtypes: tuple[str, ...] = ()) -> Iterator[Maker]:
+    """Makers of instances, given the shapes of the inputs, the densest first. `dtypes`: those of the inputs."""
     match node.op.kind:
         case "Conv" | "ConvTranspose" | "Gemm":
             for grade in _grades(node, dtype):
                 yield lambda shapes, grade=grade: _products(node, dtype, shapes, grade, Stream(*keys, grade))  # type: ignore[misc]
+        case kind if kind in KINDS:
+            yield lambda shapes: Instance(*integers(node, dtypes, shapes, Stream(*keys)))
         case _:
             yield lambda shapes: _other(node, dtype, shapes, Stream(*keys))
 

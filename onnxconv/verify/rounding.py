@@ -31,7 +31,7 @@ def bound(dtype: str, n: int, magnitude: Array) -> Array:
         return np.zeros_like(magnitude)
     of = DTYPES[dtype]
     share = gamma(n, of.unit) + gamma(n + 2, 2.0**-53)
-    limit: Array = share * magnitude + (n + 1) * of.smallest
+    limit = np.asarray(share * magnitude + (n + 1) * of.smallest)
     limit[magnitude * (1 + share) >= of.high] = np.inf
     return limit
 

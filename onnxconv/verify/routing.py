@@ -20,6 +20,7 @@ from onnxconv.verify.case import Case, judged
 from onnxconv.verify.compare import Comparison, merge, outputs_differ, within
 from onnxconv.verify.coverage import Seen, add, alive, observed, shares
 from onnxconv.verify.draw import Stream
+from onnxconv.verify.integers import KINDS, exact_integers, fitted, held, whole
 from onnxconv.verify.route import Routed, route_batch_norm, route_prelu, route_products
 from onnxconv.verify.signal import Signal, channels, exact_sum, grid_of
 from onnxconv.verify.sizes import concrete, terms
@@ -123,7 +124,12 @@ def _plan(case: Case, seed: int, share: float, bits: int) -> Plan:
     graph, reading = case.graph, consumers(case.graph)
     shapes = concrete(graph, 2 if terms(graph, concrete(graph, 1)) < LARGE else 1)
     stream = Stream("routing", seed)
-    inputs = {name: stream.filled(shapes[name], 1 << (bits - 1), type.dtype) for name, type in graph.inputs}
+    constants = held(graph, case.weights, stream)
+    inputs = {name: _input(shapes[name], type.dtype, bits, stream) for name, type in graph.inputs}
+    for name in inputs:
+        limits = ahead(name, reading, constants)
+        if limits.quantised:
+            inputs[name] = fitted(inputs[name], limits.low, limits.high)
     values = {name: _raw(x.astype(np.float64)) for name, x in inputs.items()}
     last = {name: step for step, node in enumerate(graph.nodes) for name in node.inputs}
     arrays: dict[str, Array] = {}
@@ -135,12 +141,18 @@ def _plan(case: Case, seed: int, share: float, bits: int) -> Plan:
         if bits == _input_bits(graph):
             case.advance(share + step / len(graph.nodes) / case.trials, f"routing: {node.name}")
         xs = [values[name] for name in node.inputs]
-        routed = _route(node, xs, ahead(node.output, reading), gains.get(node.inputs[0]), arrays, stream)
+        gain = gains.get(node.inputs[0]) if node.inputs else None
+        if node.output in constants:
+            array = constants[node.output]
+            routed = Routed(_raw(array.astype(np.float64)), {"value": array})
+        else:
+            routed = _route(node, xs, ahead(node.output, reading, constants), gain, arrays, stream)
         y = routed.y
         arrays |= {param.name: routed.weights[role] for role, param in node.params}
         inexact = inexact or (node.name if y.error is not None else "")
         values[node.output] = y
-        live[node.output] = alive(node, y, routed, [live[name] for name in node.inputs], xs)
+        beyond = np.zeros(channels(y.value.shape), bool)  # constants do not depend on the input
+        live[node.output] = alive(node, y, routed, [live[name] for name in node.inputs], xs) if node.inputs else beyond
         if routed.gain is not None:
             gains[node.output] = routed.gain
         routes[node.name] = replace(routed, y=_FORGOTTEN, weights={})
@@ -162,8 +174,16 @@ def _input_bits(graph: Graph) -> int:
     kinds = [node.op.kind for node in graph.nodes]
     clipped = "Clip" in kinds
     growing = kinds.count("Add") if clipped else kinds.count("Add") // 2
-    room = min(DTYPES[type.dtype].significand for _, type in graph.inputs) - 6
+    floats = [of for _, type in graph.inputs if (of := DTYPES[type.dtype]).family == "float"]
+    room = min((of.significand for of in floats), default=DTYPES["float32"].significand) - 6
     return max(1, room - 2, min(room, room + 1 - growing)) if room < 16 else max(4, (16 if clipped else 18) - growing)
+
+
+def _input(shape: tuple[int, ...], dtype: str, bits: int, stream: Stream) -> Array:
+    """Integers of so many bits without 0, or over the whole range of an integer type."""
+    if DTYPES[dtype].family == "float":
+        return stream.filled(shape, 1 << (bits - 1), dtype)
+    return whole(shape, dtype, stream)
 
 
 def _raw(value: Array) -> Signal:
@@ -190,7 +210,7 @@ def _route(
         routed = Routed(_plain(node, xs), {})
     y = routed.y
     rounds = node.op.roundings(*(x.value.shape for x in xs)) > 0
-    exact = all(x.error is None for x in xs) and (not rounds or _exact(node, y))
+    exact = all(x.error is None for x in xs) and (not rounds or _exact(node, xs, y))
     if not exact:
         y = replace(y, error=error_after(node, xs, routed.weights, y.value, y.terms))
     elif rounds:
@@ -198,10 +218,12 @@ def _route(
     return replace(routed, y=y)
 
 
-def _exact(node: Node, y: Signal) -> bool:
+def _exact(node: Node, xs: Sequence[Signal], y: Signal) -> bool:
     dtype, kind = node.type.dtype, node.op.kind
     if kind in NEVER_EXACT or (kind == "BatchNormalization" and dtype == "float16"):
         return False
+    if kind in KINDS:
+        return exact_integers(node, [x.value for x in xs])
     return exact_sum(y.terms, y.grid, dtype)
 
 

@@ -21,7 +21,7 @@ OPERATORS = """
 Add AveragePool BatchNormalization Cast Clip Concat Constant ConstantOfShape Conv ConvInteger ConvTranspose DeformConv
 DepthToSpace DequantizeLinear Div Dropout DynamicQuantizeLinear Elu Exp Expand Flatten Gather Gelu Gemm
 GlobalAveragePool GlobalMaxPool GroupNormalization HardSigmoid HardSwish Identity If InstanceNormalization
-LayerNormalization LeakyRelu Loop LpPool LRN MatMul MaxPool MaxUnpool Mish Mul Pad Pow PRelu QLinearConv QuantizeLinear
+LayerNormalization LeakyRelu Loop LpPool LRN MatMul MatMulInteger MaxPool MaxUnpool Mish Mul Pad Pow PRelu QLinearConv QLinearMatMul QuantizeLinear
 ReduceMax ReduceMean ReduceSum Relu Reshape Resize Scan Shape Sigmoid Slice Softmax Softplus SpaceToDepth Split Sqrt
 Squeeze Sub Sum Tanh Transpose Unsqueeze Upsample
 """.split()

@@ -49,19 +49,14 @@ NOT_YET: dict[str, str] = {
         test_leakyrelu_default_expanded test_prelu_example_expanded test_prelu_broadcast_expanded
         test_relu_expanded_ver18
     """,
-    "ConvInteger is not read": """
-        test_convinteger_without_padding test_convinteger_with_padding
-    """,
     "DeformConv is not read": """
         test_basic_deform_conv_with_padding test_basic_deform_conv_without_padding
         test_deform_conv_with_mask_bias test_deform_conv_with_multiple_offset_groups
     """,
-    "DequantizeLinear is not read": """
-        test_dequantizelinear test_dequantizelinear_axis test_dequantizelinear_e4m3fn
-        test_dequantizelinear_e4m3fn_float16 test_dequantizelinear_e4m3fn_zero_point
-        test_dequantizelinear_e5m2 test_dequantizelinear_uint16 test_dequantizelinear_int16
-        test_dequantizelinear_uint4 test_dequantizelinear_int4 test_dequantizelinear_uint2
-        test_dequantizelinear_int2 test_dequantizelinear_float4e2m1 test_dequantizelinear_blocked
+    "DequantizeLinear: float8 and less than 8 bits": """
+        test_dequantizelinear_e4m3fn test_dequantizelinear_e4m3fn_float16 test_dequantizelinear_e4m3fn_zero_point
+        test_dequantizelinear_e5m2 test_dequantizelinear_uint4 test_dequantizelinear_int4 test_dequantizelinear_uint2
+        test_dequantizelinear_int2 test_dequantizelinear_float4e2m1
     """,
     "Div is not read": """
         test_div_example test_div test_div_int8 test_div_int16 test_div_int32_trunc test_div_uint8
@@ -70,10 +65,6 @@ NOT_YET: dict[str, str] = {
     "Dropout: training": """
         test_training_dropout_default test_training_dropout_default_mask test_training_dropout
         test_training_dropout_mask
-    """,
-    "DynamicQuantizeLinear is not read": """
-        test_dynamicquantizelinear test_dynamicquantizelinear_max_adjusted
-        test_dynamicquantizelinear_min_adjusted
     """,
     "Exp is not read": """
         test_exp_example test_exp test_softplus_example_expanded_ver18 test_softplus_expanded_ver18
@@ -148,15 +139,9 @@ NOT_YET: dict[str, str] = {
         test_pow_types_float32_uint64 test_pow_types_float32_uint32 test_pow_types_int64_int64
         test_pow_types_int32_int32 test_operator_pow
     """,
-    "QLinearConv is not read": """
-        test_qlinearconv
-    """,
-    "QuantizeLinear is not read": """
-        test_quantizelinear test_quantizelinear_axis test_quantizelinear_e4m3fn test_quantizelinear_e5m2
-        test_quantizelinear_uint16 test_quantizelinear_int16 test_quantizelinear_uint4
-        test_quantizelinear_int4 test_quantizelinear_uint2 test_quantizelinear_int2
-        test_quantizelinear_float4e2m1 test_quantizelinear_blocked_asymmetric
-        test_quantizelinear_blocked_symmetric
+    "QuantizeLinear: float8 and less than 8 bits": """
+        test_quantizelinear_e4m3fn test_quantizelinear_e5m2 test_quantizelinear_uint4 test_quantizelinear_int4
+        test_quantizelinear_uint2 test_quantizelinear_int2 test_quantizelinear_float4e2m1
     """,
     "ReduceMax is not read": """
         test_reduce_max_do_not_keepdims_example test_reduce_max_do_not_keepdims_random
