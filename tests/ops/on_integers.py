@@ -1,0 +1,23 @@
+"""Operators whose operands are integers, or scales and zero points."""
+
+from __future__ import annotations
+
+from onnxconv.ops import (
+    ConvInteger,
+    DequantizeLinear,
+    DynamicQuantizeLinear,
+    MatMulInteger,
+    QLinearConv,
+    QLinearMatMul,
+    QuantizeLinear,
+)
+
+ON_INTEGERS = (
+    ConvInteger,
+    DequantizeLinear,
+    DynamicQuantizeLinear,
+    MatMulInteger,
+    QLinearConv,
+    QLinearMatMul,
+    QuantizeLinear,
+)
