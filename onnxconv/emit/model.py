@@ -129,7 +129,7 @@ class _Lowering:
     def _beside(self, type: tuple[str, Shape]) -> ir.Value:
         """An output that nobody reads."""
         name = self._scoped("unread")
-        value = _value(name, TensorType(*type))
+        value = _value(name, TensorType(type[0] or self.dtype, type[1]))
         _claim(self.values, name, value)
         return value
 

@@ -161,6 +161,7 @@ READERS: dict[str, Reader] = {
     "LpPool": pools.lp_pool,
     "MatMulInteger": integers.matmul_integer,
     "MaxPool": pools.max_pool,
+    "MaxUnpool": pools.max_unpool,
     "Mish": _plain(Mish()),
     "Mul": _join(Mul()),
     "PRelu": _prelu,

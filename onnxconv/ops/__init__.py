@@ -32,12 +32,15 @@ from onnxconv.ops.reshape import Flatten, Reshape
 from onnxconv.ops.shuffle import DEPTH_ORDERS, ChannelShuffle, DepthToSpace, SpaceToDepth
 from onnxconv.ops.slices import END, Gather, Range, Slice
 from onnxconv.ops.source import Constant, Opaque
+from onnxconv.ops.unpool import MaxPoolIndices, MaxUnpool
 
 OPERATORS: tuple[type[Operator], ...] = (
     Conv,
     ConvTranspose,
     Dense,
     MaxPool,
+    MaxPoolIndices,
+    MaxUnpool,
     AveragePool,
     LpPool,
     GlobalLpPool,
@@ -130,6 +133,8 @@ __all__ = [
     "LpPool",
     "MatMulInteger",
     "MaxPool",
+    "MaxPoolIndices",
+    "MaxUnpool",
     "Mish",
     "Mul",
     "Opaque",

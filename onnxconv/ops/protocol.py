@@ -66,8 +66,8 @@ class Form:
 
     Operands: ``"x0"``, ``"x1"`` … the operator's inputs, ``"w:ROLE"`` a weight, ``"t:NAME"`` a tensor between two forms of
     the same operator, ``""`` an absent optional operand, or a `Const`. `output` is ``"y"`` or a ``"t:NAME"``, whose
-    `shape` is that of the first operand unless given. `beside`: data types and shapes of the node's other outputs, which
-    nobody reads; `place`: the index of `output` among them all.
+    `shape` is that of the first operand unless given. `beside`: data types ("": that of the operator's first input) and
+    shapes of the node's other outputs, which nobody reads; `place`: the index of `output` among them all.
     """
 
     op_type: str

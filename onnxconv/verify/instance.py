@@ -47,6 +47,10 @@ def instances(node: Node, dtype: str, keys: tuple[object, ...], dtypes: tuple[st
                 yield lambda shapes, grade=grade: _products(node, dtype, shapes, grade, Stream(*keys, grade))  # type: ignore[misc]
         case kind if kind in KINDS:
             yield lambda shapes: Instance(*integers(node, dtypes, shapes, Stream(*keys)))
+        case "MaxUnpool":
+            yield lambda shapes: _unpooled(node, dtype, shapes, Stream(*keys))
+        case "MaxPoolIndices":
+            yield lambda shapes: _other(node, dtypes[0], shapes, Stream(*keys))
         case _:
             yield lambda shapes: _other(node, dtype, shapes, Stream(*keys))
 
@@ -167,6 +171,14 @@ def _other(node: Node, dtype: str, shapes: Shapes, stream: Stream) -> Instance:
     return Instance(
         "integer" if exact else "judged by its bound", exact, tuple(drawn[name] for name in node.inputs), weights
     )
+
+
+def _unpooled(node: Node, dtype: str, shapes: Shapes, stream: Stream) -> Instance:
+    """Values with a place of its own for each, in any order."""
+    values = stream.filled(shapes[0], 1 << (DTYPES[dtype].significand - 1), dtype)
+    room = math.prod(int(n) for n in node.op.out_shape(*shapes))
+    places = stream.order(values.size) % room
+    return Instance("integer", values.size <= room, (values, places.astype(np.int64).reshape(shapes[1])))
 
 
 def _summable(count: int, p: int) -> bool:

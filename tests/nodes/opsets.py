@@ -126,6 +126,8 @@ MOVES: list[Spelling] = [
     *at((7, 13, 16), "Identity", X),
 ]
 
+PLACES = np.array([0, 2, 15, 8, 17, 31, 20, 22]).reshape(1, 2, 2, 2)
+UNPOOL = "it reads places as of another shape"
 POOL = {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 1, 1]}
 X2 = normal(1, 2, 8, 9)
 
@@ -141,6 +143,28 @@ POOLS: list[Spelling] = [
     *at((10, 11, 12), "MaxPool", X2, kernel_shape=[3, 2], dilations=[2, 3]),
     *at((8, 10, 12), "MaxPool", X2, outputs=2, kernel_shape=[2, 2], strides=[2, 2]),
     *at((8, 12), "MaxPool", X2, outputs=2, storage_order=1, kernel_shape=[3, 2], strides=[2, 2]),
+    *at((12,), "MaxPool", normal(2, 3, 7), outputs=2, kernel_shape=[3], strides=[2], pads=[1, 1]),
+    *at((12,), "MaxPool", normal(2, 3, 7), outputs=2, kernel_shape=[3], dilations=[2]),
+    *at((12,), "MaxPool", normal(2, 3, 4, 5, 6), outputs=2, kernel_shape=[2, 2, 2], strides=[1, 2, 2]),
+    *at(
+        (12,),
+        "MaxPool",
+        X2.round(),
+        ref="its places count the padding",
+        outputs=2,
+        kernel_shape=[3, 3],
+        pads=[1, 1, 1, 1],
+    ),
+    *at((11,), "MaxUnpool", (normal(1, 2, 2, 2), PLACES), kernel_shape=[2, 2], strides=[2, 2]),
+    *at(
+        (11,),
+        "MaxUnpool",
+        (normal(1, 2, 2, 2), PLACES),
+        {"s": whole(1, 2, 5, 4)},
+        kernel_shape=[2, 2],
+        strides=[2, 2],
+        ref=UNPOOL,
+    ),
     *at((12,), "MaxPool", counted(1, 1, 5, 5, dtype="int8"), ref=INTEGER_POOL, kernel_shape=[2, 2]),
     *at((12,), "MaxPool", counted(1, 1, 5, 5, dtype="uint8"), ref=INTEGER_POOL, kernel_shape=[2, 2], pads=[1, 1, 0, 0]),
     *at((7, 11, 18, 22), "LpPool", X2, p=3, **POOL),
