@@ -7,7 +7,7 @@
 >>> print(network.verify())
 >>> network.build("quickstart.onnx")
 
-Each step is also a function on its own: `parse`, `resolve`, `build`, `rewrite`, `run`, `verify`, `report`. Importing the package
+Each step is also a function on its own: `parse`, `resolve`, `build`, `rewrite`, `to_spec`, `run`, `verify`, `report`. Importing the package
 imports nothing else; a step imports what it needs.
 """
 
@@ -20,11 +20,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from onnxconv.errors import OnnxconvError
-    from onnxconv.network import Network, build, parse, read, report, resolve, rewrite, run, verify
+    from onnxconv.network import Network, build, parse, read, report, resolve, rewrite, run, to_spec, verify
 
 __version__ = "0.1.0"
 
-__all__ = ["Network", "OnnxconvError", "build", "parse", "read", "report", "resolve", "rewrite", "run", "verify"]
+__all__ = [
+    "Network",
+    "OnnxconvError",
+    "build",
+    "parse",
+    "read",
+    "report",
+    "resolve",
+    "rewrite",
+    "run",
+    "to_spec",
+    "verify",
+]
 
 _HOMES = {"OnnxconvError": "onnxconv.errors"}
 

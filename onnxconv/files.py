@@ -18,6 +18,9 @@ from onnxconv.errors import Diagnostic, UsageError, Where
 
 __all__ = ["whole_files", "whole_folder"]
 
+ARRAYS = (".data", ".safetensors")
+"""Endings of files that another one gives a meaning to."""
+
 
 @contextlib.contextmanager
 def whole_files(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
@@ -51,15 +54,15 @@ def whole_files(*paths: Path) -> Iterator[tuple[BinaryIO, ...]]:
 def whole_folder(folder: Path) -> Iterator[Path]:
     """A hidden folder whose files move to `folder`, which need not exist, when the block ends; if it fails, none of them.
 
-    Files that end in .onnx come last: external data are there before the model that refers to them, and an older model
-    never meets newer data. Raises `UsageError` where nothing can be written.
+    What refers to others comes last: arrays are there before the model or spec that needs them, and an older model never
+    meets newer data. Raises `UsageError` where nothing can be written.
     """
     there = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
     try:
         with tempfile.TemporaryDirectory(prefix=".onnxconv-", dir=there) as hidden:
             yield Path(hidden)
             folder.mkdir(parents=True, exist_ok=True)
-            for made in sorted(Path(hidden).iterdir(), key=lambda file: file.suffix == ".onnx"):
+            for made in sorted(Path(hidden).iterdir(), key=lambda file: file.suffix not in ARRAYS):
                 if made.suffix == ".data":
                     (folder / made.stem).unlink(missing_ok=True)
                 os.replace(made, folder / made.name)

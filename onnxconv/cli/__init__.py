@@ -15,11 +15,12 @@ from onnxconv.cli.report import report
 from onnxconv.cli.run import run
 from onnxconv.cli.runtimes import runtimes
 from onnxconv.cli.schema import schema
+from onnxconv.cli.to_spec import to_spec
 from onnxconv.cli.verify import verify
 
 __all__ = ["COMMANDS", "commands", "main"]
 
-COMMANDS: tuple[click.Command, ...] = (build, run, verify, report, runtimes, schema, doctor)
+COMMANDS: tuple[click.Command, ...] = (build, run, verify, report, to_spec, runtimes, schema, doctor)
 """Every command there is, in the order in which they are listed."""
 
 

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from onnxconv.portable import Account
+    from onnxconv.specify import Specified
     from onnxconv.verify import Verification
 
-__all__ = ["Network", "Source", "build", "parse", "read", "report", "resolve", "rewrite", "run", "verify"]
+__all__ = ["Network", "Source", "build", "parse", "read", "report", "resolve", "rewrite", "run", "to_spec", "verify"]
 
 Source: TypeAlias = "Network | Graph | Spec | Mapping[str, Any] | str | Path"
 """A spec as a path, a dictionary or parsed; a one-line conv problem; a path of an ONNX model; ``-`` for standard input."""
@@ -112,6 +113,11 @@ def rewrite(source: Source, path: str | Path, **options: Any) -> Account:
     """Write an ONNX model in portable form, with proof that it computes the same; see `Network.rewrite`."""
     reading, writing = _divided(options)
     return read(source, **reading).rewrite(path, **writing)
+
+
+def to_spec(source: Source, path: str | Path, **options: Any) -> Specified:
+    """Write a spec that means what a source does, and its weights beside it; options are those of `read`."""
+    return read(source, **options).to_spec(path)
 
 
 def run(source: Source, inputs: Arrays | None = None, **options: Any) -> dict[str, npt.NDArray[Any]]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from onnxconv.portable import Account
+    from onnxconv.specify import Specified
     from onnxconv.verify import Check, Verification
 
 __all__ = ["Arrays", "Model", "Network"]
@@ -87,6 +88,18 @@ class Network:
             self._demand_memory()
         read, written = (self.model.graph, self.model.weights), (self.graph, self.weights)
         return rewrite(self.model.file, read, written, Path(path), EmitOptions(**options), prove=prove, tell=tell)
+
+    def to_spec(self, path: str | Path) -> Specified:
+        """Write a spec that means this network, and its weights beside it under the same name, ending in .safetensors.
+
+        Before anything appears, the spec is resolved and compared with the network, and every weight read back. Raises
+        `ModelError` with each layer that no spec can say.
+        """
+        from onnxconv.specify import save, specify
+
+        specified = specify(self.graph, self.source)
+        save(specified, self.weights, Path(path))
+        return specified
 
     def run(
         self,

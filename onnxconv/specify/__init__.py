@@ -1,0 +1,95 @@
+"""A graph as the text of a spec that means it: the inverse of `resolve`, which has the last word about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from onnxconv.errors import Diagnostic, ModelError, Refusal, SpecError, Where
+from onnxconv.graph import Graph, Node, TensorType
+from onnxconv.resolve import resolve
+from onnxconv.spec import parse
+from onnxconv.specify.items import flat, layers_in
+from onnxconv.specify.names import inputs_called, tensors_called
+from onnxconv.specify.proof import differs, pairs
+from onnxconv.specify.repeats import repeated
+from onnxconv.specify.save import Specified, save
+from onnxconv.specify.split import split
+from onnxconv.specify.structure import structure
+from onnxconv.specify.text import text
+from onnxconv.specify.writers import WITHOUT_WRITER, WRITERS, Said, said
+
+__all__ = ["WITHOUT_WRITER", "WRITERS", "Specified", "save", "specify"]
+
+
+def specify(graph: Graph, source: str = "") -> Specified:
+    """A spec that resolves to this graph: the same operators, connections and types, under other names.
+
+    It has been resolved and compared. Raises `ModelError` with one diagnostic for each layer that no spec can say.
+    """
+    graph, whole = split(graph), graph
+    words = _words(graph, source)
+    trunk = structure(graph, words)
+    wanted = [layer.name for layer in layers_in(trunk) if layer.name is not None]
+    kinds = {node.output: words[node.name].kind for node in graph.nodes}
+    names = tensors_called(graph, wanted, kinds)
+    items = repeated(trunk)
+    order = tuple(flat(items))
+    last = order[-1].output if order else ""
+    outputs = () if graph.outputs == (last,) else graph.outputs
+    called = _called(graph.name)
+    made_of = (f"Made of {Path(source).name}.",) if source else ()
+    written = text(called, inputs_called(graph), items, outputs, names, made_of)
+    try:
+        again = resolve(parse(written, f"{called}.yaml"))
+    except SpecError as error:
+        what, why = f"no spec can say it: {error.diagnostics[0].what}", error.diagnostics[0].why
+        raise ModelError(Diagnostic(Where(source), "no-words", what, why)) from error
+    difference = differs(graph, order, again)
+    assert not difference, f"the spec that was written says something else: {difference}"
+    return Specified(
+        written, again, pairs(order, again), tuple(_remarks(graph, names, len(graph.nodes) - len(whole.nodes)))
+    )
+
+
+def _words(graph: Graph, source: str) -> dict[str, Said]:
+    """What each node is said as, by its name."""
+    types, words, wrong = graph.types(), dict[str, Said](), list[Diagnostic]()
+    for node in graph.nodes:
+        try:
+            words[node.name] = said(node.op, _first(node, types))
+        except Refusal as refusal:
+            wrong.append(refusal.at(Where(source)))
+            wrong[-1] = _of_layer(wrong[-1], node)
+    wrong += [
+        Diagnostic(
+            Where(source), "not-understood", f"layer {u.name!r} ({u.op}): {u.reason}", "a spec says what is understood"
+        )
+        for u in graph.unread
+    ]
+    if wrong:
+        raise ModelError(wrong)
+    return words
+
+
+def _first(node: Node, types: dict[str, TensorType]) -> tuple[int | str, ...]:
+    return types[node.inputs[0]].shape if node.inputs else ()
+
+
+def _of_layer(found: Diagnostic, node: Node) -> Diagnostic:
+    return Diagnostic(found.where, found.code, f"layer {node.name!r}: {found.what}", found.why, found.fix)
+
+
+def _called(name: str) -> str:
+    legal = "".join(c if c.isascii() and (c.isalnum() or c in "_.-") else "_" for c in name).lstrip(".-")[:100]
+    return legal or "network"
+
+
+def _remarks(graph: Graph, names: dict[str, str], added: int) -> list[str]:
+    changed = [(name, names[name]) for name in (*dict(graph.inputs), *graph.outputs) if names[name] != name]
+    remarks = [f"{old!r} is called {new!r}" for old, new in dict.fromkeys(changed)]
+    shared = sum(len(node.params) for node in graph.nodes) - sum(1 for _ in graph.params())
+    if added:
+        remarks.append(f"{added} more operators: a slice along several axes is said as one for each of them")
+    if shared:
+        remarks.append(f"{shared} weights that layers share are stored once for each layer")
+    return remarks

@@ -1,0 +1,122 @@
+"""A graph as lists of layers: what forks and meets again becomes the branches of a join, the rest reads by name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from onnxconv.graph import Graph, Node
+from onnxconv.spec import LAYERS
+from onnxconv.specify.items import PREVIOUS, Branch, Layer, layers_in
+from onnxconv.specify.writers import Said
+
+__all__ = ["structure"]
+
+LONGEST_BRANCH = 16
+"""Layers of a branch that is written inside of its join; longer ones stand for themselves, and are joined by name."""
+
+
+def structure(graph: Graph, said: Mapping[str, Said]) -> tuple[Layer, ...]:
+    """The layers of a graph in an order in which most of them read the one before. `said`: by name of the node.
+
+    Every layer that anything refers to by name has one: that of its tensor.
+    """
+    forks = _Forks(graph, said)
+    for node in graph.nodes:
+        forks.take(node)
+    return _named(_flowing(tuple(forks.pieces.values()), tuple(name for name, _ in graph.inputs)), graph)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A layer with everything that is written inside of it, and the tensors that it reads from outside."""
+
+    layer: Layer
+    reads: tuple[str, ...]
+
+
+class _Forks:
+    """Layers taken in order; a join swallows what leads to it from the tensor where its branches part."""
+
+    def __init__(self, graph: Graph, said: Mapping[str, Said]) -> None:
+        self.said = said
+        self.uses = Counter([name for node in graph.nodes for name in node.inputs] + list(graph.outputs))
+        self.pieces: dict[str, _Piece] = {}
+        """By the tensor that they end in."""
+
+    def take(self, node: Node) -> None:
+        said = self.said[node.name]
+        piece = _Piece(Layer(said, node), node.inputs)
+        if LAYERS[said.kind].join:
+            piece = self._inlined(piece)
+        self.pieces[node.output] = piece
+
+    def _inlined(self, piece: _Piece) -> _Piece:
+        """The join with its branches inside, where all start at one tensor and are short; else as it is."""
+        found = [self._chain(name) for name in piece.reads]
+        starts = {start for start, _ in found}
+        chains = [chain for _, chain in found]
+        size = max((sum(1 for _ in layers_in(chain)) for chain in chains), default=0)
+        if len(starts) != 1 or not any(chains) or size > LONGEST_BRANCH:
+            return piece
+        (start,) = starts
+        for chain in chains:
+            for layer in chain:
+                del self.pieces[layer.node.output]
+        self.uses[start] -= len(chains) - 1
+        branches: tuple[Branch, ...] = tuple(chains)
+        return _Piece(replace(piece.layer, branches=branches), (start,))
+
+    def _chain(self, name: str) -> tuple[str, tuple[Layer, ...]]:
+        """(tensor where it starts, layers from there to `name`): back as long as nobody else reads what lies between."""
+        chain: list[Layer] = []
+        while self.uses[name] == 1 and name in self.pieces and len(self.pieces[name].reads) == 1:
+            chain.insert(0, self.pieces[name].layer)
+            (name,) = self.pieces[name].reads
+        return name, tuple(chain)
+
+
+def _flowing(pieces: tuple[_Piece, ...], inputs: tuple[str, ...]) -> tuple[_Piece, ...]:
+    """In an order in which a layer follows what it reads, if it can."""
+    known, waiting, ordered = {*inputs}, list(pieces), list[_Piece]()
+    before = inputs[0] if len(inputs) == 1 else ""
+    while waiting:
+        ready = (i for i, piece in enumerate(waiting) if known.issuperset(piece.reads))
+        first = next(ready)
+        follows = before in waiting[first].reads or not before
+        at = first if follows else next((i for i in ready if before in waiting[i].reads), first)
+        ordered.append(waiting.pop(at))
+        before = ordered[-1].layer.node.output
+        known.add(before)
+    return tuple(ordered)
+
+
+def _named(pieces: tuple[_Piece, ...], graph: Graph) -> tuple[Layer, ...]:
+    """The layers with what they read said: nothing where it is the tensor before, else its name."""
+    inputs = tuple(name for name, _ in graph.inputs)
+    before = inputs[0] if len(inputs) == 1 else ""
+    wanted = {*graph.outputs}
+    trunk: list[Layer] = []
+    for piece in pieces:
+        layer = piece.layer
+        if LAYERS[layer.said.kind].join and not layer.branches:
+            layer = replace(layer, branches=tuple(PREVIOUS if name == before else name for name in piece.reads))
+            wanted |= {name for name in piece.reads if name != before}
+        elif piece.reads and piece.reads[0] != before:
+            layer = replace(layer, source=piece.reads[0])
+            wanted.add(piece.reads[0])
+        trunk.append(layer)
+        before = layer.node.output
+    return tuple(_with_name(layer, wanted) for layer in trunk)
+
+
+def _with_name(layer: Layer, wanted: set[str]) -> Layer:
+    inside = tuple(
+        branch
+        if isinstance(branch, str)
+        else tuple(_with_name(item, wanted) for item in branch if isinstance(item, Layer))
+        for branch in layer.branches
+    )
+    name = layer.node.output if layer.node.output in wanted else None
+    return replace(layer, branches=inside, name=name)

@@ -1,0 +1,286 @@
+"""A spec made of a graph means that graph: the same operators, connections and weights, in words a person would use."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from chains import chain, every_operator
+from cli.shell import call
+from onnx import helper
+from oracles.hand_models import model, one, saved
+from receptive.test_nan_probing import random_graph
+from verify.random_graphs import net
+
+import onnxconv
+from onnxconv.dtypes import FLOATS
+from onnxconv.emit import save
+from onnxconv.errors import ModelError
+from onnxconv.execute import run, seeded_inputs
+from onnxconv.graph import Graph, Unread
+from onnxconv.load import load
+from onnxconv.network import Network
+from onnxconv.ops import Cast, Gather, Operator, Relu, Sigmoid
+from onnxconv.resolve import LOWERINGS, resolve
+from onnxconv.spec import LAYERS, parse, read
+from onnxconv.specify import WITHOUT_WRITER, WRITERS, specify
+from onnxconv.specify.proof import differs
+from onnxconv.weights import Weights, from_file, seeded
+
+ROOT = Path(__file__).parents[2]
+SPECS = sorted(path.stem for path in (ROOT / "specs").glob("*.yaml"))
+CASES = every_operator()
+
+
+def executed(graph: Graph, weights: Weights, batch: int = 2) -> list[bytes]:
+    """The outputs' bytes, on inputs that do not depend on names."""
+    shapes = {
+        name: tuple(
+            9 if axis and isinstance(n, str) else batch if isinstance(n, str) else n
+            for axis, n in enumerate(type.shape)
+        )
+        for name, type in graph.inputs
+    }
+    drawn = seeded_inputs(graph, 0, shapes)
+    x = {
+        name: np.random.default_rng(i).normal(size=a.shape).astype(a.dtype) for i, (name, a) in enumerate(drawn.items())
+    }
+    outputs = run(graph, weights, x)
+    return [outputs[name].tobytes() for name in graph.outputs]
+
+
+def assert_comes_back(graph: Graph, folder: Path) -> str:
+    """Through files, and by execution: the same bytes come out."""
+    made = Network(graph, seeded(3)).to_spec(folder / "s.yaml")
+    again = resolve(read(folder / "s.yaml"))
+    weights = from_file(again, folder / "s.safetensors")
+    assert executed(again, weights) == executed(graph, seeded(3))
+    return made.text
+
+
+def test_every_kind_of_layer_has_a_writer() -> None:
+    assert {*WRITERS} | {*WITHOUT_WRITER} == {*LAYERS} == {*LOWERINGS}
+    assert not {*WRITERS} & {*WITHOUT_WRITER}
+
+
+@pytest.mark.parametrize("index", range(len(CASES)), ids=[f"{i}-{op.kind}" for i, (op, _) in enumerate(CASES)])
+def test_every_operator_comes_back(index: int, tmp_path: Path) -> None:
+    op, shape = CASES[index]
+    if unsaid(op):
+        with pytest.raises(ModelError, match="has no kind of layer"):
+            specify(chain(shape, op))
+    else:
+        assert_comes_back(chain(shape, op), tmp_path)
+
+
+def unsaid(op: Operator) -> bool:
+    """What the spec language has no words for, case by case."""
+    match op:
+        case Cast(to=to):
+            return to not in FLOATS
+        case Gather(shape=shape):
+            return len(shape) > 1
+    return False
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_nets_come_back(seed: int, tmp_path: Path) -> None:
+    assert_comes_back(net(seed), tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_graphs_with_joins_come_back(seed: int, tmp_path: Path) -> None:
+    assert_comes_back(random_graph(seed), tmp_path)
+
+
+LINES = {
+    "alexnet": 1.2, "aspp": 1.2, "c3d": 1.2, "densenet121": 1.6, "googlenet": 4.7, "inception_v3": 3.5, "lenet5": 1.2,
+    "mobilenet_v1": 2.2, "mobilenet_v2": 4.5, "quickstart": 1, "resnet18": 2.2, "resnet50": 3, "unet": 1.5, "vgg16": 1.2,
+    "wavenet": 10,
+}  # fmt: skip
+"""Lines of the spec made of a network's graph, in units of the shipped spec's own, comments left out."""
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_shipped_specs_come_back(name: str) -> None:
+    text = (ROOT / "specs" / f"{name}.yaml").read_text(encoding="utf-8")
+    graph = resolve(parse(text))
+    made = specify(graph)
+    assert resolve(parse(made.text)) == made.graph
+    assert sorted(str(n.op) for n in made.graph.nodes) == sorted(str(n.op) for n in graph.nodes)
+    assert sum(math.prod(p.shape) for p in made.graph.params()) == sum(math.prod(p.shape) for p in graph.params())
+    own = [line for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
+    assert len(made.text.splitlines()) <= LINES.get(name, 4) * len(own)
+
+
+@pytest.mark.parametrize("name", ["lenet5", "quickstart", "srcnn", "aspp"])
+def test_built_imported_and_built_again(name: str, tmp_path: Path) -> None:
+    """The two models are compared by onnx, node by node and number by number."""
+    first, again = tmp_path / "first.onnx", tmp_path / "again.onnx"
+    onnxconv.build(ROOT / "specs" / f"{name}.yaml", first, seed=5)
+    assert call("import", str(first), "-o", str(tmp_path / "s.yaml")).exit_code == 0
+    assert (
+        call(
+            "build", str(tmp_path / "s.yaml"), "--weights", str(tmp_path / "s.safetensors"), "-o", str(again)
+        ).exit_code
+        == 0
+    )
+    one, other = (onnx.load(file).graph for file in (first, again))
+    assert [v.name for v in one.output] == [v.name for v in other.output]
+    assert said(one) == said(other)
+
+
+def said(graph: onnx.GraphProto) -> list[object]:
+    held = {t.name: onnx.numpy_helper.to_array(t).tobytes() for t in graph.initializer}
+    return sorted(
+        (n.op_type, sorted(str(a) for a in n.attribute), [held[name] for name in n.input if name in held])
+        for n in graph.node
+    )
+
+
+# Words
+
+
+def text_of(proto: onnx.ModelProto, folder: Path) -> str:
+    source = saved(proto, folder)
+    onnxconv.read(source).to_spec(folder / "s.yaml")
+    return (folder / "s.yaml").read_text(encoding="utf-8")
+
+
+def floats(*shape: int) -> np.ndarray:
+    return np.random.default_rng(1).normal(size=shape).astype(np.float32)
+
+
+W = floats(4, 4, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("proto", "line"),
+    [
+        (one("Conv", (1, 4, 8, 8), {"w": W}, pads=[1] * 4), "conv: {filters: 4, kernel: 3, bias: false, pad: 1}"),
+        (one("Conv", (1, 4, 8, 8), {"w": W}, strides=[2, 2], auto_pad="SAME_UPPER"), "conv: {filters: 4, kernel: 3, stride: 2, bias: false, pad: same}"),
+        (one("Conv", (1, 4, 8, 8), {"w": W}, strides=[2, 2], auto_pad="SAME_LOWER"), "conv: {filters: 4, kernel: 3, stride: 2, bias: false, pad: same_lower}"),
+        (one("Conv", (1, 4, 8, 8), {"w": W}, pads=[1, 0, 2, 0]), "conv: {filters: 4, kernel: 3, bias: false, pad: [[1, 2], [0, 0]]}"),
+        (one("Conv", (1, 4, 8), {"w": floats(4, 4, 3)}, pads=[4, 0], dilations=[2]), "conv: {filters: 4, kernel: 3, dilation: 2, bias: false, pad: causal}"),
+        (one("Conv", (1, 4, 8, 8), {"w": floats(4, 1, 3, 1), "b": floats(4)}, group=4), "conv: {kernel: [3, 1], group: depthwise}"),
+        (one("Conv", (1, 4, 8, 8), {"w": floats(8, 2, 3, 3), "b": floats(8)}, group=2), "conv: {filters: 8, kernel: 3, group: 2}"),
+        (one("MaxPool", (1, 4, 6, 6), kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1), "max_pool: {kernel: 3, stride: 2, ceil: true}"),
+        (one("MaxPool", (1, 4, 6, 6), kernel_shape=[2, 2], strides=[2, 2]), "max_pool: 2"),
+        (one("Clip", (1, 4), opset=6, min=0.0, max=6.0), "relu6:"),
+        (one("Clip", (1, 4), opset=6, min=-0.5, max=6.0), "clip: {min: -0.5, max: 6}"),
+        (one("LeakyRelu", (1, 4), alpha=0.1), "leaky_relu: 0.1"),
+        (one("ConvTranspose", (1, 4, 5, 5), {"w": W}, strides=[2, 2], auto_pad="SAME_UPPER"), "conv_transpose: {filters: 4, kernel: 3, stride: 2, bias: false, pad: same}"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_words(proto: onnx.ModelProto, line: str, tmp_path: Path) -> None:
+    assert f"  - {line}\n    name: y\n" in text_of(proto, tmp_path)
+
+
+def test_names_that_the_language_does_not_take(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Relu", ["in:0 !"], ["/block/no more"]),
+        helper.make_node("Sigmoid", ["/block/no more"], ["no"]),
+        helper.make_node("Add", ["/block/no more", "no"], ["out put"]),
+    ]
+    proto = model(nodes, {"in:0 !": ["batch size", 4]}, {}, output="out put")
+    proto.graph.output.append(helper.make_tensor_value_info("no", 1, None))
+    text = text_of(proto, tmp_path)
+    assert "  in_0: float32[batch_size, 4]\n" in text
+    assert 'outputs: [out_put, "no"]\n' in text
+    again = resolve(read(tmp_path / "s.yaml"))
+    assert again.outputs == ("out_put", "no")
+    told = call("import", str(tmp_path / "model.onnx"), "-o", str(tmp_path / "s.yaml"))
+    assert "'out put' is called 'out_put'" in told.stderr
+
+
+def test_weights_that_layers_share_are_stored_for_each(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Conv", [a, "w"], [b], pads=[1] * 4) for a, b in (("x", "m"), ("m", "y"))]
+    source = saved(model(nodes, {"x": (1, 4, 8, 8)}, {"w": W}), tmp_path)
+    told = call("import", str(source), "-o", str(tmp_path / "s.yaml"))
+    assert "1 weights that layers share are stored once for each layer" in told.stderr
+    graph, weights = load(source)
+    again = resolve(read(tmp_path / "s.yaml"))
+    assert executed(again, from_file(again, tmp_path / "s.safetensors")) == executed(graph, weights)
+
+
+def test_a_repeat_is_said_once() -> None:
+    graph = resolve(
+        parse(
+            "inputs: {x: 'float32[N, 4, 8, 8]'}\nlayers:\n"
+            + "  - conv: {filters: 4, kernel: 3, pad: 1}\n  - relu\n" * 5
+        )
+    )
+    assert (
+        "  - layers:\n      - conv: {filters: 4, kernel: 3, pad: 1}\n      - relu\n    repeat: " in specify(graph).text
+    )
+
+
+def test_weights_files_are_those_of_the_format(tmp_path: Path) -> None:
+    """Read by the format's own description: 8 bytes of length, JSON, then the arrays without gaps."""
+    import json
+
+    from safetensors.numpy import load_file
+
+    graph = resolve(read(ROOT / "specs" / "lenet5.yaml"))
+    Network(graph, seeded(1)).to_spec(tmp_path / "s.yaml")
+    content = (tmp_path / "s.safetensors").read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    header = json.loads(content[8 : 8 + length])
+    assert max(entry["data_offsets"][1] for entry in header.values()) == len(content) - 8 - length
+    arrays = load_file(tmp_path / "s.safetensors")
+    for param in graph.params():
+        assert arrays[param.name].tobytes() == seeded(1)[param].tobytes()
+
+
+# What cannot be
+
+
+def test_what_is_not_understood_is_refused_by_name(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Det", ["x"], ["a"], name="one"),
+        helper.make_node("Nonsense", ["a"], ["y"], name="two", domain="own"),
+    ]
+    source = saved(model(nodes, {"x": (2, 3, 3)}, {}), tmp_path)
+    told = call("import", str(source), "-o", str(tmp_path / "s.yaml"))
+    assert told.exit_code == 2
+    assert "'one'" in told.stderr
+    assert "'two'" in told.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.onnx"]
+
+
+def test_a_graph_with_nodes_left_out_is_refused() -> None:
+    graph = chain((1, 4, 8, 8), Relu())
+    with pytest.raises(ModelError, match="'w' \\(Foo\\): it is odd"):
+        specify(replace(graph, unread=(Unread("w", "Foo", "it is odd"),)))
+
+
+@pytest.mark.parametrize(("source", "output"), [("net.yaml", "s.yaml"), ("m.onnx", "s.txt"), ("m.onnx", "-")])
+@pytest.mark.usefixtures("tmp_path")
+def test_wrong_files(source: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save(chain((1, 4, 8, 8), Relu()), seeded(), "m.onnx")
+    assert call("import", source, "-o", output).exit_code == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.onnx"]
+
+
+def test_a_difference_is_found() -> None:
+    """The comparison that every spec goes through before it is written can fail."""
+    graph = resolve(
+        parse(
+            "inputs: {x: 'float32[N, 4, 8, 8]', z: 'float32[N, 4, 8, 8]'}\nlayers:\n  - relu:\n    from: x\n    name: a\n  - add: [a, z]\n"
+        )
+    )
+    nodes = graph.nodes
+    assert not differs(graph, nodes, graph)
+    assert "is Sigmoid" in differs(graph, nodes, replace(graph, nodes=(replace(nodes[0], op=Sigmoid()), nodes[1])))
+    assert "reads" in differs(graph, nodes, replace(graph, nodes=(nodes[0], replace(nodes[1], inputs=("z", "a")))))
+    assert "outputs" in differs(graph, nodes, replace(graph, outputs=("a",)))
+    assert "operators" in differs(graph, nodes[:1], graph)
+    assert "inputs" in differs(graph, nodes, resolve(parse("inputs: {x: 'float32[N, 4]'}\nlayers: [relu]")))
+    assert differs(graph, nodes, replace(graph, inputs=graph.inputs[::-1]))
