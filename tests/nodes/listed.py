@@ -116,9 +116,6 @@ NOT_YET: dict[str, str] = {
         test_matmul_2d test_matmul_3d test_matmul_4d test_matmul_bcast test_matmul_1d_3d test_matmul_4d_1d
         test_matmul_1d_1d
     """,
-    "MaxUnpool is not read": """
-        test_maxunpool_export_with_output_shape
-    """,
     "Mul: 5": """
         test_mul_bcast
     """,
