@@ -117,7 +117,7 @@ class _Lowering:
             final = form.output == "y"
             name = self.node.output if final else self._scoped(form.output.removeprefix("t:"))
             shape = self.node.type.shape if final else form.shape or self.known[str(form.operands[0])][1]
-            value = _value(name, TensorType(self.node.type.dtype, shape))
+            value = _value(name, TensorType(form.dtype or self.node.type.dtype, shape))
             _claim(self.values, name, value)
             self.known[form.output] = (value, shape)
             attributes = ir.convenience.convert_attributes(dict(form.attributes))

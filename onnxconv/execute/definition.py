@@ -13,7 +13,7 @@ from onnxconv.execute.inputs import check_inputs, check_understood
 from onnxconv.execute.parts import Part, fill
 from onnxconv.geometry import Array
 from onnxconv.graph import Graph, Node, Param
-from onnxconv.ops import Operator
+from onnxconv.ops import Elementwise, Operator
 
 __all__ = ["Arrays", "apply", "magnitude", "run", "shifted"]
 
@@ -91,9 +91,12 @@ def _evaluate(
         shape = node.op.out_shape(*shapes)
     except Refusal as refusal:
         raise UsageError(refusal.at(node.where)) from refusal
+    if isinstance(node.op, Elementwise):  # so that it can be cut into parts
+        xs = [x.reshape((1,) * (len(shape) - x.ndim) + x.shape) for x in xs]
+        shapes = [x.shape for x in xs]
     with np.errstate(all="ignore"):
         if node.op.roundings(*shapes) == 0:
-            y: Array = evaluate(node.op, xs, w)
+            y: Array = np.asarray(evaluate(node.op, xs, w))
             return rounded(y, dtype)
         y = np.empty([int(n) for n in shape], numpy_dtype(dtype))
         whole = DTYPES[node.type.dtype].family == "integer" and all(x.dtype.kind in "iu" for x in (*xs, *w.values()))

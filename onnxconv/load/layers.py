@@ -8,11 +8,11 @@ import numpy as np
 
 from onnxconv.errors import Refusal
 from onnxconv.load import integers, moves, pools
+from onnxconv.load.arithmetic import ARITHMETIC
 from onnxconv.load.pad import pad
 from onnxconv.load.products import batch_norm, conv, conv_transpose, gemm, matmul
 from onnxconv.load.step import PREVIOUS, Constant, Reader, Reading, Step
 from onnxconv.ops import (
-    Add,
     Clip,
     Elu,
     Flatten,
@@ -24,7 +24,6 @@ from onnxconv.ops import (
     Identity,
     LeakyRelu,
     Mish,
-    Mul,
     Operator,
     PRelu,
     Relu,
@@ -114,25 +113,13 @@ def _gelu(at: Reading) -> Sequence[Step]:
     return (Step(Gelu(at.word("approximate", "none")), (at.tensor(),)),)
 
 
-def _join(op: Operator) -> Reader:
-    def reader(at: Reading) -> Sequence[Step]:
-        for index, name in enumerate(at.node.input):
-            if name in at.constants:
-                shape = shape_text(at.constants[name].array.shape)
-                why = "tensors are joined with tensors that other layers give, not with constants"
-                raise Refusal("broadcast", f"its input {index} ({name!r}) is a constant of shape {shape}", why)
-        return (Step(op, at.tensors()),)
-
-    return reader
-
-
 def _plain(op: Operator) -> Reader:
     return lambda at: (Step(op, (at.tensor(),)),)
 
 
 READERS: dict[str, Reader] = {
-    "Add": _join(Add()),
     "AveragePool": pools.average_pool,
+    **ARITHMETIC,
     "BatchNormalization": batch_norm,
     "Cast": moves.cast,
     "Clip": _clip,
@@ -163,13 +150,11 @@ READERS: dict[str, Reader] = {
     "MaxPool": pools.max_pool,
     "MaxUnpool": pools.max_unpool,
     "Mish": _plain(Mish()),
-    "Mul": _join(Mul()),
     "PRelu": _prelu,
     "Pad": pad,
     "QLinearConv": integers.qlinear_conv,
     "QLinearMatMul": integers.qlinear_matmul,
     "QuantizeLinear": integers.quantize,
-    "ReduceMean": pools.reduce_mean,
     "Relu": _plain(Relu()),
     "Reshape": moves.reshape,
     "Sigmoid": _plain(Sigmoid()),
@@ -179,7 +164,6 @@ READERS: dict[str, Reader] = {
     "SpaceToDepth": moves.space_to_depth,
     "Split": moves.split,
     "Squeeze": moves.squeeze,
-    "Sum": _join(Add()),
     "Tanh": _plain(Tanh()),
     "Tile": moves.tile,
     "Transpose": moves.transpose,

@@ -8,8 +8,6 @@ from onnxconv.errors import Refusal
 from onnxconv.load.step import PREVIOUS, Reading, Step
 from onnxconv.load.windows import window, window_of_pool
 from onnxconv.ops import (
-    Flatten,
-    GlobalAveragePool,
     GlobalLpPool,
     LpPool,
     MaxPool,
@@ -19,7 +17,7 @@ from onnxconv.ops import (
     shape_text,
 )
 
-__all__ = ["average_pool", "global_lp_pool", "lp_pool", "max_pool", "max_unpool", "reduce_mean"]
+__all__ = ["average_pool", "global_lp_pool", "lp_pool", "max_pool", "max_unpool"]
 
 
 def max_pool(at: Reading) -> Sequence[Step]:
@@ -54,14 +52,3 @@ def average_pool(at: Reading) -> Sequence[Step]:
     written, rounded = window_of_pool(at)
     first, *rest = average(written, rounded, bool(at.integer("count_include_pad", 0)))
     return (Step(first, (at.tensor(),)), *(Step(op, (PREVIOUS,)) for op in rest))
-
-
-def reduce_mean(at: Reading) -> Sequence[Step]:
-    x = at.shape()
-    axes = at.axes(18)
-    if sorted(axes) != list(range(2, len(x))) or len(x) < 3:
-        raise Refusal(
-            "axes", f"it averages over the axes {list(axes)} of {shape_text(x)}", "only all spatial axes are understood"
-        )
-    pooled = Step(GlobalAveragePool(), (at.tensor(),))
-    return (pooled,) if at.integer("keepdims", 1) else (pooled, Step(Flatten(), (PREVIOUS,)))

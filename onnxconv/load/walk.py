@@ -255,7 +255,10 @@ class Walk:
         if not (isinstance(last.op, Dense) and not last.op.bias and names[0] in self.constants):
             return False
         at = self._reading(node)
-        bias = row(at, at.weight(1 - list(node.input).index(last.output), "bias"), last.op.out_features)
+        try:
+            bias = row(at, at.weight(1 - list(node.input).index(last.output), "bias"), last.op.out_features)
+        except Refusal:  # no row: it is added by a layer of its own
+            return False
         weight = Constant(last.params[0][1].name, out.arrays[last.params[0][1].name])
         out.forget(len(out.nodes) - 1)
         try:

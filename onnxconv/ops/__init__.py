@@ -1,12 +1,16 @@
 """The operators: each states its shape rule, definition, weights, cost, reach and ONNX form."""
 
+from onnxconv.ops.arithmetic import Add, Div, Max, Min, Mul, Pow, Sub
+from onnxconv.ops.broadcast import Elementwise
 from onnxconv.ops.cast import Cast
 from onnxconv.ops.conv import Conv, ConvTranspose, Dense
 from onnxconv.ops.curves import GELU_FORMS, Elu, Gelu, HardSigmoid, HardSwish, Mish, Softplus, Tanh
+from onnxconv.ops.functions import Abs, Ceil, Erf, Exp, Floor, Log, Neg, Reciprocal, Round, Sqrt
 from onnxconv.ops.integer import ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul
-from onnxconv.ops.join import Add, Concat, Mul
+from onnxconv.ops.join import Concat
 from onnxconv.ops.layout import Squeeze, Transpose, Unsqueeze
 from onnxconv.ops.lp_pool import GlobalLpPool, LpPool
+from onnxconv.ops.norm import GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm
 from onnxconv.ops.pad import PAD_MODES, Pad
 from onnxconv.ops.pointwise import BatchNorm, Clip, Identity, LeakyRelu, PRelu, Relu, Sigmoid, Silu, Softmax
 from onnxconv.ops.pool import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, average
@@ -27,6 +31,18 @@ from onnxconv.ops.protocol import (
     shape_text,
 )
 from onnxconv.ops.quantize import DequantizeLinear, DynamicQuantizeLinear, QuantizeLinear
+from onnxconv.ops.reduce import (
+    REDUCTIONS,
+    ReduceL1,
+    ReduceL2,
+    ReduceMax,
+    ReduceMean,
+    ReduceMin,
+    ReduceProd,
+    ReduceSum,
+    ReduceSumSquare,
+    Reduction,
+)
 from onnxconv.ops.repeat import Expand, Tile
 from onnxconv.ops.reshape import Flatten, Reshape
 from onnxconv.ops.shuffle import DEPTH_ORDERS, ChannelShuffle, DepthToSpace, SpaceToDepth
@@ -61,9 +77,28 @@ OPERATORS: tuple[type[Operator], ...] = (
     Mish,
     Softmax,
     BatchNorm,
+    LayerNorm,
+    GroupNorm,
+    InstanceNorm,
+    LocalResponseNorm,
     Identity,
     Add,
+    Sub,
     Mul,
+    Div,
+    Pow,
+    Max,
+    Min,
+    Neg,
+    Abs,
+    Sqrt,
+    Exp,
+    Log,
+    Erf,
+    Reciprocal,
+    Floor,
+    Ceil,
+    Round,
     Concat,
     Flatten,
     Reshape,
@@ -86,6 +121,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     MatMulInteger,
     QLinearConv,
     QLinearMatMul,
+    *REDUCTIONS,
 )
 """Every operator that computes. A new one is added here, and nowhere by side effect."""
 
@@ -97,13 +133,16 @@ __all__ = [
     "OPERATORS",
     "PAD_MODES",
     "POINT",
+    "REDUCTIONS",
     "UNKNOWN",
     "WHOLE_AXIS",
+    "Abs",
     "Add",
     "AttributeValue",
     "AveragePool",
     "BatchNorm",
     "Cast",
+    "Ceil",
     "ChannelShuffle",
     "Clip",
     "Concat",
@@ -115,10 +154,15 @@ __all__ = [
     "Dense",
     "DepthToSpace",
     "DequantizeLinear",
+    "Div",
     "DynamicQuantizeLinear",
+    "Elementwise",
     "Elu",
+    "Erf",
+    "Exp",
     "Expand",
     "Flatten",
+    "Floor",
     "Footprint",
     "Form",
     "Gather",
@@ -126,27 +170,47 @@ __all__ = [
     "GlobalAveragePool",
     "GlobalLpPool",
     "GlobalMaxPool",
+    "GroupNorm",
     "HardSigmoid",
     "HardSwish",
     "Identity",
+    "InstanceNorm",
+    "LayerNorm",
     "LeakyRelu",
+    "LocalResponseNorm",
+    "Log",
     "LpPool",
     "MatMulInteger",
+    "Max",
     "MaxPool",
     "MaxPoolIndices",
     "MaxUnpool",
+    "Min",
     "Mish",
     "Mul",
+    "Neg",
     "Opaque",
     "Operator",
     "PRelu",
     "Pad",
+    "Pow",
     "QLinearConv",
     "QLinearMatMul",
     "QuantizeLinear",
     "Range",
+    "Reciprocal",
+    "ReduceL1",
+    "ReduceL2",
+    "ReduceMax",
+    "ReduceMean",
+    "ReduceMin",
+    "ReduceProd",
+    "ReduceSum",
+    "ReduceSumSquare",
+    "Reduction",
     "Relu",
     "Reshape",
+    "Round",
     "Shape",
     "Sigmoid",
     "Silu",
@@ -154,8 +218,10 @@ __all__ = [
     "Softmax",
     "Softplus",
     "SpaceToDepth",
+    "Sqrt",
     "Squeeze",
     "Step",
+    "Sub",
     "Tanh",
     "Tile",
     "To",

@@ -181,7 +181,7 @@ class Gelu(Pointwise):
         if self.approximate == "tanh":
             curve = np.tanh(scalar(INNER) * (x + scalar(CUBE) * (x * x * x)))
         else:
-            curve = _erf(x / scalar(math.sqrt(2)))
+            curve = erf(x / scalar(math.sqrt(2)))
         y: Array = x / 2 * (1 + curve)
         return y
 
@@ -260,7 +260,7 @@ def softplus(x: Array) -> Array:
     return y
 
 
-def _erf(x: Array) -> Array:
+def erf(x: Array) -> Array:
     """The error function, by the C library's: NumPy has none."""
     y: Array = np.fromiter(map(math.erf, x.ravel()), x.dtype, x.size).reshape(x.shape)
     return y

@@ -1,101 +1,18 @@
-"""Operators that join several tensors."""
+"""Tensors one after the other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import ClassVar
 
 import numpy as np
 
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array, Axis, Size, plus, strided
-from onnxconv.ops.protocol import BROADCAST, POINT, UNKNOWN, Footprint, Form, Operator, Shape, Step, shape_text
+from onnxconv.ops.protocol import POINT, UNKNOWN, Footprint, Form, Operator, Shape, Step, shape_text
 
-__all__ = ["Add", "Concat", "Mul"]
-
-
-def _broadcast(verb: str, xs: tuple[Shape, ...]) -> Shape:
-    """The common shape. An axis of size 1 counts as any size, but not the batch: images do not mix."""
-    y = xs[0]
-    for x in xs[1:]:
-        pairs = list(enumerate(zip(y, x, strict=False)))
-        differing = [i for i, (a, b) in pairs if a != b and (i == 0 or 1 not in (a, b))]
-        if len(x) != len(y) or differing:
-            axis = (
-                f"axis {differing[0]}: {y[differing[0]]} and {x[differing[0]]}" if differing else "the number of axes"
-            )
-            raise Refusal(
-                "join-shape",
-                f"cannot {verb} {shape_text(y)} and {shape_text(x)}: they differ in {axis}",
-                f"to {verb} tensors, their sizes must be equal, or 1 beyond the batch",
-                "match the filters, strides and pads of the branches",
-            )
-        y = tuple(b if a == 1 else a for a, b in zip(y, x, strict=True))
-    return y
-
-
-def _seen(xs: tuple[Shape, ...], y: Shape) -> Sequence[Footprint]:
-    """Its own position, or the only one there is."""
-    return tuple(tuple(BROADCAST if a == 1 != b else POINT for a, b in zip(x, y, strict=True)) for x in xs)
-
-
-@dataclass(frozen=True, slots=True)
-class Add(Operator):
-    """y = x₀ + x₁ + …, axes of size 1 broadcast."""
-
-    kind: ClassVar[str] = "Add"
-
-    def out_shape(self, *xs: Shape) -> Shape:
-        return _broadcast("add", xs)
-
-    def define(self, *xs: Array, **w: Array) -> Array:
-        return reduce(np.add, xs)
-
-    def roundings(self, *xs: Shape) -> int:
-        return len(xs) - 1
-
-    def footprint(self, *xs: Shape) -> Sequence[Footprint]:
-        return _seen(xs, self.out_shape(*xs))
-
-    def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
-        return _chain("Add", xs)
-
-
-@dataclass(frozen=True, slots=True)
-class Mul(Operator):
-    """y = x₀ · x₁ · …, axes of size 1 broadcast."""
-
-    kind: ClassVar[str] = "Mul"
-
-    def out_shape(self, *xs: Shape) -> Shape:
-        return _broadcast("multiply", xs)
-
-    def define(self, *xs: Array, **w: Array) -> Array:
-        return reduce(np.multiply, xs)
-
-    def roundings(self, *xs: Shape) -> int:
-        return len(xs) - 1
-
-    def footprint(self, *xs: Shape) -> Sequence[Footprint]:
-        return _seen(xs, self.out_shape(*xs))
-
-    def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
-        return _chain("Mul", xs)
-
-
-def _chain(op_type: str, xs: tuple[Shape, ...]) -> Sequence[Form]:
-    """A chain of binary nodes, from the left."""
-    if len(xs) == 1:
-        return (Form("Identity", ("x0",), {}),)
-    forms: list[Form] = []
-    left = "x0"
-    for i in range(1, len(xs)):
-        output = "y" if i == len(xs) - 1 else f"t:{op_type.lower()}{i}"
-        forms.append(Form(op_type, (left, f"x{i}"), {}, output, _broadcast("join", xs[: i + 1])))
-        left = output
-    return forms
+__all__ = ["Concat"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,8 @@ class Form:
     shape: Shape | None = None
     beside: tuple[tuple[str, Shape], ...] = ()
     place: int = 0
+    dtype: str | None = None
+    """Data type of the output; None: that of the operator's."""
 
 
 @dataclass(frozen=True, slots=True)

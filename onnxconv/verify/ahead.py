@@ -58,7 +58,7 @@ def ahead(
                 if normalised:
                     break
                 normalised = True
-            case "Identity" | "Flatten" | "MaxPool" | "AveragePool" | "GlobalMaxPool" | "GlobalAveragePool":
+            case "Identity" | "Neg" | "Flatten" | "MaxPool" | "AveragePool" | "GlobalMaxPool" | "GlobalAveragePool":
                 pass
             case "QuantizeLinear" if all(name in constants for name in node.inputs[1:]):
                 return replace(
@@ -75,6 +75,12 @@ def ahead(
                 return Ahead(-4.0, 4.0, normalised, curved=True)
             case "Sigmoid" | "Softmax":
                 return Ahead(-4.0, 4.0, normalised)
+            case "Sqrt" | "Log" | "Pow":
+                return Ahead(0.0625, 4.0, normalised)
+            case "Exp" | "LRN":
+                return Ahead(-4.0, 4.0, normalised)
+            case "Erf":
+                return Ahead(-2.0, 2.0, normalised)
             case "Tanh":
                 return Ahead(-2.0, 2.0, normalised)
             case _:

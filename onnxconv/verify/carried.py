@@ -16,6 +16,7 @@ from onnxconv.graph import Node
 from onnxconv.verify.legal import legal
 from onnxconv.verify.rounding import bound
 from onnxconv.verify.signal import Signal
+from onnxconv.verify.spread import spread_after
 from onnxconv.verify.words import MOVING, Array
 
 __all__ = ["error_after"]
@@ -118,7 +119,7 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
             changed: Array = y * (factor - 1) + own
             return changed
         case _:
-            return np.full_like(y, np.inf)
+            return spread_after(node, xs, w, y)
 
 
 def _steepness(x: Signal, steepest: float) -> Array:

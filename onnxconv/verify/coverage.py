@@ -28,6 +28,8 @@ def alive(node: Node, signal: Signal, route: Routed, inputs: Sequence[Array], xs
     activation has let it through.
     """
     y = signal.value
+    if not any(x.any() for x in inputs):
+        return np.zeros(channels(y.shape), bool)
     if y.ndim and y.shape[0] * math.prod(y.shape[2:]) > 1:
         return varies(signal)
     (first, *_) = inputs

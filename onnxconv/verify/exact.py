@@ -55,7 +55,7 @@ def exact(case: Case) -> Iterator[Finding]:
                 yield _named(case, node, replace(finding, max_error=merged.max_error))
                 return
             seen = merge(seen, comparison)
-            telling = telling or _telling(y, instance)
+            telling = telling or _telling(one, y, instance)
             thin = min(thin, instance.density)
             if not instance.exact and node.op.kind not in inexact:
                 inexact.append(node.op.kind)
@@ -138,10 +138,12 @@ def _try(case: Case, one: Node, instance: Instance, y: Array) -> Comparison | st
     return compared(one, list(instance.xs), instance.weights, got[one.output], case.arithmetic)
 
 
-def _telling(y: Array, instance: Instance) -> bool:
+def _telling(node: Node, y: Array, instance: Instance) -> bool:
     """The result depends on the input: without its bias it is not all zero, nor one value throughout."""
     if (bias := instance.weights.get("bias")) is not None:
-        y = y - bias.astype(np.float64).reshape(-1, *[1] * (y.ndim - 2))
+        shaped = getattr(node.op, "affine", None)
+        b = bias.astype(np.float64)
+        y = y - (shaped(y.shape, b) if shaped else b.reshape(-1, *[1] * (y.ndim - 2)))
     return bool(y.any()) and (y.size == 1 or not all_same(y))
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -131,27 +132,32 @@ def _other(node: Node, dtype: str, shapes: Shapes, stream: Stream) -> Instance:
 
     def draw(shape: tuple[int, ...]) -> Array:
         match op.kind:
-            case "Add":
+            case "Add" | "Sub":
                 return stream.filled(shape, (1 << p) // len(shapes), dtype)
+            case "ReduceSum":
+                return stream.filled(shape, max(1, (1 << p) // (n + 1)), dtype)
             case "Mul":
                 return stream.filled(shape, (1 << p // len(shapes)) - 1, dtype)
-            case "AveragePool" | "GlobalAveragePool":
+            case "AveragePool" | "GlobalAveragePool" | "ReduceMean":
                 return stream.filled(shape, max(1, (1 << p) // (n - 1)), dtype)
             case "LeakyRelu" | "PRelu":
                 return _powers_below_zero(shape, p, dtype, stream)
             case "BatchNormalization":
                 return stream.filled(shape, 1 << (p - 4), dtype)
+            case "Round":
+                halves: Array = stream.filled(shape, 1 << (p - 2), dtype) / numpy_dtype(dtype).type(2)
+                return halves
             case _ if n == 0:
                 return _around_limits(op, shape, p, dtype, stream)
             case _:
-                return 2 * real("normal", shape, dtype, stream)
+                return _for_its_domain(op, shape, dtype, stream)
 
     drawn = {name: draw(shape) for name, shape in dict(zip(node.inputs, shapes, strict=True)).items()}
     match op.kind:
         case "AveragePool":
             unpadded = not any(any(axis.pad) for axis in getattr(op, "window", ()))
             exact = _summable(n - 1, p) and (unpadded or bool(getattr(op, "count_include_pad", False)))
-        case "GlobalAveragePool":
+        case "GlobalAveragePool" | "ReduceMean":
             exact = _summable(n - 1, p)
         case "BatchNormalization":
             exact = dtype != "float16"
@@ -164,10 +170,13 @@ def _other(node: Node, dtype: str, shapes: Shapes, stream: Stream) -> Instance:
             }
         case "LeakyRelu":  # a narrower type rounds the slope
             exact = p >= DTYPES["float32"].significand
-        case "Add" | "Mul":
+        case "ReduceSum":
+            exact = n + 1 <= 1 << p
+        case "Add" | "Sub" | "Mul":
             pass
         case _:
             exact = n == 0
+            weights = {role: real("normal", s, dtype, stream) for role, s in op.weight_shapes(*shapes).items()}
     return Instance(
         "integer" if exact else "judged by its bound", exact, tuple(drawn[name] for name in node.inputs), weights
     )
@@ -179,6 +188,23 @@ def _unpooled(node: Node, dtype: str, shapes: Shapes, stream: Stream) -> Instanc
     room = math.prod(int(n) for n in node.op.out_shape(*shapes))
     places = stream.order(values.size) % room
     return Instance("integer", values.size <= room, (values, places.astype(np.int64).reshape(shapes[1])))
+
+
+def _for_its_domain(op: Any, shape: tuple[int, ...], dtype: str, stream: Stream) -> Array:
+    """Real numbers where the operator is defined, and so large that the small numbers in its formula make a difference."""
+    drawn = 2 * real("normal", shape, dtype, stream)
+    scale = 1.0
+    match op.kind:
+        case "Sqrt" | "Log" | "Pow":
+            drawn = np.abs(drawn)
+        case "ReduceProd":
+            drawn = (np.sign(drawn) * (1 + np.abs(drawn) / op.count(shape))).astype(drawn.dtype)
+        case "LayerNormalization" | "GroupNormalization" | "InstanceNormalization" if op.epsilon > 0:
+            scale = 2.0 ** round(math.log2(op.epsilon) / 2)
+        case "LRN" if op.alpha > 0:
+            scale = 2.0 ** round(-math.log2(op.alpha) / 2)
+    y: Array = drawn * numpy_dtype(dtype).type(scale)
+    return y
 
 
 def _summable(count: int, p: int) -> bool:

@@ -33,12 +33,16 @@ __all__ = ["Plan", "plan", "routing"]
 LARGE = 1 << 33
 """Terms summed for one image above which one image is routed, not two."""
 PRODUCTS = ("Conv", "ConvTranspose", "Gemm")
-MEANS = ("AveragePool", "GlobalAveragePool")
+MEANS = ("AveragePool", "GlobalAveragePool", "ReduceMean")
+CHOSEN = (*PRODUCTS, "BatchNormalization", "PRelu")
+"""Layers whose weights are chosen; others keep the network's own."""
 NARROWER = (10, 6)
 """Bits of the inputs when wider ones use up the significand on the way."""
 NEVER_EXACT = (
     *("Sigmoid", "Silu", "Softmax", "LeakyRelu", "Tanh", "Elu", "HardSigmoid", "HardSwish", "Softplus", "Gelu", "Mish"),
     *("LpPool", "GlobalLpPool"),
+    *("Div", "Pow", "Sqrt", "Exp", "Log", "Erf", "Reciprocal", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceProd"),
+    *("LayerNormalization", "GroupNormalization", "InstanceNormalization", "LRN"),
 )
 
 
@@ -146,7 +150,8 @@ def _plan(case: Case, seed: int, share: float, bits: int) -> Plan:
             array = constants[node.output]
             routed = Routed(_raw(array.astype(np.float64)), {"value": array})
         else:
-            routed = _route(node, xs, ahead(node.output, reading, constants), gain, arrays, stream)
+            own = {role: case.weights[param] for role, param in node.params} if node.op.kind not in CHOSEN else {}
+            routed = _route(node, xs, ahead(node.output, reading, constants), gain, own, arrays, stream)
         y = routed.y
         arrays |= {param.name: routed.weights[role] for role, param in node.params}
         inexact = inexact or (node.name if y.error is not None else "")
@@ -191,10 +196,16 @@ def _raw(value: Array) -> Signal:
 
 
 def _route(
-    node: Node, xs: Sequence[Signal], next: Ahead, gain: Array | None, arrays: dict[str, Array], stream: Stream
+    node: Node,
+    xs: Sequence[Signal],
+    next: Ahead,
+    gain: Array | None,
+    own: dict[str, Array],
+    arrays: dict[str, Array],
+    stream: Stream,
 ) -> Routed:
     """The layer's output with all that is known about it, its weights, and its error if it has any."""
-    shared = any(param.name in arrays for _, param in node.params)
+    shared = any(param.name in arrays for _, param in node.params) and bool(xs)
     if shared:
         w = {
             role: arrays.get(param.name, np.zeros(param.shape, numpy_dtype(param.dtype))) for role, param in node.params
@@ -206,6 +217,8 @@ def _route(
         routed = route_batch_norm(node, xs[0], next, gain, stream)
     elif node.op.kind == "PRelu":
         routed = route_prelu(node, xs[0], stream)
+    elif own:
+        routed = Routed(_raw(apply(node, [x.value for x in xs], own)), own)
     else:
         routed = Routed(_plain(node, xs), {})
     y = routed.y
@@ -240,14 +253,16 @@ def _plain(node: Node, xs: Sequence[Signal]) -> Signal:
     values = [x.value for x in xs]
     y = apply(node, values, {})
     match node.op.kind:
-        case "Add":
+        case "Add" | "Sub":
             return Signal(y, max(x.grid for x in xs), sum((x.terms for x in xs), np.zeros_like(y)))
         case "Mul":
             product = np.ones_like(y)
             for x in xs:
                 product = product * x.terms
             return Signal(y, sum(x.grid for x in xs), product)
-        case "AveragePool" | "GlobalAveragePool":
+        case "ReduceSum":
+            return Signal(y, xs[0].grid, apply(node, [xs[0].terms], {}))
+        case "AveragePool" | "GlobalAveragePool" | "ReduceMean":
             # Where the mean is exact its grid is finer than its terms' by the logarithm of the count; see `_exact`.
             n = node.op.roundings(*(v.shape for v in values)) - 1
             whole = n & (n - 1) == 0 and _full_windows(node)

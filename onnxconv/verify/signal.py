@@ -37,7 +37,7 @@ class Signal:
 
 def grid_of(values: Array) -> int:
     """The smallest g for which all values are multiples of 2^-g; negative where all are even, and so on."""
-    fraction, exponent = np.frexp(values[values != 0].astype(np.float64))
+    fraction, exponent = np.frexp(values[(values != 0) & np.isfinite(values)].astype(np.float64))
     if not fraction.size:
         return DEAD
     whole = np.abs(np.ldexp(fraction, 53)).astype(np.int64)
@@ -64,7 +64,10 @@ def per_channel(values: Array, rank: int) -> Array:
 def varies(y: Signal) -> Array:
     """Of each channel, whether it has more than one value, so far apart that no error could blur them."""
     axes = (0, *range(2, y.value.ndim))
-    found: Array = np.atleast_1d(np.ptp(y.value, axis=axes) > y.slack().max(axis=axes))
+    slack = y.slack()
+    known = np.isfinite(slack)
+    low, high = np.where(known, y.value, np.inf).min(axis=axes), np.where(known, y.value, -np.inf).max(axis=axes)
+    found: Array = np.atleast_1d(high - low > np.where(known, slack, 0).max(axis=axes))
     return found
 
 

@@ -31,7 +31,6 @@ from onnxconv.ops import (
     Elu,
     Flatten,
     Form,
-    Gelu,
     GlobalAveragePool,
     GlobalMaxPool,
     HardSigmoid,
@@ -105,12 +104,15 @@ def test_every_operator(op: Operator, x: Shape, dtype: str, opset: int, tmp_path
         assert_comes_back(graph, tmp_path, EmitOptions(opset))
         return
     save(graph, seeded(), tmp_path / "m.onnx", EmitOptions(opset))
-    if isinstance(op, Gelu):
-        with pytest.raises(ModelError, match=r"Erf|is a constant"):
+    if any(form.op_type == "Shape" for form in forms):
+        with pytest.raises(ModelError, match="symbolic-size"):
             load(tmp_path / "m.onnx")
         return
+    # Numbers inside a formula are rounded to the data type; those of a whole activation or norm are float32 in all types.
+    loose = {"bfloat16": 2e-2, "float16": 2e-3, "float32": 2e-7, "float64": 1e-6}[dtype] if len(forms) > 2 else 0.0
     for mine, theirs in zip(outputs(graph, seeded()), outputs(*load(tmp_path / "m.onnx")), strict=True):
-        np.testing.assert_array_equal(rounded(mine, dtype), rounded(theirs, dtype))
+        y, z = (rounded(values, dtype).astype(np.float64) for values in (mine, theirs))
+        np.testing.assert_allclose(y, z, rtol=loose, atol=loose)
 
 
 def operators(rank: int) -> st.SearchStrategy[Operator]:

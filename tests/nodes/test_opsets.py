@@ -25,12 +25,9 @@ BY_OPERATOR = {
 
 
 NOT_YET = """
-Add-7 Add-13 Add-14 Div-7 Div-13 Div-14 Gemm-7 Gemm-9 Gemm-11 Gemm-13 GroupNormalization-18 GroupNormalization-21
-InstanceNormalization-7 InstanceNormalization-22 LRN-7 LRN-13 LayerNormalization-17 MatMul-7 MatMul-9 MatMul-13
-Mul-7 Mul-13 Mul-14 PRelu-7 PRelu-16 Pad-7 Pad-10 Pad-11 Pad-13 Pad-18 Pad-19 Pad-21 Pow-7 Pow-12 Pow-13 Pow-15
-ReduceMax-7 ReduceMax-11 ReduceMax-12 ReduceMax-13 ReduceMax-18 ReduceMax-20 ReduceMean-7 ReduceMean-11
-ReduceMean-13 ReduceMean-18 ReduceSum-7 ReduceSum-11 ReduceSum-13 Resize-10 Resize-11 Resize-13 Resize-18 Resize-19
-Sub-7 Sub-13 Sub-14 Sum-8 Sum-13 Upsample-7 Upsample-9
+Gemm-7 Gemm-9 Gemm-11 Gemm-13 GroupNormalization-18 LRN-7 LRN-13 MatMul-7 MatMul-9 MatMul-13 PRelu-7 PRelu-16
+Pad-7 Pad-10 Pad-11 Pad-13 Pad-18 Pad-19 Pad-21 Resize-10 Resize-11 Resize-13 Resize-18 Resize-19 Upsample-7
+Upsample-9
 """.split()
 """Not all of these are read."""
 

@@ -114,7 +114,7 @@ def test_shapes_and_footprints() -> None:
     assert Add().footprint((1, 4, 1), (1, 4, 1)) == ((POINT,) * 3,) * 2
 
 
-@pytest.mark.parametrize("other", ["N, 4, 3, 8", "1, 4, 9, 8", "N, 4, 8", "N, 2, 9, 8"])
+@pytest.mark.parametrize("other", ["N, 4, 3, 8", "2, 4, 9, 8", "N, 4, 8", "N, 2, 9, 8", "N, 4, 9, 8, 1"])
 def test_other_sizes_are_refused(other: str) -> None:
     text = f"inputs: {{x: 'float32[N, 4, 9, 8]', z: 'float32[{other}]'}}\nlayers:\n- mul: [x, z]"
     with pytest.raises(SpecError, match="cannot multiply"):

@@ -15,10 +15,13 @@ from onnxconv.geometry import Axis, TransposedAxis
 from onnxconv.ops import (
     END,
     OPERATORS,
+    REDUCTIONS,
+    Abs,
     Add,
     AveragePool,
     BatchNorm,
     Cast,
+    Ceil,
     ChannelShuffle,
     Clip,
     Concat,
@@ -26,30 +29,45 @@ from onnxconv.ops import (
     ConvTranspose,
     Dense,
     DepthToSpace,
+    Div,
     Elu,
+    Erf,
+    Exp,
     Expand,
     Flatten,
+    Floor,
     Gather,
     Gelu,
     GlobalAveragePool,
     GlobalLpPool,
     GlobalMaxPool,
+    GroupNorm,
     HardSigmoid,
     HardSwish,
     Identity,
+    InstanceNorm,
+    LayerNorm,
     LeakyRelu,
+    LocalResponseNorm,
+    Log,
     LpPool,
+    Max,
     MaxPool,
     MaxPoolIndices,
     MaxUnpool,
+    Min,
     Mish,
     Mul,
+    Neg,
     Operator,
     Pad,
+    Pow,
     PRelu,
     Range,
+    Reciprocal,
     Relu,
     Reshape,
+    Round,
     Shape,
     Sigmoid,
     Silu,
@@ -57,7 +75,9 @@ from onnxconv.ops import (
     Softmax,
     Softplus,
     SpaceToDepth,
+    Sqrt,
     Squeeze,
+    Sub,
     Tanh,
     Tile,
     Transpose,
@@ -98,10 +118,26 @@ EXAMPLES: tuple[tuple[Operator, tuple[tuple[int, ...], ...]], ...] = (
     (Softmax(1), (IMAGE,)),
     (Softmax(3), (IMAGE,)),
     (BatchNorm(), (IMAGE,)),
+    (LayerNorm((3,)), (IMAGE,)),
+    (LayerNorm((2, 3), bias=False), (IMAGE,)),
+    (LayerNorm((1,)), (IMAGE,)),
+    (GroupNorm(2), (IMAGE,)),
+    (InstanceNorm(), (IMAGE,)),
+    (LocalResponseNorm(3, 0.1), (IMAGE,)),
+    (LocalResponseNorm(2, 3.0, 2.5, 0.5), (IMAGE,)),
+    *((op((2, 3)), (IMAGE,)) for op in REDUCTIONS),
+    *((op((1, 3), False), (IMAGE,)) for op in REDUCTIONS),
     (Identity(), (IMAGE,)),
     (Add(), (IMAGE, IMAGE, IMAGE)),
     (Mul(), (IMAGE, IMAGE)),
     (Mul(), (IMAGE, (2, 4, 1, 1))),
+    (Mul(), (IMAGE, (6,))),
+    (Sub(), (IMAGE, (4, 1, 1))),
+    (Div(), (IMAGE, IMAGE)),
+    (Pow(), (IMAGE, (1,))),
+    (Max(), (IMAGE, (7, 1))),
+    (Min(), (IMAGE, (2, 1, 1, 6))),
+    *((op, (IMAGE,)) for op in (Neg(), Abs(), Sqrt(), Exp(), Log(), Erf(), Reciprocal(), Floor(), Ceil(), Round())),
     (Add(), ((2, 1, 7, 1), (2, 4, 1, 1), (2, 4, 1, 6))),
     (Concat(1), (IMAGE, IMAGE)),
     (Concat(2), (IMAGE, IMAGE)),
@@ -148,10 +184,13 @@ def test_every_operator_has_an_example() -> None:
 def test_float32_stays_within_the_bound(op: Operator, shapes: tuple[tuple[int, ...], ...], scale: float) -> None:
     xs, w = arrays(op, shapes, scale)
     xs64, w64 = wide(xs, w)
-    exact, n = op.define(*xs64, **w64), op.roundings(*shapes)
-    error = np.abs(op.define(*xs, **w).astype(np.float64) - exact)
-    bound = n * U / (1 - n * U) * op.magnitude(*xs64, **w64) + n * 2.0**-149
-    assert (error <= bound).all(), float((error / bound).max())
+    with np.errstate(all="ignore"):
+        exact, n = op.define(*xs64, **w64), op.roundings(*shapes)
+        error = np.abs(op.define(*xs, **w).astype(np.float64) - exact)
+        bound = n * U / (1 - n * U) * op.magnitude(*xs64, **w64) + n * 2.0**-149
+        judged = np.isfinite(exact) & (op.magnitude(*xs64, **w64) < 2.0**127)
+        assert (error <= bound)[judged].all(), float((error / bound)[judged].max())
+    assert scale != 1 or judged.mean() > (0.2 if op.kind in ("Pow", "Log", "Sqrt") else 0.99), "little is compared"
 
 
 def test_a_slope_rounded_to_float16_stays_within_the_bound() -> None:
@@ -179,7 +218,8 @@ def test_facts_agree_with_the_definition(op: Operator, shapes: tuple[tuple[int, 
 
 @CASES
 def test_a_symbolic_batch_stays_symbolic(op: Operator, shapes: tuple[tuple[int, ...], ...]) -> None:
-    symbolic = [cast(Shape, ("N", *shape[1:])) for shape in shapes]
+    rank = max(map(len, shapes))
+    symbolic = [cast(Shape, ("N", *shape[1:])) if len(shape) == rank else shape for shape in shapes]
     assert op.out_shape(*symbolic) == ("N", *op.out_shape(*shapes)[1:])
     assert op.roundings(*symbolic) == op.roundings(*shapes)
     assert op.work(*symbolic) == op.work(*shapes)
@@ -234,8 +274,17 @@ def test_any_order_of_summation_stays_within_the_bound(transposed: bool) -> None
         (Gelu("fast"), ((1, 3),), "gelu-form"),
         (Add(), ((1, 3, 8), (1, 3, 9)), "join-shape"),
         (Add(), ((1, 3, 8), (1, 3)), "join-shape"),
+        (Sub(), ((1, 3, 8), (2,)), "join-shape"),
+        (LayerNorm((2,)), ((1, 3, 8, 8),), "axis"),
+        (LayerNorm(()), ((1, 3, 8, 8),), "axis"),
+        (LayerNorm((3,)), ((1, 3, 8),), "axis"),
+        (GroupNorm(2), ((1, 3, 8),), "groups"),
+        (GroupNorm(0), ((1, 3, 8),), "groups"),
+        (InstanceNorm(), ((1, 3),), "rank"),
+        (LocalResponseNorm(0), ((1, 3, 8),), "lrn"),
+        (LocalResponseNorm(3, -1.0), ((1, 3, 8),), "lrn"),
         (Mul(), ((1, 3, 8), (1, 4, 8)), "join-shape"),
-        (Mul(), ((1, 3, 8), (2, 3, 8)), "join-shape"),
+        (Mul(), ((3, 3, 8), (2, 3, 8)), "join-shape"),
         (Concat(1), ((1, 3, 8), (1, 3, 9)), "join-shape"),
         (Concat(4), ((1, 3, 8),), "axis"),
         (Flatten(4), ((1, 3, 8),), "axis"),
