@@ -11,6 +11,7 @@ from onnxconv import __version__
 from onnxconv.cli.build import build
 from onnxconv.cli.doctor import doctor
 from onnxconv.cli.edge import guarded
+from onnxconv.cli.reduce import reduce
 from onnxconv.cli.report import report
 from onnxconv.cli.run import run
 from onnxconv.cli.runtimes import runtimes
@@ -20,7 +21,7 @@ from onnxconv.cli.verify import verify
 
 __all__ = ["COMMANDS", "commands", "main"]
 
-COMMANDS: tuple[click.Command, ...] = (build, run, verify, report, to_spec, runtimes, schema, doctor)
+COMMANDS: tuple[click.Command, ...] = (build, run, verify, report, reduce, to_spec, runtimes, schema, doctor)
 """Every command there is, in the order in which they are listed."""
 
 

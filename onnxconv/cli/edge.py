@@ -16,9 +16,10 @@ import click
 
 from onnxconv.errors import OnnxconvError
 
-__all__ = ["BUG", "INTERRUPTED", "NOT_HERE", "USAGE", "guarded"]
+__all__ = ["BUG", "DISAGREED", "INTERRUPTED", "NOT_HERE", "USAGE", "guarded"]
 
 USAGE = 2
+DISAGREED = 1
 NOT_HERE = 3
 BUG = 70
 """EX_SOFTWARE of sysexits.h: an error in onnxconv itself, told apart from every verdict."""

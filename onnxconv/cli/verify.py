@@ -9,11 +9,9 @@ from typing import Any
 import click
 
 from onnxconv.cli import options
-from onnxconv.cli.edge import NOT_HERE
+from onnxconv.cli.edge import DISAGREED, NOT_HERE
 from onnxconv.cli.options import DEFAULT_TIMEOUT
 from onnxconv.cli.sources import keep, networks
-
-DISAGREED = 1
 
 
 def _probes(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from onnxconv.portable import Account
+    from onnxconv.reduce import Reduced
     from onnxconv.specify import Specified
     from onnxconv.verify import Check, Verification
 
@@ -178,6 +179,28 @@ class Network:
             return Verification(self.source, checks)
         found = verify(self.graph, self.weights, runtimes=tuple(runtimes), probes=asked, source=self.source, **options)
         return Verification(self.source, (*checks, *found.checks))
+
+    def reduce(
+        self,
+        runtime: str,
+        folder: str | Path | None = None,
+        *,
+        families: Sequence[str] | None = None,
+        command: str = "",
+        **options: Any,
+    ) -> tuple[Reduced, tuple[str, ...]] | None:
+        """The smallest case on which a runtime disagrees, and the files of it, written to `folder` if that is given.
+
+        None where the runtime disagrees on nothing that is tried. Options are those of `onnxconv.reduce.reduce`.
+        """
+        from onnxconv.reduce import FAMILIES, reduce, save_case
+
+        self._demand_understood("reduced")
+        self._demand_memory()
+        found = reduce(self.graph, self.weights, runtime=runtime, families=families or FAMILIES, **options)
+        if found is None:
+            return None
+        return found, () if folder is None else save_case(found, Path(folder), runtime, command)
 
     def _demand_understood(self, done: str) -> None:
         """Refuse (`ModelError`) to do more than report with a model that is not understood as a whole."""
