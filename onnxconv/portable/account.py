@@ -21,6 +21,7 @@ QUESTIONS = {
     "layers": "every layer on the original's own tensors, with its own weights, each within its derived bound",
     "routing": "the whole original with weights that route values through it",
     "written": "the file as written, read back",
+    "run": "the file as written, of which not every node is read: every layer on its own tensors",
 }
 """What each probe asks."""
 

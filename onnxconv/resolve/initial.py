@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from onnxconv.graph import Initial
 
-__all__ = ["BATCH_NORM", "SLOPES", "WEIGHTED", "Draw", "initial"]
+__all__ = ["BATCH_NORM", "SCALE", "SLOPES", "WEIGHTED", "Draw", "initial"]
 
 Draw: TypeAlias = "tuple[str, tuple[float, ...]]"
 """The kind of an `Initial` and its numbers."""
@@ -33,7 +33,12 @@ BATCH_NORM: Mapping[str, Draw] = MappingProxyType(
 SLOPES: Mapping[str, Draw] = MappingProxyType({"weight": ("uniform", (0.125, 0.375))})
 """Of parametric ReLUs, around torch's 1/4."""
 
-_OWN: Mapping[str, Mapping[str, Draw]] = MappingProxyType({"BatchNormalization": BATCH_NORM, "PRelu": SLOPES})
+SCALE: Mapping[str, Draw] = MappingProxyType({"weight": ("uniform", (0.5, 1.5))})
+"""Of learned factors."""
+
+_OWN: Mapping[str, Mapping[str, Draw]] = MappingProxyType(
+    {"BatchNormalization": BATCH_NORM, "PRelu": SLOPES, "Scale": SCALE}
+)
 
 
 def initial(

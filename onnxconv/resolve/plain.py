@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from onnxconv.errors import Refusal
 from onnxconv.graph import Node
 from onnxconv.ops import (
@@ -25,6 +27,7 @@ from onnxconv.ops import (
     Softplus,
     Tanh,
 )
+from onnxconv.ops.protocol import fixed
 from onnxconv.resolve.site import Site
 
 __all__ = [
@@ -43,6 +46,7 @@ __all__ = [
     "prelu",
     "relu",
     "relu6",
+    "scale",
     "sigmoid",
     "silu",
     "softmax",
@@ -131,6 +135,19 @@ def batch_norm(site: Site) -> tuple[Node, ...]:
             "give the input an axis of channels",
         )
     return (site.node(BatchNorm(float(site.get("epsilon")))),)
+
+
+def scale(site: Site) -> tuple[Node, ...]:
+    """Each channel times its own number: a constant [C, 1, …] and a product. Raises `Refusal`."""
+    if len(site.x) < 2:
+        raise Refusal(
+            "rank",
+            f"scale on a tensor of {len(site.x)} axis",
+            "tensors are [N, C, *spatial], and scale has one number per channel",
+            "give the input an axis of channels",
+        )
+    factor = site.constant("weight", (fixed(site.x[1], "the number of channels"), *(1,) * (len(site.x) - 2)), "Scale")
+    return (factor, replace(site, inputs=(*site.inputs, factor.output), types=(*site.types, factor.type)).node(Mul()))
 
 
 def identity(site: Site) -> tuple[Node, ...]:

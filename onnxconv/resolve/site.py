@@ -8,7 +8,7 @@ from typing import Any
 
 from onnxconv.errors import Diagnostic, Refusal
 from onnxconv.graph import Node, Param, Recipe, TensorType
-from onnxconv.ops import Operator, Shape, shape_text
+from onnxconv.ops import Constant, Operator, Shape, shape_text
 from onnxconv.ops.protocol import need_spatial
 from onnxconv.resolve.initial import initial
 from onnxconv.resolve.limits import LARGEST_INTEGER, check_tensor, check_weight
@@ -114,6 +114,13 @@ class Site:
             params.append((role, Param(f"{self.layer.name}.{role}", self.dtype, roles[role], recipe)))
         type_ = TensorType(op.out_dtype(*(t.dtype for t in self.types)), shape)
         return Node(name, op, self.inputs, name, type_, tuple(params), self.layer.where)
+
+    def constant(self, role: str, shape: tuple[int, ...], op: str) -> Node:
+        """A learned tensor of the layer, which other nodes read; drawn as `op`'s weights are. Raises `Refusal`."""
+        check_weight(role, shape, self.dtype)
+        param = Param(f"{self.layer.name}.{role}", self.dtype, shape, self.stored(op, role, shape, (1, 1)))
+        type_ = TensorType(self.dtype, shape)
+        return Node(param.name, Constant(shape), (), param.name, type_, (("value", param),), self.layer.where)
 
     def stored(self, op: str, role: str, shape: tuple[int, ...], fan: tuple[int, int]) -> Any:
         """The stored array of a role, drawn as the layer's `init` says or by default."""

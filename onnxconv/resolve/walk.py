@@ -49,6 +49,7 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "mish": plain.mish,
         "softmax": plain.softmax,
         "batch_norm": plain.batch_norm,
+        "scale": plain.scale,
         "add": plain.add,
         "mul": plain.mul,
         "concat": plain.concat,

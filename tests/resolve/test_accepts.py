@@ -15,6 +15,7 @@ from onnxconv.ops import (
     ChannelShuffle,
     Clip,
     Concat,
+    Constant,
     Conv,
     ConvTranspose,
     Dense,
@@ -210,6 +211,7 @@ ACCEPTED = [
     ("silu", IMAGE, (Silu(),), ("N", 4, 9, 8)),
     ("prelu", IMAGE, (PRelu(),), ("N", 4, 9, 8)),
     ("prelu: true", IMAGE, (PRelu(True),), ("N", 4, 9, 8)),
+    ("scale", IMAGE, (Constant((4, 1, 1)), Mul()), ("N", 4, 9, 8)),
     ("tanh", IMAGE, (Tanh(),), ("N", 4, 9, 8)),
     ("elu", IMAGE, (Elu(1.0),), ("N", 4, 9, 8)),
     ("elu: 0.5", IMAGE, (Elu(0.5),), ("N", 4, 9, 8)),
@@ -316,6 +318,19 @@ def test_what_is_stored_and_how_it_is_drawn(layer: str, role: str, expected: tup
     assert (initial.shape, initial.kind, initial.values, initial.fan) == expected
     assert initial.name == f"{layer.partition(':')[0]}.{role}"
     assert initial.learned is not role.startswith("running_")
+
+
+@pytest.mark.parametrize(
+    ("layer", "drawn"),
+    [("scale", ("uniform", (0.5, 1.5))), ("scale: {init: {weight: {constant: [1e-6]}}}", ("constant", (1e-6,)))],
+)
+def test_the_factors_of_a_scale_are_its_weight(layer: str, drawn: tuple[object, ...]) -> None:
+    made = graph(f"- {layer}")
+    (param,) = made.params()
+    (initial,) = param.stored()
+    assert (param.name, param.shape) == (initial.name, initial.shape) == ("scale.weight", (4, 1, 1))
+    assert (initial.kind, initial.values) == drawn
+    assert made.nodes[-1].inputs == ("x", "scale.weight")
 
 
 @pytest.mark.parametrize(

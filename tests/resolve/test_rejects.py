@@ -299,6 +299,13 @@ OTHER_INPUTS = [
         "    rule: tensors are [N, C, *spatial], and batch norm has one set of numbers per channel\n"
         "    fix: give the input an axis of channels",
     ),
+    (
+        "scale",
+        "float32[N]",
+        "net.yaml:3:3: scale: scale on a tensor of 1 axis [rank]\n"
+        "    rule: tensors are [N, C, *spatial], and scale has one number per channel\n"
+        "    fix: give the input an axis of channels",
+    ),
 ]
 
 
