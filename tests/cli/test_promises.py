@@ -67,7 +67,7 @@ def flags(command: click.Command) -> set[str]:
 
 def test_the_commands_are_these_and_no_stubs() -> None:
     assert list(BY_NAME) == list(PROMISED)
-    assert not set(BY_NAME) & {"embed", "suite", "sweep", "reduce", "bench"}
+    assert not set(BY_NAME) & {"embed", "suite", "sweep", "bench"}
 
 
 @pytest.mark.parametrize("name", PROMISED)
