@@ -102,12 +102,13 @@ class Refusal(Exception):
 
 
 def closest(word: str, known: Iterable[str], most: int | None = None) -> str:
-    """'did you mean …?' for the nearest known word, or the list of known words, of which at most `most` are told."""
+    """'did you mean …?' for the nearest known word, whatever its case, or the list of known words, of which at most `most` are told."""
     import difflib
 
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    folded = {name.casefold(): name for name in names}
+    near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
     if near:
-        return f"did you mean {near[0]!r}?"
+        return f"did you mean {folded[near[0]]!r}?"
     more = [f"and {len(names) - most} more"] if most is not None and len(names) > most else []
     return f"known here: {', '.join(names[:most] + more)}"

@@ -10,7 +10,7 @@ from onnxconv.errors import Refusal
 from onnxconv.load import integers, moves, pools
 from onnxconv.load.arithmetic import ARITHMETIC
 from onnxconv.load.pad import pad
-from onnxconv.load.products import batch_norm, conv, conv_transpose, gemm, matmul
+from onnxconv.load.products import batch_norm, conv, conv_transpose, deform_conv, gemm, matmul
 from onnxconv.load.step import PREVIOUS, Constant, Reader, Reading, Step
 from onnxconv.ops import (
     Clip,
@@ -129,6 +129,7 @@ READERS: dict[str, Reader] = {
     "ConvTranspose": conv_transpose,
     "DepthToSpace": moves.depth_to_space,
     "DequantizeLinear": integers.dequantize,
+    "DeformConv": deform_conv,
     "Dropout": _dropout,
     "DynamicQuantizeLinear": integers.dynamic_quantize,
     "Elu": _elu,

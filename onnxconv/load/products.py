@@ -9,9 +9,9 @@ import numpy as np
 from onnxconv.errors import Refusal
 from onnxconv.load.step import Constant, Reading, Step
 from onnxconv.load.windows import transposed_window, window
-from onnxconv.ops import BatchNorm, Conv, ConvTranspose, Dense, shape_text
+from onnxconv.ops import BatchNorm, Conv, ConvTranspose, DeformConv, Dense, shape_text
 
-__all__ = ["batch_norm", "conv", "conv_transpose", "gemm", "matmul", "row"]
+__all__ = ["batch_norm", "conv", "conv_transpose", "deform_conv", "gemm", "matmul", "row"]
 
 
 def conv(at: Reading) -> Sequence[Step]:
@@ -20,6 +20,20 @@ def conv(at: Reading) -> Sequence[Step]:
     bias = {"bias": at.weight(2, "bias")} if at.has(2) else {}
     op = Conv(window(at, kernel), weight.array.shape[0], at.integer("group", 1), bool(bias))
     return (Step(op, (at.tensor(),), {"weight": weight, **bias}),)
+
+
+def deform_conv(at: Reading) -> Sequence[Step]:
+    weight = at.weight(1, "weight")
+    bias = {"bias": at.weight(3, "bias")} if at.has(3) else {}
+    op = DeformConv(
+        window(at, _kernel(at, weight)),
+        weight.array.shape[0],
+        at.integer("group", 1),
+        bool(bias),
+        at.integer("offset_group", 1),
+    )
+    inputs = (at.tensor(), at.operand(2), *((at.operand(4),) if at.has(4) else ()))
+    return (Step(op, inputs, {"weight": weight, **bias}),)
 
 
 def conv_transpose(at: Reading) -> Sequence[Step]:

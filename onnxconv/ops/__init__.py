@@ -5,6 +5,7 @@ from onnxconv.ops.broadcast import Elementwise
 from onnxconv.ops.cast import Cast
 from onnxconv.ops.conv import Conv, ConvTranspose, Dense
 from onnxconv.ops.curves import GELU_FORMS, Elu, Gelu, HardSigmoid, HardSwish, Mish, Softplus, Tanh
+from onnxconv.ops.deform import DeformConv
 from onnxconv.ops.functions import Abs, Ceil, Erf, Exp, Floor, Log, Neg, Reciprocal, Round, Sqrt
 from onnxconv.ops.integer import ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul
 from onnxconv.ops.join import Concat
@@ -53,6 +54,7 @@ from onnxconv.ops.unpool import MaxPoolIndices, MaxUnpool
 OPERATORS: tuple[type[Operator], ...] = (
     Conv,
     ConvTranspose,
+    DeformConv,
     Dense,
     MaxPool,
     MaxPoolIndices,
@@ -151,6 +153,7 @@ __all__ = [
     "Conv",
     "ConvInteger",
     "ConvTranspose",
+    "DeformConv",
     "Dense",
     "DepthToSpace",
     "DequantizeLinear",

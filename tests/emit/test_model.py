@@ -26,6 +26,7 @@ from onnxconv.ops import (
     AveragePool,
     Clip,
     Conv,
+    DeformConv,
     Dense,
     Flatten,
     MaxUnpool,
@@ -53,8 +54,8 @@ def declared(model: onnx.ModelProto) -> dict[str, tuple[int | str, ...]]:
 
 
 def test_every_operator_is_tried() -> None:
-    """Those on integers in ops/test_integers.py, what reads places in nodes/test_opsets.py."""
-    assert {type(op) for op, _ in CASES} == set(OPERATORS) - {*ON_INTEGERS, MaxUnpool}
+    """Those on integers in ops/test_integers.py, places and offsets in nodes/test_opsets.py and ops/test_deform.py."""
+    assert {type(op) for op, _ in CASES} == set(OPERATORS) - {*ON_INTEGERS, DeformConv, MaxUnpool}
 
 
 @pytest.mark.parametrize("opset", [13, 17, 19, NEWEST])

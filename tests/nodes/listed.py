@@ -37,10 +37,6 @@ NOT_YET: dict[str, str] = {
         test_leakyrelu_default_expanded test_prelu_example_expanded test_prelu_broadcast_expanded
         test_relu_expanded_ver18
     """,
-    "DeformConv is not read": """
-        test_basic_deform_conv_with_padding test_basic_deform_conv_without_padding
-        test_deform_conv_with_mask_bias test_deform_conv_with_multiple_offset_groups
-    """,
     "DequantizeLinear: float8 and less than 8 bits": """
         test_dequantizelinear_e4m3fn test_dequantizelinear_e4m3fn_float16
         test_dequantizelinear_e4m3fn_zero_point test_dequantizelinear_e5m2 test_dequantizelinear_uint4
@@ -118,8 +114,9 @@ NOT_YET: dict[str, str] = {
         test_resize_downsample_scales_cubic test_resize_downsample_scales_cubic_align_corners
         test_resize_upsample_sizes_cubic test_resize_downsample_sizes_cubic
         test_resize_upsample_scales_cubic_A_n0p5_exclude_outside
-        test_resize_downsample_scales_cubic_A_n0p5_exclude_outside test_resize_upsample_scales_cubic_asymmetric
-        test_resize_tf_crop_and_resize test_resize_tf_crop_and_resize_extrapolation_value
+        test_resize_downsample_scales_cubic_A_n0p5_exclude_outside
+        test_resize_upsample_scales_cubic_asymmetric test_resize_tf_crop_and_resize
+        test_resize_tf_crop_and_resize_extrapolation_value
         test_resize_downsample_sizes_linear_pytorch_half_pixel
         test_resize_upsample_sizes_nearest_floor_align_corners
         test_resize_upsample_sizes_nearest_round_prefer_ceil_asymmetric

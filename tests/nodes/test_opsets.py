@@ -25,9 +25,8 @@ BY_OPERATOR = {
 
 
 NOT_YET = """
-Gemm-7 Gemm-9 Gemm-11 Gemm-13 GroupNormalization-18 LRN-7 LRN-13 MatMul-7 MatMul-9 MatMul-13 PRelu-7 PRelu-16
-Pad-7 Pad-10 Pad-11 Pad-13 Pad-18 Pad-19 Pad-21 Resize-10 Resize-11 Resize-13 Resize-18 Resize-19 Upsample-7
-Upsample-9
+Gemm-7 Gemm-9 Gemm-11 Gemm-13 GroupNormalization-18 MatMul-7 MatMul-9 MatMul-13 PRelu-7 PRelu-16 Pad-7 Pad-10 Pad-11
+Pad-13 Pad-18 Pad-19 Pad-21 Resize-10 Resize-11 Resize-13 Resize-18 Resize-19 Upsample-7 Upsample-9
 """.split()
 """Not all of these are read."""
 
@@ -57,6 +56,8 @@ def faults(spelling: Spelling, folder: Path) -> Iterator[str]:
     for oracle in oracles:
         if not same(ours, oracle(model, spelling.inputs)):
             yield f"differs from {oracle.__name__}"
+    if "onnxruntime" in spelling.wrong:
+        return
     emitted = to_bytes(graph, weights, EmitOptions(opset=max(21, spelling.opset), ir_version=10))
     if not same(ours, by_onnxruntime(onnx.load_from_string(emitted), spelling.inputs)):
         yield "differs from what onnxruntime makes of the model emitted again"
