@@ -44,6 +44,7 @@ from onnxconv.ops import (
     LocalResponseNorm,
     Log,
     LpPool,
+    MatMul,
     Max,
     MaxPool,
     MaxPoolIndices,
@@ -93,7 +94,13 @@ def chain(x: Shape, *ops: Operator, dtype: str = "float32") -> Graph:
     """x → l0 → l1 … ; an operator on several inputs gets the last tensor as all of them."""
     tensor, shape, nodes, given = "x", x, [], TensorType(dtype, x)
     for index, op in enumerate(ops):
-        count = 3 if isinstance(op, Add | Mul | Max | Min | Concat) else 2 if isinstance(op, Sub | Div | Pow) else 1
+        count = (
+            3
+            if isinstance(op, Add | Mul | Max | Min | Concat)
+            else 2
+            if isinstance(op, Sub | Div | Pow | MatMul)
+            else 1
+        )
         node = node_of(f"l{index}", op, [(tensor, shape)] * count, dtype)
         nodes.append(node)
         tensor, shape, dtype = node.output, node.type.shape, node.type.dtype
@@ -177,6 +184,8 @@ def every_operator() -> list[tuple[Operator, Shape]]:
         (Sub(), two),
         (Div(), two),
         (Pow(), two),
+        (MatMul(), ("N", 3, 5, 5)),
+        (MatMul(), (4, 4)),
         (Max(), two),
         (Min(), ("N", 4)),
         (Neg(), two),

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from onnxconv.dtypes import rounded
 from onnxconv.errors import Refusal
-from onnxconv.load.step import Constant, Reading, Step
+from onnxconv.load.step import PREVIOUS, Constant, Reading, Step
 from onnxconv.load.windows import transposed_window, window
-from onnxconv.ops import BatchNorm, Conv, ConvTranspose, DeformConv, Dense, shape_text
+from onnxconv.ops import Add, BatchNorm, Conv, ConvTranspose, DeformConv, Dense, MatMul, Mul, Transpose, shape_text
 
 __all__ = ["batch_norm", "conv", "conv_transpose", "deform_conv", "gemm", "matmul", "row"]
 
@@ -57,27 +58,60 @@ def _kernel(at: Reading, weight: Constant) -> tuple[int, ...]:
 
 
 def gemm(at: Reading) -> Sequence[Step]:
-    at.demand("alpha", 1.0)
-    at.demand("transA", 0)
+    """A dense layer where a matrix of the model is multiplied and a row added; any other Gemm in several operators."""
+    plain = at.real("alpha", 1.0) == 1 and not at.integer("transA", 0)
+    biased = at.has(2) and not (at.holds(2) and _is_row(at.weight(2, "bias").array.shape))
+    if not plain or not at.holds(1) or biased or (at.has(2) and at.real("beta", 1.0) != 1):
+        return _gemm_in_parts(at)
     weight = at.weight(1, "weight")
     if weight.array.ndim != 2:
         raise Refusal("rank", f"its weight has shape {shape_text(weight.array.shape)}", "a Gemm multiplies matrices")
     if not at.integer("transB", 0):
         weight = _transposed(at, weight)
     features = weight.array.shape[0]
-    bias: dict[str, Constant] = {}
-    if at.has(2):
-        at.demand("beta", 1.0)
-        bias = {"bias": row(at, at.weight(2, "bias"), features)}
+    bias = {"bias": row(at, at.weight(2, "bias"), features)} if at.has(2) else {}
     return (Step(Dense(features, bool(bias)), (at.tensor(),), {"weight": weight, **bias}),)
 
 
+def _gemm_in_parts(at: Reading) -> Sequence[Step]:
+    """alpha · a · b + beta · c: transposes, a product, and only those scales and sums that are there."""
+    steps: list[Step] = []
+    factors: list[str | Constant] = []
+    for index, attribute in enumerate(("transA", "transB")):
+        operand: str | Constant = at.operand(index)
+        if len(at.type(index).shape) != 2:
+            raise Refusal("rank", f"it multiplies {shape_text(at.type(index).shape)}", "a Gemm multiplies matrices")
+        if at.integer(attribute, 0):
+            name = at.fresh(attribute)
+            steps.append(Step(Transpose((1, 0)), (operand,), output=name))
+            operand = name
+        factors.append(operand)
+    steps.append(Step(MatMul(), tuple(factors)))
+    addend: str | Constant = at.operand(2) if at.has(2) else ""
+    beta = at.real("beta", 1.0)
+    if addend and beta != 1:
+        name = at.fresh("beta")
+        steps.insert(0, Step(Mul(), (addend, _scale(at, "beta", beta)), output=name))
+        addend = name
+    if (alpha := at.real("alpha", 1.0)) != 1:
+        steps.append(Step(Mul(), (PREVIOUS, _scale(at, "alpha", alpha))))
+    return (*steps, Step(Add(), (PREVIOUS, addend))) if addend else steps
+
+
+def _scale(at: Reading, name: str, value: float) -> Constant:
+    number = np.array(np.float32(value))
+    return Constant(at.fresh(f"{name}.value"), rounded(number, at.type().dtype))
+
+
+def _is_row(shape: tuple[int, ...]) -> bool:
+    return len(shape) < 2 or (len(shape) == 2 and shape[0] == 1)
+
+
 def matmul(at: Reading) -> Sequence[Step]:
-    weight = at.weight(1, "weight")
-    if weight.array.ndim != 2 or len(at.shape()) != 2:
-        what = f"it multiplies {shape_text(at.shape())} by {shape_text(weight.array.shape)}"
-        raise Refusal("rank", what, "a dense layer multiplies [N, features] by a matrix")
-    weight = _transposed(at, weight)
+    """A dense layer where features are multiplied by a matrix of the model."""
+    if not at.holds(1) or at.holds(0) or len(at.shape()) != 2 or len(at.type(1).shape) != 2:
+        return (Step(MatMul(), at.operands()),)
+    weight = _transposed(at, at.weight(1, "weight"))
     return (Step(Dense(weight.array.shape[0], bias=False), (at.tensor(),), {"weight": weight}),)
 
 

@@ -80,6 +80,17 @@ class Reading:
         """The node has this optional input."""
         return index < len(self.node.input) and bool(self.node.input[index])
 
+    def holds(self, index: int) -> bool:
+        """The model holds this input, or takes it as one of its weights."""
+        return self.has(index) and (self.node.input[index] in self.constants or self.node.input[index] in self.free)
+
+    def fresh(self, name: str) -> str:
+        """A name for something that the node's output is made from."""
+        name = f"{self.node.output[0]}/{name}"
+        while name in self.taken:
+            name += "'"
+        return name
+
     def tensor(self, index: int = 0) -> str:
         """The name of an input that is computed. Refused where it is a constant or missing."""
         name = self.node.input[index] if self.has(index) else ""

@@ -170,7 +170,7 @@ class Walk:
         elif node.op_type != "Add" or not self._bias(node):
             check_types(node, self.opsets.get("", 0), self._dtype_of)
             found = READERS[node.op_type](self._reading(node))
-            steps = tuple(step for step in found if step.output in ("", node.output[0]) or self.uses[step.output])
+            steps = tuple(step for step in found if step.output not in node.output[1:] or self.uses[step.output])
             self.out.apply(node, steps)
             self._second_outputs(node, index, {step.output for step in steps})
 

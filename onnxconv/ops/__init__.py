@@ -15,6 +15,7 @@ from onnxconv.ops.norm import GroupNorm, InstanceNorm, LayerNorm, LocalResponseN
 from onnxconv.ops.pad import PAD_MODES, Pad
 from onnxconv.ops.pointwise import BatchNorm, Clip, Identity, LeakyRelu, PRelu, Relu, Sigmoid, Silu, Softmax
 from onnxconv.ops.pool import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool, average
+from onnxconv.ops.product import MatMul
 from onnxconv.ops.protocol import (
     BROADCAST,
     POINT,
@@ -89,6 +90,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     Mul,
     Div,
     Pow,
+    MatMul,
     Max,
     Min,
     Neg,
@@ -183,6 +185,7 @@ __all__ = [
     "LocalResponseNorm",
     "Log",
     "LpPool",
+    "MatMul",
     "MatMulInteger",
     "Max",
     "MaxPool",

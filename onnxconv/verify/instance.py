@@ -134,6 +134,8 @@ def _other(node: Node, dtype: str, shapes: Shapes, stream: Stream) -> Instance:
         match op.kind:
             case "Add" | "Sub":
                 return stream.filled(shape, (1 << p) // len(shapes), dtype)
+            case "MatMul":
+                return stream.filled(shape, max(1, math.isqrt((1 << p) // n)), dtype)
             case "ReduceSum":
                 return stream.filled(shape, max(1, (1 << p) // (n + 1)), dtype)
             case "Mul":
@@ -170,6 +172,8 @@ def _other(node: Node, dtype: str, shapes: Shapes, stream: Stream) -> Instance:
             }
         case "LeakyRelu":  # a narrower type rounds the slope
             exact = p >= DTYPES["float32"].significand
+        case "MatMul":
+            exact = n <= 1 << p
         case "ReduceSum":
             exact = n + 1 <= 1 << p
         case "Add" | "Sub" | "Mul":

@@ -260,6 +260,8 @@ def _plain(node: Node, xs: Sequence[Signal]) -> Signal:
             for x in xs:
                 product = product * x.terms
             return Signal(y, sum(x.grid for x in xs), product)
+        case "MatMul":
+            return Signal(y, sum(x.grid for x in xs), apply(node, [x.terms for x in xs], {}))
         case "ReduceSum":
             return Signal(y, xs[0].grid, apply(node, [xs[0].terms], {}))
         case "AveragePool" | "GlobalAveragePool" | "ReduceMean":

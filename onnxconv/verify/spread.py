@@ -62,6 +62,9 @@ def _spread(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Array) 
             return np.abs(apply(node, [errors[0] if node.op.kind == "ReduceMax" else -errors[0]], {}))
         case "ReduceSum" | "ReduceMean" | "ReduceL1" | "ReduceL2":
             return apply(node, errors, {}) + own(magnitude(node, reach, {}))
+        case "MatMul":
+            product = apply(node, reach, {})
+            return product - apply(node, [np.abs(v) for v in values], {}) + own(product)
         case "ReduceSumSquare" | "ReduceProd":
             return apply(node, reach, {}) - np.abs(y) + own(magnitude(node, reach, {}))
         case "LayerNormalization" | "GroupNormalization" | "InstanceNormalization":

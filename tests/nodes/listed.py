@@ -50,15 +50,6 @@ NOT_YET: dict[str, str] = {
     "Exp is not read": """
         test_softplus_example_expanded_ver18 test_softplus_expanded_ver18
     """,
-    "Gemm: bias-shape": """
-        test_gemm_default_matrix_bias
-    """,
-    "Gemm: not-constant": """
-        test_operator_addmm
-    """,
-    "Gemm: unsupported-attribute": """
-        test_gemm_transposeA test_gemm_alpha test_gemm_beta test_gemm_all_attributes test_operator_mm
-    """,
     "If is not read": """
         test_if test_if_seq test_if_opt
     """,
@@ -81,10 +72,6 @@ NOT_YET: dict[str, str] = {
     """,
     "Loop is not read": """
         test_loop11 test_loop13_seq test_loop16_seq_none
-    """,
-    "MatMul: not-constant": """
-        test_matmul_2d test_matmul_3d test_matmul_4d test_matmul_bcast test_matmul_1d_3d test_matmul_4d_1d
-        test_matmul_1d_1d
     """,
     "PRelu: 3": """
         test_PReLU_1d_multiparam test_PReLU_2d_multiparam test_PReLU_3d_multiparam

@@ -25,8 +25,8 @@ BY_OPERATOR = {
 
 
 NOT_YET = """
-Gemm-7 Gemm-9 Gemm-11 Gemm-13 GroupNormalization-18 MatMul-7 MatMul-9 MatMul-13 PRelu-7 PRelu-16 Pad-7 Pad-10 Pad-11
-Pad-13 Pad-18 Pad-19 Pad-21 Resize-10 Resize-11 Resize-13 Resize-18 Resize-19 Upsample-7 Upsample-9
+GroupNormalization-18 PRelu-7 PRelu-16 Pad-7 Pad-10 Pad-11 Pad-13 Pad-18 Pad-19 Pad-21 Resize-10 Resize-11
+Resize-13 Resize-18 Resize-19 Upsample-7 Upsample-9
 """.split()
 """Not all of these are read."""
 

@@ -24,6 +24,7 @@ from onnxconv.ops import (
     LayerNorm,
     LocalResponseNorm,
     Log,
+    MatMul,
     Max,
     Min,
     Mul,
@@ -87,13 +88,14 @@ TWO: tuple[tuple[Operator, Operator], ...] = (
     (Max(), Min()),
     (Min(), Max()),
     (Pow(), Mul()),
+    (MatMul(), Add()),
 )
 PROBES = (exact, bound, routing)
 
 
 def net(op: Operator, two: bool = False) -> Graph:
     """Between two convolutions, the second one over channels that may have become one."""
-    s = Sketch(("N", 3, 9, 8))
+    s = Sketch(("N", 3, 9, 9 if isinstance(op, MatMul) else 8))
     first = s.conv(6)
     if two:
         s.add(Tanh(), first, name="bounded")
