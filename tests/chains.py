@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from onnxconv.geometry import Axis, TransposedAxis
+from onnxconv.geometry import Axis, Sampling, TransposedAxis
 from onnxconv.graph import Graph, Initial, Node, Param, TensorType
 from onnxconv.ops import (
     END,
@@ -60,7 +60,9 @@ from onnxconv.ops import (
     Reciprocal,
     ReduceMean,
     Relu,
+    Rescale,
     Reshape,
+    Resize,
     Round,
     Shape,
     Sigmoid,
@@ -225,6 +227,15 @@ def every_operator() -> list[tuple[Operator, Shape]]:
         (ChannelShuffle(2), two),
         (ChannelShuffle(3), ("N", 6, "H", "W")),
         *((Cast(to), two) for to in ("float16", "float64", "int32", "int8", "bool")),
+        (Resize((Rescale(2, (2, 1)), Rescale(3, (2, 1))), Sampling(nearest="floor"), "asymmetric"), ("N", 4, "H", "W")),
+        (Resize((Rescale(2, (3, 2)), Rescale(3, (1, 2)))), two),
+        (Resize((Rescale(2, size=13), Rescale(3, size=5)), Sampling(nearest="ceil")), (2, 4, 9, 8)),
+        (Resize((Rescale(2, (2, 1)), Rescale(3, (2, 3))), Sampling("linear")), two),
+        (Resize((Rescale(2, (3, 1)),), Sampling("linear"), "half_pixel"), ("N", 4, 5)),
+        (Resize((Rescale(2, size=13), Rescale(3, size=5)), Sampling("linear"), "align_corners"), (2, 4, 9, 8)),
+        (Resize((Rescale(2, (2, 1)), Rescale(3, (1, 2))), Sampling("cubic"), "pytorch_half_pixel"), two),
+        (Resize((Rescale(2, (3, 1)), Rescale(3, (3, 1))), Sampling("cubic", a=-0.5, outside=False)), two),
+        (Resize((Rescale(2, size=4, roi=(0.25, 1.5)),), Sampling("linear"), "tf_crop_and_resize", 7.5), (2, 4, 9, 8)),
         (DepthToSpace(2), two),
         (DepthToSpace(2, "CRD"), ("N", 8, "H", "W")),
         (DepthToSpace(3, "CRD"), ("N", 6, 5)),

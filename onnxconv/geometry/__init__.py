@@ -9,21 +9,37 @@ from onnxconv.geometry.axis import Axis, Pads, TransposedAxis, TransposedWindow,
 from onnxconv.geometry.fields import MOST_PHASES, blocks, cycled, listed, repeated, strided
 from onnxconv.geometry.pads import causal_pads, ceil_axis, crop_reaching, full_pads, pads_reaching, same_crop, same_pads
 from onnxconv.geometry.reach import ANYTHING, IDENTITY, WHOLE, Field, Reach, held, positions, through, union
+from onnxconv.geometry.resample import (
+    COORDINATES,
+    NEAREST,
+    RESIZE_MODES,
+    Line,
+    Sampling,
+    line,
+    rational,
+    resized,
+    sampled_field,
+)
 from onnxconv.geometry.sets import Positions
 from onnxconv.geometry.size import Size, apart, divided, floor_div, plus, shift, times
 from onnxconv.geometry.taps import Array, taps, transposed_taps
 
 __all__ = [
     "ANYTHING",
+    "COORDINATES",
     "IDENTITY",
     "MOST_PHASES",
+    "NEAREST",
+    "RESIZE_MODES",
     "WHOLE",
     "Array",
     "Axis",
     "Field",
+    "Line",
     "Pads",
     "Positions",
     "Reach",
+    "Sampling",
     "Size",
     "TransposedAxis",
     "TransposedWindow",
@@ -38,13 +54,17 @@ __all__ = [
     "floor_div",
     "full_pads",
     "held",
+    "line",
     "listed",
     "pads_reaching",
     "plus",
     "positions",
+    "rational",
     "repeated",
+    "resized",
     "same_crop",
     "same_pads",
+    "sampled_field",
     "shift",
     "strided",
     "taps",

@@ -11,6 +11,7 @@ from onnxconv.load import integers, moves, pools
 from onnxconv.load.arithmetic import ARITHMETIC
 from onnxconv.load.pad import pad
 from onnxconv.load.products import batch_norm, conv, conv_transpose, deform_conv, gemm, matmul
+from onnxconv.load.resize import resize, upsample
 from onnxconv.load.step import PREVIOUS, Constant, Reader, Reading, Step
 from onnxconv.ops import (
     Clip,
@@ -158,6 +159,7 @@ READERS: dict[str, Reader] = {
     "QuantizeLinear": integers.quantize,
     "Relu": _plain(Relu()),
     "Reshape": moves.reshape,
+    "Resize": resize,
     "Sigmoid": _plain(Sigmoid()),
     "Slice": moves.slices,
     "Softmax": _softmax,
@@ -169,5 +171,6 @@ READERS: dict[str, Reader] = {
     "Tile": moves.tile,
     "Transpose": moves.transpose,
     "Unsqueeze": moves.unsqueeze,
+    "Upsample": upsample,
 }
 """ONNX operators of the default domain that are read, besides Constant."""

@@ -47,6 +47,7 @@ from onnxconv.ops.reduce import (
 )
 from onnxconv.ops.repeat import Expand, Tile
 from onnxconv.ops.reshape import Flatten, Reshape
+from onnxconv.ops.resize import Rescale, Resize
 from onnxconv.ops.shuffle import DEPTH_ORDERS, ChannelShuffle, DepthToSpace, SpaceToDepth
 from onnxconv.ops.slices import END, Gather, Range, Slice
 from onnxconv.ops.source import Constant, Opaque
@@ -117,6 +118,7 @@ OPERATORS: tuple[type[Operator], ...] = (
     DepthToSpace,
     SpaceToDepth,
     Cast,
+    Resize,
     Pad,
     QuantizeLinear,
     DequantizeLinear,
@@ -215,7 +217,9 @@ __all__ = [
     "ReduceSumSquare",
     "Reduction",
     "Relu",
+    "Rescale",
     "Reshape",
+    "Resize",
     "Round",
     "Shape",
     "Sigmoid",

@@ -10,7 +10,7 @@ from typing import TypeAlias
 from onnxconv.errors import Diagnostic, Refusal, SpecError, Where
 from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.ops import Shape
-from onnxconv.resolve import moves, plain, pools, sums
+from onnxconv.resolve import moves, plain, pools, resample, sums
 from onnxconv.resolve.fold import fold
 from onnxconv.resolve.inputs import input_types
 from onnxconv.resolve.site import Site
@@ -65,6 +65,8 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "channel_shuffle": moves.channel_shuffle,
         "depth_to_space": moves.depth_to_space,
         "space_to_depth": moves.space_to_depth,
+        "upsample": resample.upsample,
+        "resize": resample.resize,
         "cast": moves.cast,
         "dropout": plain.identity,
         "identity": plain.identity,

@@ -32,6 +32,10 @@ LARGEST_POSITION = 2**31 - 1
 PAD_MODES = ("zeros", "constant", "reflect", "edge", "wrap")
 PAD_WORDS = ("same", "same_lower", "valid", "causal", "full")
 
+RESIZE_MODES = ("nearest", "linear", "cubic")
+COORDINATES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric")
+NEAREST_MODES = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
+
 INITIALISERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "he_normal": (),
@@ -349,6 +353,35 @@ _KINDS = (
         bare="block",
     ),
     Kind(
+        "upsample",
+        "space made several times as long",
+        (
+            Attribute("factor", "integers", "outputs per pixel along each axis", required=True, least=1),
+            Attribute("mode", "word", "repeated, or weighted between neighbours", "nearest", words=RESIZE_MODES),
+            Attribute(
+                "align_corners",
+                "boolean",
+                "first and last pixels stay where they are, in modes linear and cubic",
+                False,
+            ),
+        ),
+        bare="factor",
+    ),
+    Kind(
+        "resize",
+        "space resampled to other sizes",
+        (
+            Attribute("size", "integers", "outputs along each axis, instead of scale", least=1),
+            Attribute("scale", "number", "outputs per pixel; sizes are rounded down"),
+            Attribute("mode", "word", "what lies between pixels", "nearest", words=RESIZE_MODES),
+            Attribute("coordinates", "word", "where outputs lie, as in ONNX", "half_pixel", words=COORDINATES),
+            Attribute("round", "word", "which pixel is the nearest", "round_prefer_floor", words=NEAREST_MODES),
+            Attribute("cubic_a", "number", "the coefficient of cubic convolution", -0.75),
+            Attribute("exclude_outside", "boolean", "cubic weights beyond the ends go to the others", False),
+            Attribute("antialias", "boolean", "where an axis shrinks, all that falls together is weighted", False),
+        ),
+    ),
+    Kind(
         "cast",
         "the same numbers in another data type",
         (Attribute("to", "word", "the data type", required=True, words=FLOATS),),
@@ -434,6 +467,16 @@ SYNONYMS: Mapping[str, str] = MappingProxyType(
         "layer_scale": "scale",
         "concatenate": "concat",
         "cat": "concat",
+        "interpolate": "resize",
+        "scale_factor": "factor",
+        "bilinear": "linear",
+        "trilinear": "linear",
+        "bicubic": "cubic",
+        "nearest_mode": "round",
+        "coordinate_transformation_mode": "coordinates",
+        "cubic_coeff_a": "cubic_a",
+        "sizes": "size",
+        "scales": "scale",
         "permute": "transpose",
         "view": "reshape",
         "crop": "slice",

@@ -74,6 +74,10 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
         case "Cast":  # towards 0, a small error may make a difference of 1
             floating = DTYPES[dtype].family == "float"
             return errors[0] + (bound(dtype, 1, np.abs(y) + errors[0]) if floating else 1)
+        case "Resize":  # weights of cubic ones may be negative
+            cubic = getattr(getattr(op, "sampling", None), "mode", "") == "cubic"
+            through = magnitude(node, errors, {}) if cubic else np.abs(apply(node, errors, {}))
+            return through + bound(dtype, n, magnitude(node, reach, {}))
         case kind if kind in MOVING:
             return np.abs(apply(node, errors, {}))
         case "Sigmoid":

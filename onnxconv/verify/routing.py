@@ -40,7 +40,7 @@ NARROWER = (10, 6)
 """Bits of the inputs when wider ones use up the significand on the way."""
 NEVER_EXACT = (
     *("Sigmoid", "Silu", "Softmax", "LeakyRelu", "Tanh", "Elu", "HardSigmoid", "HardSwish", "Softplus", "Gelu", "Mish"),
-    *("LpPool", "GlobalLpPool"),
+    *("LpPool", "GlobalLpPool", "Resize"),
     *("Div", "Pow", "Sqrt", "Exp", "Log", "Erf", "Reciprocal", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceProd"),
     *("LayerNormalization", "GroupNormalization", "InstanceNormalization", "LRN"),
 )

@@ -11,7 +11,7 @@ import pytest
 from ops.on_integers import ON_INTEGERS
 
 from onnxconv.errors import Refusal
-from onnxconv.geometry import Axis, TransposedAxis
+from onnxconv.geometry import Axis, Sampling, TransposedAxis
 from onnxconv.ops import (
     END,
     OPERATORS,
@@ -68,7 +68,9 @@ from onnxconv.ops import (
     Range,
     Reciprocal,
     Relu,
+    Rescale,
     Reshape,
+    Resize,
     Round,
     Shape,
     Sigmoid,
@@ -161,6 +163,10 @@ EXAMPLES: tuple[tuple[Operator, tuple[tuple[int, ...], ...]], ...] = (
     (DepthToSpace(2), (IMAGE,)),
     (SpaceToDepth(2), ((2, 1, 4, 6),)),
     (Cast("float16"), (IMAGE,)),
+    (Resize((Rescale(2, (2, 1)),)), (IMAGE,)),
+    (Resize((Rescale(2, size=5), Rescale(3, size=13)), Sampling("linear")), (IMAGE,)),
+    (Resize((Rescale(2, (3, 2)), Rescale(3, (2, 1))), Sampling("cubic")), (IMAGE,)),
+    (Resize((Rescale(2, (1, 3)),), Sampling("linear", antialias=True)), (IMAGE,)),
     (Pad(((1, 2), (0, 3)), "reflect"), (IMAGE,)),
 )
 CASES = pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from chains import chain
 
 from onnxconv.execute import run
+from onnxconv.geometry import Sampling
 from onnxconv.graph import Graph
 from onnxconv.ops import (
     END,
@@ -18,7 +19,9 @@ from onnxconv.ops import (
     Gather,
     Operator,
     Range,
+    Rescale,
     Reshape,
+    Resize,
     Shape,
     Slice,
     SpaceToDepth,
@@ -60,6 +63,8 @@ CHAINS: list[tuple[Shape, tuple[Operator, ...]]] = [
     ((1, 8, 3, 2), (DepthToSpace(2, "CRD"), Slice((Range(2, 1, END, 2),)))),
     (X, (SpaceToDepth(2),)),
     (X, (SpaceToDepth(2, "CRD"),)),
+    (X, (Resize((Rescale(2, (2, 1)), Rescale(3, (1, 2))), Sampling(nearest="floor"), "asymmetric"),)),
+    (X, (Resize((Rescale(2, (2, 3)), Rescale(3, (5, 4)))),)),
     (X, (Concat(2), Slice((Range(2, 4, 15, 3),)))),
     (X, (Concat(1), Concat(3))),
 ]  # fmt: skip

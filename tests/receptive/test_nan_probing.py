@@ -10,7 +10,7 @@ import pytest
 
 from onnxconv.errors import Refusal
 from onnxconv.execute import run
-from onnxconv.geometry import Axis, Field, Reach, TransposedAxis
+from onnxconv.geometry import COORDINATES, NEAREST, Axis, Field, Reach, Sampling, TransposedAxis
 from onnxconv.graph import Graph, Initial, Node, Param, TensorType
 from onnxconv.ops import (
     BROADCAST,
@@ -28,6 +28,8 @@ from onnxconv.ops import (
     Pad,
     Range,
     Relu,
+    Rescale,
+    Resize,
     Shape,
     Silu,
     Slice,
@@ -83,6 +85,8 @@ def random_operator(draw: random.Random, x: Shape) -> Operator:
 def random_moves(draw: random.Random, x: Shape) -> Operator:
     """Slices of every direction along space, and blocks moved between channels and space."""
     channels, spatial = int(x[1]), range(2, len(x))
+    if draw.random() < 0.4:
+        return random_resize(draw, x)
     if draw.random() < 0.5:
         ranges = []
         for axis in spatial:
@@ -92,6 +96,15 @@ def random_moves(draw: random.Random, x: Shape) -> Operator:
         return Slice(tuple(ranges))
     block = 2 ** len(spatial)
     return SpaceToDepth(2) if channels % block else DepthToSpace(2, draw.choice(("DCR", "CRD")))
+
+
+def random_resize(draw: random.Random, x: Shape) -> Resize:
+    """By scales of small terms, in every mode and with every kind of coordinates."""
+    scales = [draw.choice(((2, 1), (3, 1), (1, 2), (3, 2), (2, 3), (5, 4))) for _ in x[2:]]
+    mode = draw.choice(("nearest", "linear", "linear", "cubic"))
+    sampling = Sampling(mode, draw.choice(NEAREST), antialias=mode != "nearest" and draw.random() < 0.3)
+    axes = tuple(Rescale(2 + i, scale) for i, scale in enumerate(scales))
+    return Resize(axes, sampling, draw.choice(COORDINATES[:5]))
 
 
 def node(name: str, op: Operator, inputs: list[str], types: dict[str, TensorType]) -> Node:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onnxconv.geometry import Axis, TransposedAxis
+from onnxconv.geometry import Axis, Sampling, TransposedAxis
 from onnxconv.graph import Graph, Tiled
 from onnxconv.ops import (
     END,
@@ -41,7 +41,9 @@ from onnxconv.ops import (
     PRelu,
     Range,
     Relu,
+    Rescale,
     Reshape,
+    Resize,
     Sigmoid,
     Silu,
     Slice,
@@ -248,6 +250,13 @@ ACCEPTED = [
     ("depth_to_space: {block: 2, order: crd}", IMAGE, (DepthToSpace(2, "CRD"),), ("N", 1, 18, 16)),
     ("space_to_depth: 2", "float32[N, 3, 8, W]", (SpaceToDepth(2),), ("N", 12, 4, "(W)//2")),
     ("space_to_depth: {block: 3, order: crd}", "float32[N, 3, 9, 6]", (SpaceToDepth(3, "CRD"),), ("N", 27, 3, 2)),
+    ("upsample: 2", IMAGE, (Resize((Rescale(2, (2, 1)), Rescale(3, (2, 1))), Sampling(nearest="floor"), "asymmetric"),), ("N", 4, 18, 16)),
+    ("upsample: {factor: [3, 1], mode: linear}", IMAGE, (Resize((Rescale(2, (3, 1)), Rescale(3, (1, 1))), Sampling("linear")),), ("N", 4, 27, 8)),
+    ("upsample: {factor: 2, mode: cubic, align_corners: true}", "float32[N, 4, 9]", (Resize((Rescale(2, (2, 1)),), Sampling("cubic"), "align_corners"),), ("N", 4, 18)),
+    ("resize: {scale: 1.5}", IMAGE, (Resize((Rescale(2, (3, 2)), Rescale(3, (3, 2)))),), ("N", 4, 13, 12)),
+    ("resize: {size: [5, 6], mode: linear, coordinates: align_corners, antialias: true}", IMAGE, (Resize((Rescale(2, size=5), Rescale(3, size=6)), Sampling("linear", antialias=True), "align_corners"),), ("N", 4, 5, 6)),
+    ("resize: {scale: 3, mode: cubic, cubic_a: -0.5, exclude_outside: true}", IMAGE, (Resize((Rescale(2, (3, 1)), Rescale(3, (3, 1))), Sampling("cubic", a=-0.5, outside=False)),), ("N", 4, 27, 24)),
+    ("resize: {scale: 2, round: ceil}", "float32[N, 4, H]", (Resize((Rescale(2, (2, 1)),), Sampling(nearest="ceil")),), ("N", 4, "2*H")),
     ("cast: float16", IMAGE, (Cast("float16"),), ("N", 4, 9, 8)),
     ("dense: 7", "float32[N, 12]", (Dense(7),), ("N", 7)),
     ("dense: {features: 7, bias: false}", "float32[N, 12]", (Dense(7, False),), ("N", 7)),
