@@ -11,7 +11,7 @@ from functools import partial
 from onnxconv.errors import Diagnostic, ModelError, UsageError, Where, closest
 from onnxconv.graph import Graph
 from onnxconv.runtimes import RuntimeAbsent, RuntimeFailed
-from onnxconv.verify import impulse, relations
+from onnxconv.verify import field, impulse, relations
 from onnxconv.verify.arithmetic import ARITHMETICS, DIRECT, NONE, narrower
 from onnxconv.verify.bound import bound
 from onnxconv.verify.case import Bench, Case
@@ -44,6 +44,9 @@ PROBES: Mapping[str, Probe] = {
         lambda graph, arithmetic: relations.applies(graph) and narrower(arithmetic, "flush-to-zero"),
     ),
     "bound": Probe(bound),
+    "field": Probe(
+        field.field, lambda graph, arithmetic: field.applies(graph) and narrower(arithmetic, "flush-to-zero")
+    ),
     "routing": Probe(routing, lambda _, arithmetic: narrower(arithmetic, "flush-to-zero")),
 }
 """All probes by name, in the order in which they run."""

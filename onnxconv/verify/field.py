@@ -1,0 +1,173 @@
+"""Probe `field`: an output depends on no pixel outside its receptive field, whatever stands there.
+
+Everything that a position is not reported to see is made NaN; what the runtime computes at that position must not change by
+a bit. Then pixels at the borders of its field are made huge, one at a time: where the output changes, that border is
+seen, as the report says. A ReLU may stand in the way of that, so that it is told and not demanded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from onnxconv.box import View, views
+from onnxconv.dtypes import FLOATS
+from onnxconv.errors import UsageError
+from onnxconv.graph import Graph, Node, TensorType
+from onnxconv.receptive import Sights, sights
+from onnxconv.verify.case import Case
+from onnxconv.verify.draw import Stream, real
+from onnxconv.verify.sizes import concrete, terms
+from onnxconv.verify.verdict import Divergence, Finding, Verdict
+from onnxconv.verify.words import Array
+
+__all__ = ["applies", "field"]
+
+LOOKED_AT = 8
+"""Tensors, spread over the network, at whose first and middle positions is looked."""
+BUDGET = 1 << 35
+"""Terms summed in all runs together."""
+HUGE = 2.0**40
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A position of a layer's tensor, and for each input which of its elements that position sees."""
+
+    node: Node
+    position: tuple[int, ...]
+    seen: Mapping[str, Array]
+
+    def at(self, tensor: Array) -> Array:
+        index: tuple[Any, ...] = (slice(None), slice(None), *self.position)
+        found: Array = tensor[index]
+        return found
+
+
+def applies(graph: Graph) -> bool:
+    """Inputs are floating-point numbers, of which NaN is one, and some position does not see all of them."""
+    if not all(type.dtype in FLOATS for _, type in graph.inputs):
+        return False
+    return next(_looks(_pinned(graph)), None) is not None
+
+
+def field(case: Case) -> Iterator[Finding]:
+    """One finding for the whole model: the first position that depends on what it cannot see, or that none does."""
+    graph = _pinned(case.graph)
+    looks = _affordable(graph, tuple(_looks(graph)))
+    if not looks:
+        yield Finding(case.output, Verdict.UNTRUSTED, "every position that was looked at sees the whole input")
+        return
+    shown = tuple(dict.fromkeys((*graph.outputs, *(look.node.output for look in looks))))
+    case.bench.load(replace(graph, outputs=shown), case.weights)
+    inputs = {
+        name: real("normal", tuple(map(int, type.shape)), type.dtype, Stream("field", case.seed, name))
+        for name, type in graph.inputs
+    }
+    base = case.bench.run(inputs)
+    elements = borders = met = 0
+    for done, look in enumerate(looks):
+        case.advance(done / len(looks), f"field: {look.node.name}")
+        spoilt = {name: np.where(look.seen[name], x, np.asarray(np.nan, x.dtype)) for name, x in inputs.items()}
+        before, after = look.at(base[look.node.output]), look.at(case.bench.run(spoilt)[look.node.output])
+        elements += before.size
+        wrong = _differs(before, after)
+        if wrong.any():
+            yield _blamed(case, look, before, after, wrong, elements)
+            return
+        for changed in _borders(look, inputs):
+            borders += 1
+            got = look.at(case.bench.run(changed)[look.node.output])
+            met += bool(_differs(before, got).any())
+    note = f"{len(looks)} positions of {len({look.node.name for look in looks})} layers depend on nothing outside their fields"
+    note += f"; {met} of {borders} borders of fields were seen to matter"
+    yield Finding(case.output, Verdict.PASS, "", 0, elements, note=note)
+
+
+def _affordable(graph: Graph, looks: tuple[_Look, ...]) -> tuple[_Look, ...]:
+    """As many as `BUDGET` allows, the last of all among them: each takes three runs."""
+    most = max(1, BUDGET // (3 * max(1, terms(graph, concrete(graph, 1)))))
+    return looks[:: -max(1, -(-len(looks) // most))][::-1]
+
+
+def _differs(one: Array, other: Array) -> Array:
+    differs: Array = (one != other) & ~(np.isnan(one) & np.isnan(other))
+    return differs
+
+
+def _blamed(case: Case, look: _Look, before: Array, after: Array, wrong: Array, elements: int) -> Finding:
+    image, channel = (int(i) for i in np.argwhere(wrong)[0])
+    index = (image, channel, *look.position)
+    got, expected = float(after[image, channel]), float(before[image, channel])
+    what = (
+        f"layer {look.node.name!r} ({look.node.op.kind}): its output at {list(index)} depends on pixels outside its "
+        f"receptive field: {got!r} instead of {expected!r} when they are NaN"
+    )
+    divergence = Divergence(look.node.name, look.node.op.kind, index, got, expected, 0.0)
+    return Finding(case.output, Verdict.FAIL, what, int(wrong.sum()), elements, first_divergence=divergence)
+
+
+def _pinned(graph: Graph) -> Graph:
+    shapes = concrete(graph, 1)
+    inputs = tuple((name, TensorType(type.dtype, shapes[name])) for name, type in graph.inputs)
+    nodes = tuple(replace(node, type=TensorType(node.type.dtype, shapes[node.output])) for node in graph.nodes)
+    return replace(graph, inputs=inputs, nodes=nodes)
+
+
+def _looks(graph: Graph) -> Iterator[_Look]:
+    """First and middle positions of tensors spread over the network, where they do not see all there is."""
+    every = sights(graph)
+    spatial = [node for node in graph.nodes if node.type.spatial and _partial(every[node.output])]
+    for node in spatial[:: max(1, -(-len(spatial) // LOOKED_AT))] + spatial[-1:]:
+        sizes = tuple(int(n) for n in node.type.spatial)
+        moving = {sight.axis for found in every[node.output].values() for sight in found if sight.axis is not None}
+        if not moving.issubset(range(2, 2 + len(sizes))):
+            continue
+        for position in dict.fromkeys((tuple(0 for _ in sizes), tuple(n // 2 for n in sizes))):
+            try:
+                (view,) = views(graph, [(node.name, position)])
+            except UsageError:  # it moves along fewer axes
+                continue
+            seen = {
+                name: _mask(type, view, name, [s.source for s in every[node.output].get(name, ())])
+                for name, type in graph.inputs
+            }
+            if not all(mask.all() for mask in seen.values()) and any(mask.any() for mask in seen.values()):
+                yield _Look(node, position, seen)
+
+
+def _partial(found: Sights) -> bool:
+    """Some axis of some input is not seen as a whole."""
+    return any(not sight.reach.whole for axes in found.values() for sight in axes)
+
+
+def _mask(type: TensorType, view: View, name: str, axes: list[int]) -> Array:
+    """Which elements of an input are seen; all channels of a pixel are."""
+    shape = tuple(int(n) for n in type.shape)
+    if name not in view.inputs:
+        return np.zeros(shape, bool)
+    mask = np.ones(shape, bool)
+    for axis, seen in zip(axes, view.inputs[name], strict=True):
+        if seen.inside is None:
+            continue
+        along = np.zeros(shape[axis], bool)
+        for first, last in seen.inside.runs():
+            along[first : last + 1] = True
+        mask &= along.reshape(-1, *[1] * (len(shape) - axis - 1))
+    return mask
+
+
+def _borders(look: _Look, inputs: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
+    """Inputs of which one pixel at a border of the field is huge, with either sign."""
+    for name, mask in look.seen.items():
+        if mask.ndim < 3 or not mask.any() or mask.all():
+            continue
+        pixels = np.argwhere(mask.any(axis=(0, 1)))
+        for pixel in (pixels[0], pixels[-1]):
+            spike = np.zeros(mask.shape[2:], bool)
+            spike[tuple(pixel)] = True
+            x = inputs[name]
+            yield {**inputs, name: np.where(spike, np.asarray(HUGE, x.dtype) * np.sign(x), x).astype(x.dtype)}
