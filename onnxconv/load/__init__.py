@@ -9,6 +9,7 @@ from onnxconv.errors import ModelError
 from onnxconv.graph import Graph
 from onnxconv.load.file import message, refuse
 from onnxconv.load.functions import without_functions
+from onnxconv.load.inference import Inference
 from onnxconv.load.inputs import inputs_of
 from onnxconv.load.layers import READERS
 from onnxconv.load.walk import Walk
@@ -32,8 +33,9 @@ def load(
     try:
         model = without_functions(message(file), file)
         inputs = inputs_of(model, file, input_shapes or {})
-        walk = Walk(model, file, inputs)
-        graph = walk.whole()
+        with Inference() as inference:
+            walk = Walk(model, file, inputs, inference)
+            graph = walk.whole()
     except UnicodeDecodeError as reason:
         raise refuse(file, "not-onnx", "it holds text that is not UTF-8", "", "export it again") from reason
     if walk.refused and not partial:

@@ -1,9 +1,10 @@
-"""Types of tensors as a file declares them, or as onnx infers them for one node at a time. Neither is trusted."""
+"""Types of tensors as a file declares them, or as onnx infers them for one node. Neither is trusted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import onnx
 
 from onnxconv.dtypes import DTYPES
@@ -13,21 +14,11 @@ from onnxconv.graph import TensorType
 from onnxconv.load.file import dtype_name
 from onnxconv.resolve.limits import LARGEST_INTEGER, check_tensor
 
-__all__ = ["DOMAINS", "declared", "inferred"]
+__all__ = ["DOMAINS", "declared", "question"]
 
 DOMAINS = ("", "ai.onnx")
 LONGEST = 64
 """Letters in the name of an open size; longer ones are replaced."""
-_REFUSALS = (
-    onnx.defs.SchemaError,
-    onnx.shape_inference.InferenceError,
-    onnx.checker.ValidationError,
-    ArithmeticError,
-    LookupError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 TELLING = 1 << 10
 """Numbers in a constant up to which onnx may look at it: it tells a shape."""
 
@@ -63,35 +54,29 @@ def _size(dim: onnx.TensorShapeProto.Dimension, own: str, known: Mapping[str, Si
     return known.get(name, name)
 
 
-def inferred(
+def question(
     node: onnx.NodeProto,
     types: Mapping[str, TensorType],
     constants: Mapping[str, Array],
     opsets: Mapping[str, int],
-) -> dict[str, onnx.TypeProto]:
-    """The types of a node's outputs as onnx infers them from those of its inputs; empty where it cannot.
+) -> onnx.ModelProto:
+    """A node with the types of its inputs, for onnx to infer those of its outputs from.
 
     `constants`: known values among its inputs, of which onnx is shown the types, and the numbers of small ones.
     """
-    domain = "" if node.domain in DOMAINS else node.domain
-    try:
-        schema = onnx.defs.get_schema(node.op_type, opsets.get(domain, 0), domain)
-        given = {name: _proto(type.dtype, type.shape) for name, type in types.items()}
-        given |= {name: _proto(array.dtype.name, array.shape) for name, array in constants.items()}
-        small = {
-            name: onnx.numpy_helper.from_array(array, name)
-            for name, array in constants.items()
-            if array.size <= TELLING and array.dtype != object
-        }
-        bare = onnx.NodeProto()
-        bare.CopyFrom(node)
-        imports = [onnx.helper.make_opsetid(name, version) for name, version in opsets.items()]
-        found: dict[str, onnx.TypeProto] = onnx.shape_inference.infer_node_outputs(
-            schema, bare, given, small, opset_imports=imports
-        )
-    except _REFUSALS:
-        return {}
-    return found
+    given = {name: _proto(type.dtype, type.shape) for name, type in types.items()}
+    given |= {name: _proto(array.dtype.name, array.shape) for name, array in constants.items()}
+    asked = onnx.ModelProto(opset_import=[onnx.helper.make_opsetid(name, version) for name, version in opsets.items()])
+    asked.graph.node.add().CopyFrom(node)
+    if node.domain in DOMAINS:
+        asked.graph.node[0].domain = ""
+    asked.graph.input.extend(onnx.ValueInfoProto(name=name, type=type) for name, type in given.items())
+    for name, array in constants.items():
+        if array.size <= TELLING:
+            asked.graph.initializer.append(
+                onnx.numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
+            )
+    return asked
 
 
 def _proto(dtype: str, shape: Sequence[Size]) -> onnx.TypeProto:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 import onnx
@@ -36,9 +37,24 @@ def message(file: Path) -> onnx.ModelProto:
         raise refuse(file, "not-readable", f"it cannot be read: {reason.strerror or reason}") from reason
     except (DecodeError, ValueError) as reason:
         raise refuse(file, "not-onnx", "this is not an ONNX model", "", "export it again") from reason
+    if not _is_text(model):
+        raise refuse(file, "not-onnx", "it holds text that is not UTF-8", "", "export it again")
     if not model.HasField("graph"):
         raise refuse(file, "not-onnx", "this is not an ONNX model: it has no graph", "", "export it again")
     return model
+
+
+def _is_text(message: Any) -> bool:
+    """All strings within a message are text; protobuf 7 gives bytes for those that are not."""
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_STRING:
+            if not all(isinstance(part, str) for part in ((value,) if isinstance(value, str | bytes) else value)):
+                return False
+        elif field.type == field.TYPE_MESSAGE and not all(
+            map(_is_text, (value,) if hasattr(value, "ListFields") else value)
+        ):
+            return False
+    return True
 
 
 def dtype_name(number: int) -> str:

@@ -14,11 +14,12 @@ from onnxconv.errors import Diagnostic, ModelError, Refusal, Where
 from onnxconv.geometry import Array
 from onnxconv.graph import Graph, Unread
 from onnxconv.load.branch import captured, inlined, tensors_within
-from onnxconv.load.declared import DOMAINS, declared, inferred
+from onnxconv.load.declared import DOMAINS, declared, question
 from onnxconv.load.file import array_of
 from onnxconv.load.fold import FOLDS, LARGEST, OF_SHAPES, folded
 from onnxconv.load.functions import subgraphs
 from onnxconv.load.held import Held
+from onnxconv.load.inference import Inference
 from onnxconv.load.inputs import Inputs
 from onnxconv.load.layers import READERS
 from onnxconv.load.opaque import called, opaque, operator, unknown_operator, weights_among
@@ -44,9 +45,9 @@ class Walk:
     that it was to be computed from.
     """
 
-    def __init__(self, model: onnx.ModelProto, file: Path, inputs: Inputs) -> None:
-        self.file, self.graph, self.pin = file, model.graph, inputs.pin
-        self.opsets = {("" if o.domain in DOMAINS else o.domain): o.version for o in model.opset_import}
+    def __init__(self, model: onnx.ModelProto, file: Path, inputs: Inputs, inference: Inference) -> None:
+        self.file, self.graph, self.pin, self.inference = file, model.graph, inputs.pin, inference
+        self.opsets = {("" if o.domain in DOMAINS else o.domain): _of_32_bits(o.version) for o in model.opset_import}
         self.constants = Held(file)
         for tensor in model.graph.initializer:
             self.constants.tensor(tensor.name, tensor)
@@ -166,7 +167,7 @@ class Walk:
         elif node.op_type in FOLDS and self._is_known(node):
             self._fold(node)
         elif node.op_type not in READERS:
-            raise Refusal("not-constant", "its inputs are not all constants", "it is read where its output is one")
+            raise Refusal("not-constant", "it is read where all its inputs are known, and they are not")
         elif node.op_type != "Add" or not self._bias(node):
             check_types(node, self.opsets.get("", 0), self._dtype_of)
             found = READERS[node.op_type](self._reading(node))
@@ -298,7 +299,8 @@ class Walk:
         known |= {
             n: self.constants[n].array for n in names if n in self.constants and n not in known and self._whole(n)
         }
-        guesses = inferred(node, types, known, self.opsets) if not any(n in self.missing for n in names) else {}
+        sure = typed and not any(name in self.missing for name in names)
+        guesses = self.inference.types(question(node, types, known, self.opsets)) if sure else {}
         lost = [
             name
             for name in wanted
@@ -367,9 +369,14 @@ class Walk:
 
 def _checker(ir_version: int, opsets: Mapping[str, int]) -> onnx.checker.C.CheckerContext:
     context = onnx.checker.C.CheckerContext()
-    context.ir_version = ir_version
+    context.ir_version = _of_32_bits(ir_version)
     context.opset_imports = dict(opsets)
     return context
+
+
+def _of_32_bits(version: int) -> int:
+    """onnx takes no versions beyond; such a large one names nothing either."""
+    return min(max(version, -(2**31)), 2**31 - 1)
 
 
 def _told(reason: BaseException, file: str) -> Diagnostic:
