@@ -6,6 +6,7 @@ A known number is an int or a float, an open size the text of a `Size`. Sizes of
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -15,6 +16,8 @@ from onnxconv.geometry.size import floor_div, shift, times
 __all__ = ["OPEN", "Number"]
 
 Number: TypeAlias = "int | float | str"
+
+_MULTIPLE = re.compile(r"(\d+)\*(\w+|\([^()]*\))")
 
 
 def _add(a: Number, b: Number) -> Number:
@@ -44,6 +47,9 @@ def _div(a: Number, b: Number) -> Number:
     if a == b:
         return 1
     if isinstance(a, str) and (b == 1 or (isinstance(b, int) and b > 0)):
+        multiple = _MULTIPLE.fullmatch(a)
+        if multiple and int(multiple[1]) % int(b) == 0:
+            return times(multiple[2], int(multiple[1]) // int(b))
         return floor_div(a, int(b))
     raise _unknown("/", a, b)
 

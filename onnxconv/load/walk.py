@@ -133,7 +133,8 @@ class Walk:
             if found.code == "unknown-operator":
                 self.refused.append(unknown_operator(node, index, str(self.file), READERS))
             else:
-                self.refused.append(replace(found, what=f"{called(node, index)}: {found.what}"))
+                fix = found.fix or (self.pin if found.code == "symbolic-size" else "")
+                self.refused.append(replace(found, what=f"{called(node, index)}: {found.what}", fix=fix))
             self._not_understood(node, found.what, typed=not (node.op_type in FOLDS and self._is_known(node)))
 
     def _check(self, node: onnx.NodeProto, index: int) -> None:

@@ -13,7 +13,8 @@ from onnxconv.geometry import Array
 from onnxconv.graph import Initial, Node, Param, TensorType
 from onnxconv.load.step import PREVIOUS, Constant, Step
 from onnxconv.ops import Constant as Held
-from onnxconv.ops import ConvTranspose, PRelu, Shape, shape_text
+from onnxconv.ops import ConvTranspose, Shape, shape_text
+from onnxconv.resolve.initial import BATCH_NORM, SLOPES, WEIGHTED
 from onnxconv.resolve.limits import check_tensor
 
 __all__ = ["Written"]
@@ -124,15 +125,15 @@ class Written:
 
 
 def _initial(step: Step, role: str, name: str, shape: tuple[int, ...]) -> Initial:
-    """What a seed would draw in place of the model's own numbers."""
-    if isinstance(step.op, PRelu):
-        return Initial(name, shape, "constant", (0.25,))
-    if role == "weight" and len(shape) > 1:
-        taps = math.prod(shape[2:])
+    """What a seed would draw in place of the model's own numbers: the defaults of specs."""
+    own = {"BatchNormalization": BATCH_NORM, "PRelu": SLOPES}.get(step.op.kind, WEIGHTED)
+    kind, values = own.get(role, WEIGHTED["bias"])
+    taps = math.prod(shape[2:])
+    fan = (1, 1)
+    if role == "weight" and len(shape) > 1 and own is WEIGHTED:
         groups = getattr(step.op, "groups", 1)
-        into, out = (
-            (shape[0] // groups, shape[1]) if isinstance(step.op, ConvTranspose) else (shape[1], shape[0] // groups)
-        )
-        return Initial(name, shape, fan=(into * taps, out * taps))
-    kind = "ones" if role in ("weight", "running_var") else "zeros"
-    return Initial(name, shape, kind, learned=not role.startswith("running"))
+        into, out = shape[1], shape[0] // groups
+        if isinstance(step.op, ConvTranspose):
+            into, out = shape[0] // groups, shape[1]
+        fan = (into * taps, out * taps)
+    return Initial(name, shape, kind, values, fan, learned=not role.startswith("running"))
