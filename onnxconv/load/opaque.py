@@ -43,7 +43,10 @@ def unknown_operator(node: onnx.NodeProto, index: int, file: str, known: Collect
 def _instead(operator: str, known: Collection[str]) -> str:
     """Another operator of the standard is not meant for one that is read, however alike their names are."""
     standard = {schema.name for schema in onnx.defs.get_all_schemas() if schema.domain == ""}
-    return f"these are read: {', '.join(sorted(known))}" if operator in standard else closest(str(operator), known)
+    if operator in standard:
+        return f"these are read: {', '.join(sorted(known))}"
+    alike = [name for name in known if name.lower() == operator.lower()]
+    return closest(operator, alike or known)
 
 
 def weights_among(names: Sequence[str], constants: Mapping[str, Constant]) -> Iterator[tuple[str, Constant]]:

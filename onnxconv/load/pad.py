@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from onnxconv.errors import Refusal
-from onnxconv.load.step import Reading, Step
-from onnxconv.ops import PAD_MODES, Pad
+from onnxconv.geometry import Pads
+from onnxconv.load.step import PREVIOUS, Reading, Step
+from onnxconv.ops import PAD_MODES, Identity, Pad, Squeeze, Unsqueeze
 
 __all__ = ["pad"]
 
@@ -28,9 +29,19 @@ def pad(at: Reading) -> Sequence[Step]:
     if len(pads) != 2 * len(axes):
         raise Refusal("attribute-length", f"pads has {len(pads)} numbers", f"{len(axes)} begins and ends are needed")
     by_axis = {axis: (pads[i], pads[i + len(axes)]) for i, axis in enumerate(axes)}
-    if any(any(by_axis.get(axis, ())) for axis in (0, 1)):
-        raise Refusal("pad-axis", "it pads the batch or the channels", "only spatial axes are padded here")
-    spatial = tuple(by_axis.get(axis, (0, 0)) for axis in range(2, len(x)))
-    if any(min(pad) < 0 for pad in spatial):
-        raise Refusal("negative-pad", f"its pads are {list(map(list, spatial))}", "a pad is never negative")
-    return (Step(Pad(spatial, mode, value if mode == "constant" else 0.0), (at.tensor(),)),)
+    every = tuple(by_axis.get(axis, (0, 0)) for axis in range(len(x)))
+    if any(min(pad) < 0 for pad in every):
+        raise Refusal("negative-pad", f"its pads are {list(map(list, every))}", "a pad is never negative")
+    return _after_two_axes(at.tensor(), every, mode, value if mode == "constant" else 0.0)
+
+
+def _after_two_axes(x: str, pads: tuple[Pads, ...], mode: str, value: float) -> Sequence[Step]:
+    """Our pads are of spatial axes: what pads an earlier one is given axes in front, which are taken away again."""
+    first = next((axis for axis, pad in enumerate(pads) if any(pad)), 2)
+    if first >= 2 and len(pads) > 2:
+        return (Step(Pad(pads[2:], mode, value), (x,)),)
+    if not any(map(any, pads)):
+        return (Step(Identity(), (x,)),)
+    front = tuple(range(2 - first))
+    padded = Pad(pads[first:], mode, value)
+    return Step(Unsqueeze(front), (x,)), Step(padded, (PREVIOUS,)), Step(Squeeze(front), (PREVIOUS,))
