@@ -125,7 +125,11 @@ CASES: list[tuple[str, onnx.ModelProto, str]] = [
     ("repeats", one("Tile", (7, 2), {"s": np.array([3])}), "repeated [3] times"),
     ("block", one("DepthToSpace", (1, 6, 2, 2), blocksize=2), "a block takes 2^2 = 4 channels"),
     ("block", one("SpaceToDepth", (1, 6, 2, 3), blocksize=2), "use a divisor of 3"),
-    ("negative-pad", one("Pad", (2, 3, 4), {"p": np.array([0, 0, -1, 0, 0, 0])}), "its pads are [[0, 0], [0, 0], [-1, 0]]"),
+    (
+        "negative-pad",
+        one("Pad", (2, 3, 4), {"p": np.array([0, 0, -1, 0, 0, 0])}),
+        "its pads are [[0, 0], [0, 0], [-1, 0]]",
+    ),
     ("pad-mode", one("Pad", (2, 3, 4), {"p": np.array([0, 0, 4, 0, 0, 0])}, mode="reflect"), "reflect padding"),
     ("pad-mode", one("Pad", (2, 3, 4), {"p": np.array([0, 0, 4, 0, 0, 0])}, mode="mirror"), "its mode is 'mirror'"),
     ("not-a-number", one("Clip", (2, 3), {"lo": np.float32("nan")}), "its min is nan"),
