@@ -8,10 +8,10 @@ from onnxconv.errors import Diagnostic, ModelError, Refusal, SpecError, Where
 from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.resolve import resolve
 from onnxconv.spec import parse
+from onnxconv.specify.blocks import blocked
 from onnxconv.specify.items import flat, layers_in
 from onnxconv.specify.names import inputs_called, tensors_called
 from onnxconv.specify.proof import differs, pairs
-from onnxconv.specify.repeats import repeated
 from onnxconv.specify.save import Specified, save
 from onnxconv.specify.split import split
 from onnxconv.specify.structure import structure
@@ -31,14 +31,14 @@ def specify(graph: Graph, source: str = "") -> Specified:
     trunk = structure(graph, words)
     wanted = [layer.name for layer in layers_in(trunk) if layer.name is not None]
     kinds = {node.output: words[node.name].kind for node in graph.nodes}
-    names = tensors_called(graph, wanted, kinds)
-    items = repeated(trunk)
+    items, blocks = blocked(trunk)
+    names = tensors_called(graph, wanted, kinds, [block.name for block in blocks])
     order = tuple(flat(items))
     last = order[-1].output if order else ""
     outputs = () if graph.outputs == (last,) else graph.outputs
     called = _called(graph.name)
     made_of = (f"Made of {Path(source).name}.",) if source else ()
-    written = text(called, inputs_called(graph), items, outputs, names, made_of)
+    written = text(called, inputs_called(graph), items, outputs, names, blocks, made_of)
     try:
         again = resolve(parse(written, f"{called}.yaml"))
     except SpecError as error:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from onnxconv.graph import Node
 from onnxconv.specify.writers import Said
 
-__all__ = ["PREVIOUS", "Branch", "Item", "Layer", "Repeated", "flat", "layers_in"]
+__all__ = ["PREVIOUS", "Block", "Branch", "Item", "Layer", "Parameter", "Repeated", "Use", "flat", "layers_in"]
 
 PREVIOUS = "\0previous"
 """As a branch: the tensor before the layer."""
@@ -19,7 +19,8 @@ PREVIOUS = "\0previous"
 class Layer:
     """One layer. `source`: the tensor that it reads where that is not the one before; None where it is.
 
-    `branches`: of a join. `name`: given only where something refers to it.
+    `branches`: of a join. `name`: given only where something refers to it. `kept`: its tensor is an output of the network,
+    which keeps its name.
     """
 
     said: Said
@@ -27,6 +28,7 @@ class Layer:
     source: str | None = None
     branches: tuple[Branch, ...] = ()
     name: str | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,32 @@ class Repeated:
     times: tuple[tuple[Item, ...], ...]
 
 
-Item: TypeAlias = "Layer | Repeated"
+class Parameter(str):
+    """A parameter of a block, standing where a value differs from one use of the block to the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A block used. `arguments`: a value for each of its parameters; `inside`: the layers that this stands for."""
+
+    block: str
+    arguments: tuple[tuple[str, Any], ...]
+    inside: tuple[Item, ...]
+    source: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Layers under a name. `defaults`: values of parameters that a use need not give."""
+
+    name: str
+    parameters: tuple[str, ...]
+    defaults: Mapping[str, Any]
+    body: tuple[Item, ...]
+
+
+Item: TypeAlias = "Layer | Repeated | Use"
 Branch: TypeAlias = "tuple[Item, ...] | str"
 """Layers that start where the join's source is, or the name of a tensor."""
 
@@ -53,6 +80,9 @@ def layers_in(items: tuple[Item, ...]) -> Iterator[Layer]:
         if isinstance(item, Repeated):
             for once in item.times:
                 yield from layers_in(once)
+            continue
+        if isinstance(item, Use):
+            yield from layers_in(item.inside)
             continue
         for branch in item.branches:
             if not isinstance(branch, str):

@@ -13,34 +13,37 @@ __all__ = ["inputs_called", "tensors_called"]
 _LEGAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./+-]{0,39}\Z")
 _SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SELDOM = re.compile(r"[^A-Za-z0-9_]+")
-_AUTOMATIC = re.compile(rf"({'|'.join((*LAYERS, 'layers'))})(_[0-9]+)?\.")
-"""What the names of layers inside of repeats that have no name begin with."""
+_SCOPE = re.compile(r"(.*?)(_[0-9]+)?\.")
+"""What the names of layers inside of repeats and blocks that have no name begin with: a word, and a number from 2 on."""
 
 
-def tensors_called(graph: Graph, wanted: Iterable[str], kinds: Mapping[str, str]) -> dict[str, str]:
+def tensors_called(
+    graph: Graph, wanted: Iterable[str], kinds: Mapping[str, str], blocks: Iterable[str] = ()
+) -> dict[str, str]:
     """A name for every input and for every `wanted` tensor: its own where that is legal, else one made of it or of its kind.
 
-    `kinds`: by tensor. No two are equal, and none is one that the language gives to layers without a name.
+    `kinds`: by tensor. `blocks`: their names. No two are equal, and none is one that the language gives to layers without a name.
     """
     names: dict[str, str] = {}
     taken: set[str] = {"previous"}
+    scopes = {*LAYERS, "layers", *blocks}
     for tensor in (*(name for name, _ in graph.inputs), *wanted):
         if tensor in names:
             continue
         kept = tensor in graph.outputs or tensor in dict(graph.inputs)
-        names[tensor] = _free(_legal(tensor, kinds.get(tensor, "input"), kept=kept), taken)
+        names[tensor] = _free(_legal(tensor, kinds.get(tensor, "input"), scopes, kept=kept), taken)
         taken.add(names[tensor])
     return names
 
 
-def _legal(tensor: str, kind: str, *, kept: bool) -> str:
+def _legal(tensor: str, kind: str, scopes: set[str], *, kept: bool) -> str:
     """The name itself where the language takes it; of the network's own inputs and outputs as much as can be kept."""
-    if _LEGAL.match(tensor) and not _AUTOMATIC.match(tensor) and not tensor.endswith((".weight", ".bias")):
+    scope = _SCOPE.match(tensor)
+    automatic = scope is not None and scope[1] in scopes
+    if _LEGAL.match(tensor) and not automatic and not tensor.endswith((".weight", ".bias")):
         return tensor
     short = _SELDOM.sub("_", tensor).strip("_")[:40]
-    if kept and short and not _AUTOMATIC.match(short):
-        return short
-    return f"{kind}_{short}" if kept and short else f"{kind}_out"
+    return short if kept and short else f"{kind}_out"
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from onnxconv.specify.items import PREVIOUS, Item, Layer, Repeated
+from onnxconv.specify.items import PREVIOUS, Item, Layer, Repeated, Use
 
 __all__ = ["lines", "repeated"]
 
 LONGEST_PERIOD = 64
 """Layers of one repetition."""
-LEAST_SAVING = 2
+LEAST_SAVING = 1
 """Lines that a repeat has to save."""
 
 
@@ -22,7 +22,7 @@ def repeated(items: tuple[Item, ...]) -> tuple[Item, ...]:
 
 
 def _inside(item: Item) -> Item:
-    if isinstance(item, Repeated):
+    if not isinstance(item, Layer):
         return item
     return replace(item, branches=tuple(b if isinstance(b, str) else repeated(b) for b in item.branches))
 
@@ -60,6 +60,9 @@ def _key(item: Item) -> object:
     if isinstance(item, Repeated):
         inner = tuple(_key(one) for one in item.times[0])
         return None if None in inner else ("repeated", len(item.times), inner)
+    if isinstance(item, Use):
+        named = item.name is not None or item.source is not None
+        return None if named else ("use", item.block, repr(item.arguments))
     branches = tuple((None if b != PREVIOUS else b) if isinstance(b, str) else _keys(b) for b in item.branches)
     if item.name is not None or item.source is not None or None in branches or not _reads(item):
         return None
@@ -81,6 +84,8 @@ def lines(item: Item) -> int:
     if isinstance(item, Repeated):
         return sum(map(lines, item.times[0])) + (1 if len(item.times[0]) == 1 else 2)
     extra = (item.name is not None) + (item.source is not None)
+    if isinstance(item, Use):
+        return extra + 1
     return extra + 1 + sum(1 for branch in item.branches for _ in _inner(branch))
 
 

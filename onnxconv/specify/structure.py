@@ -108,15 +108,15 @@ def _named(pieces: tuple[_Piece, ...], graph: Graph) -> tuple[Layer, ...]:
             wanted.add(piece.reads[0])
         trunk.append(layer)
         before = layer.node.output
-    return tuple(_with_name(layer, wanted) for layer in trunk)
+    return tuple(_with_name(layer, wanted, {*graph.outputs}) for layer in trunk)
 
 
-def _with_name(layer: Layer, wanted: set[str]) -> Layer:
+def _with_name(layer: Layer, wanted: set[str], outputs: set[str]) -> Layer:
     inside = tuple(
         branch
         if isinstance(branch, str)
-        else tuple(_with_name(item, wanted) for item in branch if isinstance(item, Layer))
+        else tuple(_with_name(item, wanted, outputs) for item in branch if isinstance(item, Layer))
         for branch in layer.branches
     )
     name = layer.node.output if layer.node.output in wanted else None
-    return replace(layer, branches=inside, name=name)
+    return replace(layer, branches=inside, name=name, kept=name in outputs)

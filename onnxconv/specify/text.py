@@ -9,7 +9,7 @@ from typing import Any
 from onnxconv.graph import TensorType
 from onnxconv.spec import LAYERS
 from onnxconv.spec.scalar import resolve, surprise
-from onnxconv.specify.items import PREVIOUS, Item, Layer, Repeated
+from onnxconv.specify.items import PREVIOUS, Block, Item, Layer, Repeated, Use
 
 __all__ = ["text"]
 
@@ -22,6 +22,7 @@ def text(
     items: tuple[Item, ...],
     outputs: tuple[str, ...],
     names: Mapping[str, str],
+    blocks: tuple[Block, ...] = (),
     remarks: tuple[str, ...] = (),
 ) -> str:
     """The whole spec. `names`: what inputs and named layers are called, by tensor; `outputs` empty: the last layer."""
@@ -29,34 +30,66 @@ def text(
     for given, type in inputs:
         sizes = ", ".join(map(str, type.shape))
         lines.append(f"  {_word(names[given])}: {type.dtype}[{sizes}]")
-    lines += ["layers:", *_Writer(names).items(items, "  ")]
+    lines += [*_blocks(blocks, names), "layers:", *_Writer(names, blocks).items(items, "  ")]
     if outputs:
         lines.append(f"outputs: [{', '.join(_word(names[output]) for output in outputs)}]")
     return "\n".join(lines) + "\n"
 
 
+def _blocks(blocks: tuple[Block, ...], names: Mapping[str, str]) -> Iterator[str]:
+    if blocks:
+        yield "blocks:"
+    for block in blocks:
+        yield f"  {block.name}:"
+        if not block.parameters:
+            yield from _Writer(names, blocks).items(block.body, "    ")
+            continue
+        given = (f"{p}: {_value(block.defaults[p])}" if p in block.defaults else p for p in block.parameters)
+        yield f"    parameters: {{{', '.join(given)}}}"
+        yield "    layers:"
+        yield from _Writer(names, blocks).items(block.body, "      ")
+
+
 class _Writer:
     """Lists of layers, indented."""
 
-    def __init__(self, names: Mapping[str, str]) -> None:
-        self.names = names
+    def __init__(self, names: Mapping[str, str], blocks: tuple[Block, ...] = ()) -> None:
+        self.names, self.blocks = names, {block.name: block for block in blocks}
 
     def items(self, items: tuple[Item, ...], indent: str) -> Iterator[str]:
         for item in items:
-            if isinstance(item, Layer):
-                yield from self._layer(item, indent, self._beside(item))
-            else:
+            if isinstance(item, Repeated):
                 yield from self._repeated(item, indent)
+            else:
+                yield from self._one(item, indent, self._beside(item))
 
-    def _beside(self, layer: Layer) -> list[str]:
+    def _one(self, item: Layer | Use, indent: str, beside: list[str]) -> Iterator[str]:
+        if isinstance(item, Use):
+            yield from self._use(item, indent, beside)
+        else:
+            yield from self._layer(item, indent, beside)
+
+    def _use(self, use: Use, indent: str, beside: list[str]) -> Iterator[str]:
+        block = self.blocks[use.block]
+        given = {p: v for p, v in use.arguments if p not in block.defaults or block.defaults[p] != v}
+        head = f"{indent}- {use.block}"
+        if given.keys() == {*block.parameters[:1]} and given:
+            yield f"{head}: {_value(given[block.parameters[0]])}"
+        elif given:
+            yield f"{head}: {_flow({p: _value(v) for p, v in given.items()})}"
+        else:
+            yield f"{head}:" if beside else head
+        yield from (f"{indent}  {line}" for line in beside)
+
+    def _beside(self, layer: Layer | Use) -> list[str]:
         """What stands beside the layer's kind."""
         beside = [] if layer.name is None else [f"name: {_word(self.names[layer.name])}"]
         return beside + ([] if layer.source is None else [f"from: {_word(self.names[layer.source])}"])
 
     def _repeated(self, item: Repeated, indent: str) -> Iterator[str]:
         once, times = item.times[0], [f"repeat: {len(item.times)}"]
-        if len(once) == 1 and isinstance(once[0], Layer):
-            yield from self._layer(once[0], indent, times)
+        if len(once) == 1 and not isinstance(once[0], Repeated):
+            yield from self._one(once[0], indent, times)
             return
         yield f"{indent}- layers:"
         yield from self.items(once, indent + "    ")

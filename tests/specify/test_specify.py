@@ -100,12 +100,11 @@ def test_random_graphs_with_joins_come_back(seed: int, tmp_path: Path) -> None:
     assert_comes_back(random_graph(seed), tmp_path)
 
 
-LINES = {
-    "alexnet": 1.2, "aspp": 1.2, "c3d": 1.2, "densenet121": 1.6, "googlenet": 4.7, "inception_v3": 3.5, "lenet5": 1.2,
-    "mobilenet_v1": 2.2, "mobilenet_v2": 4.5, "quickstart": 1, "resnet18": 2.2, "resnet50": 3, "unet": 1.5, "vgg16": 1.2,
-    "wavenet": 10,
-}  # fmt: skip
-"""Lines of the spec made of a network's graph, in units of the shipped spec's own, comments left out."""
+LINES = {"wavenet": 7, "mobilenet_v2": 1.7}
+"""Lines of the spec made of a network's graph, in units of the shipped spec's own, comments left out; of the others 1.5.
+
+A tensor of WaveNet's units is read within its unit, and by a sum of all of them at the end: such layers have names.
+"""
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -117,10 +116,10 @@ def test_shipped_specs_come_back(name: str) -> None:
     assert sorted(str(n.op) for n in made.graph.nodes) == sorted(str(n.op) for n in graph.nodes)
     assert sum(math.prod(p.shape) for p in made.graph.params()) == sum(math.prod(p.shape) for p in graph.params())
     own = [line for line in text.splitlines() if line.strip() and not line.strip().startswith("#")]
-    assert len(made.text.splitlines()) <= LINES.get(name, 4) * len(own)
+    assert len(made.text.splitlines()) <= LINES.get(name, 1.5) * len(own)
 
 
-@pytest.mark.parametrize("name", ["lenet5", "quickstart", "srcnn", "aspp"])
+@pytest.mark.parametrize("name", ["lenet5", "quickstart", "srcnn", "aspp", "squeezenet1_1"])
 def test_built_imported_and_built_again(name: str, tmp_path: Path) -> None:
     """The two models are compared by onnx, node by node and number by number."""
     first, again = tmp_path / "first.onnx", tmp_path / "again.onnx"
@@ -221,6 +220,40 @@ def test_a_repeat_is_said_once() -> None:
     assert (
         "  - layers:\n      - conv: {filters: 4, kernel: 3, pad: 1}\n      - relu\n    repeat: " in specify(graph).text
     )
+
+
+def test_a_form_is_said_once_with_parameters_for_what_differs() -> None:
+    layers = "".join(
+        f"  - conv: {{filters: {f}, kernel: 3, pad: 1, bias: {b}}}\n  - batch_norm\n  - clip: {{min: {low}, max: 2}}\n"
+        for f, b, low in (
+            (8, "true", -1),
+            (16, "false", -1),
+            (32, "true", -2),
+            (8, "false", -1),
+            (64, "true", -1),
+            (8, "true", -3),
+            (9, "true", -1),
+        )
+    )
+    text = specify(resolve(parse(f"inputs: {{x: 'float32[N, 4, 8, 8]'}}\nlayers:\n{layers}"))).text
+    assert "  conv_batch_norm_clip:\n    parameters: {filters, bias: true, min_: -1}\n" in text
+    assert "      - conv: {filters: filters, kernel: 3, bias: bias, pad: 1}\n" in text
+    assert (
+        "  - conv_batch_norm_clip: {filters: 16, bias: false}\n  - conv_batch_norm_clip: {filters: 32, min_: -2}\n"
+        in text
+    )
+    assert "  - conv: {filters: 9, kernel: 3, pad: 1}\n" in text, (
+        "what makes the output keeps its name, and is no block"
+    )
+
+
+def test_what_blocks_would_not_shorten_has_none() -> None:
+    graph = resolve(
+        parse(
+            "inputs: {x: 'float32[N, 4, 8, 8]'}\nlayers: [{conv: {filters: 4, kernel: 3}}, relu, {conv: {filters: 5, kernel: 3}}, relu]"
+        )
+    )
+    assert "blocks:" not in specify(graph).text
 
 
 def test_weights_files_are_those_of_the_format(tmp_path: Path) -> None:
