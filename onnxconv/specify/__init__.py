@@ -9,6 +9,7 @@ from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.resolve import resolve
 from onnxconv.spec import parse
 from onnxconv.specify.blocks import blocked
+from onnxconv.specify.fused import Fused, fused
 from onnxconv.specify.items import flat, layers_in
 from onnxconv.specify.names import inputs_called, tensors_called
 from onnxconv.specify.proof import differs, pairs
@@ -27,13 +28,14 @@ def specify(graph: Graph, source: str = "") -> Specified:
     It has been resolved and compared. Raises `ModelError` with one diagnostic for each layer that no spec can say.
     """
     graph, whole = split(graph), graph
-    words = _words(graph, source)
-    trunk = structure(graph, words)
+    one = fused(graph)
+    words = _words(one, source)
+    trunk = structure(one.graph, words)
     wanted = [layer.name for layer in layers_in(trunk) if layer.name is not None]
-    kinds = {node.output: words[node.name].kind for node in graph.nodes}
+    kinds = {node.output: words[node.name].kind for node in one.graph.nodes}
     items, blocks = blocked(trunk)
     names = tensors_called(graph, wanted, kinds, [block.name for block in blocks])
-    order = tuple(flat(items))
+    order = tuple(one.apart(flat(items)))
     last = order[-1].output if order else ""
     outputs = () if graph.outputs == (last,) else graph.outputs
     called = _called(graph.name)
@@ -51,10 +53,14 @@ def specify(graph: Graph, source: str = "") -> Specified:
     )
 
 
-def _words(graph: Graph, source: str) -> dict[str, Said]:
+def _words(one: Fused, source: str) -> dict[str, Said]:
     """What each node is said as, by its name."""
-    types, words, wrong = graph.types(), dict[str, Said](), list[Diagnostic]()
+    graph, words, wrong = one.graph, dict[str, Said](), list[Diagnostic]()
+    types = graph.types()
     for node in graph.nodes:
+        if node.name in one.kinds:
+            words[node.name] = Said(one.kinds[node.name])
+            continue
         try:
             words[node.name] = said(node.op, _first(node, types))
         except Refusal as refusal:

@@ -301,6 +301,9 @@ WRITERS: Mapping[str, tuple[type[Operator], Writer]] = MappingProxyType(
 """By kind of layer, the operator that it is and how it is said; of several kinds the first that fits."""
 
 WITHOUT_WRITER: Mapping[str, str] = MappingProxyType(
-    {"dropout": "outside of training it is the identity, and is said as such"}
+    {
+        "dropout": "outside of training it is the identity, and is said as such",
+        "scale": "it is two operators, a constant and a product: see `fused`",
+    }
 )
 """Kinds of layers that nothing is said as, and why."""

@@ -210,6 +210,15 @@ def test_weights_that_layers_share_are_stored_for_each(tmp_path: Path) -> None:
     assert executed(again, from_file(again, tmp_path / "s.safetensors")) == executed(graph, weights)
 
 
+@pytest.mark.parametrize("reads", [("x", "f"), ("f", "x")])
+def test_a_product_with_a_number_per_channel_is_a_scale(reads: tuple[str, str], tmp_path: Path) -> None:
+    proto = model([helper.make_node("Mul", list(reads), ["y"])], {"x": (2, 4, 3, 3)}, {"f": floats(4, 1, 1)})
+    assert "  - scale:\n    name: y\n" in text_of(proto, tmp_path)
+    graph, weights = load(tmp_path / "model.onnx")
+    again = resolve(read(tmp_path / "s.yaml"))
+    assert executed(again, from_file(again, tmp_path / "s.safetensors")) == executed(graph, weights)
+
+
 def test_a_repeat_is_said_once() -> None:
     graph = resolve(
         parse(
