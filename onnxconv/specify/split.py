@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from onnxconv.geometry import Sampling
 from onnxconv.graph import Graph, Node, TensorType
-from onnxconv.ops import Operator, Slice
+from onnxconv.ops import Operator, Resize, Slice
 
 __all__ = ["split"]
 
@@ -34,7 +35,10 @@ def _parts(node: Node, types: Mapping[str, TensorType]) -> Iterator[Node]:
 
 
 def _operators(op: Operator) -> tuple[Operator, ...]:
-    """A slice along several axes is one slice for each of them, in any order."""
+    """A slice along several axes is one slice for each of them, in any order; a resize without what its mode ignores."""
     if isinstance(op, Slice) and len(op.ranges) > 1:
         return tuple(Slice((along,)) for along in op.ranges)
+    if isinstance(op, Resize) and op.sampling.mode != "nearest":
+        a = op.sampling.a if op.sampling.mode == "cubic" else Sampling().a
+        return (replace(op, sampling=replace(op.sampling, nearest=Sampling().nearest, a=a)),)
     return (op,)

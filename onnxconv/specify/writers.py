@@ -48,6 +48,7 @@ from onnxconv.ops import (
     PRelu,
     Relu,
     Reshape,
+    Resize,
     Shape,
     Sigmoid,
     Silu,
@@ -62,6 +63,7 @@ from onnxconv.ops import (
     Unsqueeze,
 )
 from onnxconv.spec import LAYERS
+from onnxconv.specify import resample
 
 __all__ = ["WITHOUT_WRITER", "WRITERS", "Said", "said"]
 
@@ -295,6 +297,8 @@ WRITERS: Mapping[str, tuple[type[Operator], Writer]] = MappingProxyType(
         "space_to_depth": (SpaceToDepth, lambda op, _: {"block": op.block, "order": op.order.lower()}),
         "cast": (Cast, lambda op, _: {"to": op.to} if op.to in FLOATS else None),
         "pad": (Pad, _padding),
+        "upsample": (Resize, resample.upsample),
+        "resize": (Resize, resample.resize),
         "identity": (Identity, _plain),
     }
 )
