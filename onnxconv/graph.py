@@ -18,7 +18,9 @@ __all__ = [
     "Initial",
     "Node",
     "Param",
+    "Quantised",
     "Recipe",
+    "ScaleOf",
     "TensorType",
     "Tiled",
     "Unread",
@@ -87,7 +89,27 @@ class FoldedBias:
     epsilon: float
 
 
-Recipe: TypeAlias = "Initial | Tiled | FoldedWeight | FoldedBias"
+@dataclass(frozen=True, slots=True)
+class ScaleOf:
+    """What integers that stand for the numbers of `source` are multiplied with: largest absolute value ÷ 127, times `factor`.
+
+    `per_channel`: a scale for each position of the source's first axis. Where all numbers are 0 it is `factor`.
+    """
+
+    source: Param
+    per_channel: bool = True
+    factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Quantised:
+    """The numbers of `source` in units of `scale`, rounded to integers, halves to even."""
+
+    source: Param
+    scale: ScaleOf
+
+
+Recipe: TypeAlias = "Initial | Tiled | FoldedWeight | FoldedBias | Quantised | ScaleOf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +129,10 @@ class Param:
                 return _product(shape) if learned else 0
             case FoldedWeight() | FoldedBias():
                 return _product(self.shape)
+            case Quantised(source=source):
+                return source.learned
+            case ScaleOf():
+                return 0
 
     def stored(self) -> tuple[Initial, ...]:
         """The stored arrays that it is made from."""
@@ -119,6 +145,10 @@ class Param:
                 return (weight.source if isinstance(weight, Tiled) else weight, scale, var)
             case FoldedBias(bias=bias, scale=scale, shift=shift, mean=mean, var=var):
                 return tuple(i for i in (bias, scale, shift, mean, var) if i is not None)
+            case Quantised(source=source, scale=scale):
+                return tuple(dict.fromkeys((*source.stored(), *scale.source.stored())))
+            case ScaleOf(source=source):
+                return source.stored()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from onnxconv.ops.cast import Cast
 from onnxconv.ops.conv import Conv, ConvTranspose, Dense
 from onnxconv.ops.curves import GELU_FORMS, Elu, Gelu, HardSigmoid, HardSwish, Mish, Softplus, Tanh
 from onnxconv.ops.deform import DeformConv
+from onnxconv.ops.dequantized import DequantizedConv, DequantizedGemm
 from onnxconv.ops.functions import Abs, Ceil, Erf, Exp, Floor, Log, Neg, Reciprocal, Round, Sqrt
 from onnxconv.ops.integer import ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul
 from onnxconv.ops.join import Concat
@@ -125,6 +126,8 @@ OPERATORS: tuple[type[Operator], ...] = (
     DynamicQuantizeLinear,
     ConvInteger,
     MatMulInteger,
+    DequantizedConv,
+    DequantizedGemm,
     QLinearConv,
     QLinearMatMul,
     *REDUCTIONS,
@@ -161,6 +164,8 @@ __all__ = [
     "Dense",
     "DepthToSpace",
     "DequantizeLinear",
+    "DequantizedConv",
+    "DequantizedGemm",
     "Div",
     "DynamicQuantizeLinear",
     "Elementwise",

@@ -42,6 +42,9 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
         case "Conv" | "ConvTranspose" | "Gemm":
             through = apply(node, errors, none | {"weight": np.abs(w["weight"])})
             return through + bound(dtype, 2, terms + through)
+        case "DequantizedConv" | "DequantizedGemm":
+            through = apply(node, errors, none | {"weight": np.abs(w["weight"]), "weight_scale": w["weight_scale"]})
+            return through + bound(dtype, n, terms + through)
         case "BatchNormalization":
             scaling = none | {"weight": w["weight"], "running_var": w["running_var"]}
             return magnitude(node, errors, scaling) + bound(dtype, n, magnitude(node, reach, w))
@@ -98,12 +101,13 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
             return _steepness(xs[0], 1.13) * errors[0] + bound(dtype, n, reach[0])
         case "Softplus":
             return errors[0] + bound(dtype, n, 2 + reach[0])
-        case "QuantizeLinear":  # rounding to an integer may turn any error into a whole step
-            moved = magnitude(node, [errors[0], *(x.value for x in xs[1:])], {})
-            steps: Array = np.ceil(
-                moved + bound("float32", n, magnitude(node, [reach[0], *(x.value for x in xs[1:])], {}))
+        case "QuantizeLinear" if not any(e.any() for e in errors[1:]):  # the order is kept, whatever is rounded
+            rest = [x.value for x in xs[1:]]
+            low, high = (
+                legal(node, [xs[0].value - errors[0], *rest], {})[0],
+                legal(node, [xs[0].value + errors[0], *rest], {})[1],
             )
-            return steps
+            return np.asarray(np.maximum(high - y, y - low))
         case "DequantizeLinear" if not any(e.any() for e in errors[2:]):
             step, zeros = xs[1].value + errors[1], [np.zeros_like(x.value) for x in xs[2:]]
             moved = apply(node, [errors[0], step, *zeros], {})

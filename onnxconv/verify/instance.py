@@ -19,7 +19,7 @@ import numpy as np
 from onnxconv.dtypes import DTYPES, numpy_dtype, rounded
 from onnxconv.graph import Node
 from onnxconv.verify.draw import Stream, real
-from onnxconv.verify.integers import KINDS, integers
+from onnxconv.verify.integers import DEQUANTIZED, KINDS, dequantized, integers
 from onnxconv.verify.rounding import representable
 from onnxconv.verify.words import Array
 
@@ -52,8 +52,15 @@ def instances(node: Node, dtype: str, keys: tuple[object, ...], dtypes: tuple[st
             yield lambda shapes: _unpooled(node, dtype, shapes, Stream(*keys))
         case "MaxPoolIndices":
             yield lambda shapes: _other(node, dtypes[0], shapes, Stream(*keys))
+        case kind if kind in DEQUANTIZED:
+            yield lambda shapes: _stored_as_integers(node, shapes, Stream(*keys))
         case _:
             yield lambda shapes: _other(node, dtype, shapes, Stream(*keys))
+
+
+def _stored_as_integers(node: Node, shapes: Shapes, stream: Stream) -> Instance:
+    x, weights = dequantized(node, shapes, stream)
+    return Instance("integer", True, (x,), weights)
 
 
 Grade = tuple[int, int]

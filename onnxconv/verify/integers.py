@@ -18,11 +18,25 @@ from onnxconv.verify.draw import Stream
 from onnxconv.verify.words import Array
 from onnxconv.weights import Weights
 
-__all__ = ["KINDS", "exact_integers", "fitted", "held", "integers", "power_of_two", "whole"]
+__all__ = [
+    "DEQUANTIZED",
+    "KINDS",
+    "bell",
+    "dequantized",
+    "exact_integers",
+    "fitted",
+    "held",
+    "integers",
+    "power_of_two",
+    "stored_integers",
+    "whole",
+]
 
 SUMS = ("ConvInteger", "MatMulInteger")
 RESCALED = ("QLinearConv", "QLinearMatMul")
 KINDS = (*SUMS, *RESCALED, "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
+DEQUANTIZED = ("DequantizedConv", "DequantizedGemm")
+"""Sums of products whose weights are stored as integers."""
 SCALES = {"QuantizeLinear": (1,), "DequantizeLinear": (1,), "QLinearConv": (1, 4, 6), "QLinearMatMul": (1, 4, 6)}
 """Which inputs are scales."""
 
@@ -49,6 +63,52 @@ def held(graph: Graph, weights: Weights, stream: Stream) -> dict[str, Array]:
         else:
             values[param.name] = stream.filled(param.shape, 4, param.dtype)
     return {name: values[param.name] for name, param in params.items()}
+
+
+def stored_integers(graph: Graph, weights: Weights) -> dict[str, Array]:
+    """The weights of `DEQUANTIZED` layers by name: integers as they are, or their leading bits; scales as powers of two.
+
+    Bits are left out where Σ|w| times the 255 steps of an activation does not fit the significand. A bias's scale stays the product of the other two, as which runtimes take it that compute with the integers alone.
+    """
+    found: dict[str, Array] = {}
+    for node in graph.nodes:
+        if node.op.kind in DEQUANTIZED:
+            params = dict(node.params)
+            k = _excess(weights[params["weight"]])
+            scale = np.ldexp(power_of_two(weights[params["weight_scale"]]), k)
+            for role, param in params.items():
+                if not role.endswith("_scale"):
+                    found[param.name] = rounded(np.trunc(np.ldexp(weights[param].astype(np.float64), -k)), param.dtype)
+                else:
+                    factor = power_of_two(np.array(getattr(param.recipe, "factor", 1.0)))
+                    found[param.name] = rounded(scale * factor, param.dtype)
+    return found
+
+
+def _excess(weight: Array) -> int:
+    """How many of their last bits integers lose, so that sums over a filter are exact, a bias a sixteenth of them."""
+    most = float(np.abs(weight.astype(np.float64)).reshape(len(weight), -1).sum(axis=1).max())
+    return max(0, math.frexp(most * 255 * 16 / 15)[1] - DTYPES["float32"].significand)
+
+
+def bell(shape: tuple[int, ...], dtype: str, stream: Stream) -> Array:
+    """Integers of 12 bits, close to normally distributed: their range is about three and a half deviations to either side."""
+    y = sum((stream.below(1 << 10, math.prod(shape)) for _ in range(4)), np.zeros(math.prod(shape), np.int64))
+    return rounded(y - (1 << 11) + 2, dtype).reshape(shape)
+
+
+def dequantized(node: Node, shapes: Sequence[tuple[int, ...]], stream: Stream) -> tuple[Array, dict[str, Array]]:
+    """x and weights with Σ|x·w| + |b| ≤ 2^24 times the scales, which are powers of two: every sum is exact."""
+    wanted = node.op.weight_shapes(*shapes)
+    terms, budget = math.prod(wanted["weight"][1:]), 1 << DTYPES["float32"].significand
+    w_max = min(127, max(1, budget // (2 * terms)))
+    x_max = max(1, (budget - budget // 8) // (terms * w_max))
+    x = rounded(np.ldexp(stream.filled(shapes[0], x_max, "float64"), -4), "float32")
+    scale = _scales(wanted["weight_scale"], "float32", -5, stream)
+    weights = {"weight": stream.filled(wanted["weight"], w_max, "int8"), "weight_scale": scale}
+    if "bias" in wanted:
+        weights |= {"bias": stream.filled(wanted["bias"], budget // 8, "int32"), "bias_scale": scale / np.float32(16)}
+    return x, weights
 
 
 def fitted(x: Array, low: float, high: float) -> Array:

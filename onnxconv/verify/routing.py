@@ -20,7 +20,7 @@ from onnxconv.verify.case import Case, judged
 from onnxconv.verify.compare import Comparison, merge, outputs_differ, within
 from onnxconv.verify.coverage import Seen, add, alive, observed, shares
 from onnxconv.verify.draw import Stream
-from onnxconv.verify.integers import KINDS, exact_integers, fitted, held, whole
+from onnxconv.verify.integers import KINDS, bell, exact_integers, fitted, held, stored_integers, whole
 from onnxconv.verify.route import Routed, route_batch_norm, route_prelu, route_products
 from onnxconv.verify.signal import Signal, channels, exact_sum, grid_of
 from onnxconv.verify.sizes import concrete, terms
@@ -133,10 +133,10 @@ def _plan(case: Case, seed: int, share: float, bits: int) -> Plan:
     for name in inputs:
         limits = ahead(name, reading, constants)
         if limits.quantised:
-            inputs[name] = fitted(inputs[name], limits.low, limits.high)
+            inputs[name] = fitted(bell(shapes[name], inputs[name].dtype.name, stream), limits.low, limits.high)
     values = {name: _raw(x.astype(np.float64)) for name, x in inputs.items()}
     last = {name: step for step, node in enumerate(graph.nodes) for name in node.inputs}
-    arrays: dict[str, Array] = {}
+    arrays = stored_integers(graph, case.weights)
     routes: dict[str, Routed] = {}
     gains: dict[str, Array] = {}
     live: dict[str, Array] = {name: np.ones(channels(x.value.shape), bool) for name, x in values.items()}

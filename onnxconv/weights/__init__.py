@@ -13,7 +13,7 @@ import numpy as np
 from onnxconv.dtypes import DTYPES, FLOATS, numpy_dtype, rounded
 from onnxconv.errors import Diagnostic, WeightsError, Where, closest
 from onnxconv.geometry import Array
-from onnxconv.graph import FoldedBias, FoldedWeight, Graph, Initial, Param, Recipe, Tiled
+from onnxconv.graph import FoldedBias, FoldedWeight, Graph, Initial, Param, Quantised, Recipe, ScaleOf, Tiled
 from onnxconv.weights.draw import KINDS, draw
 from onnxconv.weights.files import Stored, contents
 
@@ -66,6 +66,11 @@ class Weights:
 
     def _recipe(self, recipe: Recipe, dtype: str) -> _Reader:
         match recipe:
+            case Quantised():
+                return self._quantised(recipe, dtype)
+            case ScaleOf():
+                scales = self._scales(recipe)
+                return lambda start, stop: scales[start:stop]
             case Initial():
                 return self._initial(recipe, dtype)
             case Tiled(source=source, repeats=repeats):
@@ -74,6 +79,29 @@ class Weights:
                 return self._folded_weight(recipe, dtype)
             case FoldedBias():
                 return self._folded_bias(recipe, dtype)
+
+    def _scales(self, recipe: ScaleOf) -> Array:
+        """One scale, or one per position of the first axis, as float32; ÷ 127 and the factor are rounded one by one."""
+        read, (rows, *rest) = self._reader(recipe.source), recipe.source.shape
+        row = math.prod(rest)
+        most = np.array([float(np.abs(read(r * row, (r + 1) * row)).max()) for r in range(rows)])
+        if not recipe.per_channel:
+            most = most.max(keepdims=True)
+        scales = rounded(most / 127, "float32").astype(np.float64)
+        return rounded(np.where(scales > 0, scales, 1.0) * recipe.factor, "float32")
+
+    def _quantised(self, recipe: Quantised, dtype: str) -> _Reader:
+        """Symmetric: the lowest integer of the data type is not used."""
+        read, most = self._reader(recipe.source), DTYPES[dtype].high
+        scales, row = self._scales(recipe.scale).astype(np.float64), None
+        if recipe.scale.per_channel:
+            row = math.prod(recipe.source.shape[1:])
+
+        def whole(start: int, stop: int) -> Array:
+            scale = scales[np.arange(start, stop) // row] if row else scales[0]
+            return rounded(np.clip(np.rint(read(start, stop) / scale), -most, most), dtype)
+
+        return whole
 
     def _initial(self, initial: Initial, dtype: str) -> _Reader:
         if self.stored is None:

@@ -1,0 +1,84 @@
+"""Convolutions and dense layers whose weights are stored as integers, each filter with a scale: w = scale · integer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from onnxconv.dtypes import rounded
+from onnxconv.geometry import Array
+from onnxconv.ops.conv import Conv, Dense
+from onnxconv.ops.protocol import Footprint, Form, Operator, Shape, Work
+
+__all__ = ["DequantizedConv", "DequantizedGemm"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Dequantized(Operator):
+    """The layer `of` on weight[M, …] · weight_scale and bias[M] · bias_scale; a scale is [M], or [] for all filters.
+
+    In ONNX a DequantizeLinear for each of the two, then the layer: the products are float32 numbers.
+    """
+
+    of: Conv | Dense
+    per_channel: bool = True
+
+    def weight_shapes(self, *xs: Shape) -> dict[str, tuple[int, ...]]:
+        shapes: dict[str, tuple[int, ...]] = {}
+        for role, shape in self.of.weight_shapes(*xs).items():
+            shapes |= {role: shape, f"{role}_scale": shape[:1] if self.per_channel else ()}
+        return shapes
+
+    def out_shape(self, *xs: Shape) -> Shape:
+        return self.of.out_shape(*xs)
+
+    def define(self, *xs: Array, **w: Array) -> Array:
+        return self.of.define(*xs, **self._floats(xs[0], w))
+
+    def magnitude(self, *xs: Array, **w: Array) -> Array:
+        return self.of.magnitude(*xs, **self._floats(xs[0], w))
+
+    def _floats(self, x: Array, w: dict[str, Array]) -> dict[str, Array]:
+        found: dict[str, Array] = {}
+        for role in self.of.weight_shapes(x.shape):
+            values = w[role].astype(np.float64)
+            scale = w[f"{role}_scale"].astype(np.float64).reshape(-1, *[1] * (values.ndim - 1))
+            found[role] = rounded(values * scale, "float32").astype(x.dtype)
+        return found
+
+    def roundings(self, *xs: Shape) -> int:
+        """Those of the layer, and two: the scales may be multiplied in after the sum, as one or one after the other."""
+        return self.of.roundings(*xs) + 2
+
+    def footprint(self, *xs: Shape) -> Sequence[Footprint]:
+        return self.of.footprint(*xs)
+
+    def work(self, *xs: Shape) -> Work:
+        return self.of.work(*xs)
+
+    def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
+        (layer,) = self.of.onnx(*xs, opset=opset)
+        along = {"axis": 0} if self.per_channel else {}
+        forms = [
+            Form("DequantizeLinear", (f"w:{role}", f"w:{role}_scale"), along, f"t:{role}")
+            for role in self.of.weight_shapes(*xs)
+        ]
+        operands = tuple(o.replace("w:", "t:", 1) if isinstance(o, str) else o for o in layer.operands)
+        return (*forms, Form(layer.op_type, operands, layer.attributes))
+
+
+@dataclass(frozen=True, slots=True)
+class DequantizedConv(_Dequantized):
+    """A convolution on dequantised weights."""
+
+    kind: ClassVar[str] = "DequantizedConv"
+
+
+@dataclass(frozen=True, slots=True)
+class DequantizedGemm(_Dequantized):
+    """A dense layer on dequantised weights."""
+
+    kind: ClassVar[str] = "DequantizedGemm"
