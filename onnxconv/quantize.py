@@ -14,7 +14,6 @@ from typing import TypeAlias
 
 from onnxconv.dtypes import DTYPES
 from onnxconv.errors import Diagnostic, SpecError, Where, closest
-from onnxconv.execute import Arrays, run
 from onnxconv.geometry import Array
 from onnxconv.graph import Graph, Initial, Node, Param, Quantised, ScaleOf, TensorType
 from onnxconv.ops import Constant, Conv, Dense, DequantizedConv, DequantizedGemm, DequantizeLinear, QuantizeLinear
@@ -47,18 +46,9 @@ def _takes_part(node: Node) -> bool:
     return isinstance(node.op, Conv | Dense) and node.type.dtype == "float32"
 
 
-def calibrated(graph: Graph, weights: Arrays, data: Iterable[Mapping[str, Array]]) -> dict[str, tuple[float, float]]:
-    """The range that each of `read_by_products` has on the data, by a run of the float network.
-
-    Raises `UsageError` for inputs that do not fit.
-    """
-    names, found = read_by_products(graph), dict[str, tuple[float, float]]()
-    for inputs in data:
-        tensors = {**inputs, **run(graph, weights, inputs, every_tensor=True)}
-        for name in names:
-            low, high = found.get(name, (math.inf, -math.inf))
-            found[name] = min(low, float(tensors[name].min())), max(high, float(tensors[name].max()))
-    return found
+def calibrated(names: Iterable[str], tensors: Mapping[str, Array]) -> dict[str, tuple[float, float]]:
+    """The least and the largest number of each tensor."""
+    return {name: (float(tensors[name].min()), float(tensors[name].max())) for name in names}
 
 
 def quantized(graph: Graph, ranges: Ranges, scheme: Scheme = SCHEME, where: Where = NOWHERE) -> Graph:
@@ -83,7 +73,10 @@ def quantized(graph: Graph, ranges: Ranges, scheme: Scheme = SCHEME, where: Wher
 
 def _check(names: tuple[str, ...], ranges: Ranges, where: Where) -> None:
     wrong = []
-    for name in ranges:
+    if not names:
+        what = "there is no convolution or dense layer of float32 to quantise"
+        wrong.append(Diagnostic(where, "quantize", what, "those are computed with integers", "leave quantize out"))
+    for name in ranges if names else ():
         if name not in names:
             what = f"{name!r} has a range, and no convolution or dense layer of float32 reads it"
             wrong.append(Diagnostic(where, "range", what, "", closest(name, names) if names else "remove it"))

@@ -75,6 +75,12 @@ written then; 130 interrupted.
     help="Store the weights beside the model, in PATH.data; auto: above 1 GiB.",
 )
 @click.option(
+    "--calibrate",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE.npz",
+    help="Inputs by name on which a spec with 'quantize' is calibrated.  [default: drawn from seed 0]",
+)
+@click.option(
     "--unproved",
     is_flag=True,
     help="Write what is made of a model without proof that it computes the same.",
@@ -87,6 +93,7 @@ def build(
     weights: str | None,
     seed: int,
     dtype: str | None,
+    calibrate: str | None,
     unproved: bool,
     input_shapes: dict[str, Any],
     parameters: dict[str, str],
@@ -99,7 +106,9 @@ def build(
     """
     if weights is not None and len(sources) > 1:
         raise click.UsageError("--weights belongs to one source")
-    found = networks(sources, set=parameters, input_shapes=input_shapes, weights=weights, seed=seed, dtype=dtype)
+    found = networks(
+        sources, set=parameters, input_shapes=input_shapes, weights=weights, seed=seed, dtype=dtype, calibrate=calibrate
+    )
     paths = list(_destinations(sources, found, output))
     with progress(f"writing {output}") as told:
 

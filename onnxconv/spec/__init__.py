@@ -2,7 +2,7 @@
 
 from onnxconv.spec.schema import schema
 from onnxconv.spec.source import examine, parse, read
-from onnxconv.spec.value import Data, Input, Layer, Spec, Value
+from onnxconv.spec.value import Data, Input, Layer, Quantization, Spec, Value
 from onnxconv.spec.vocabulary import LAYERS, Attribute, Kind
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Input",
     "Kind",
     "Layer",
+    "Quantization",
     "Spec",
     "Value",
     "examine",

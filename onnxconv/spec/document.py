@@ -15,6 +15,7 @@ from onnxconv.spec.layers import LayerReader
 from onnxconv.spec.mistakes import Mistakes
 from onnxconv.spec.names import tensor_name
 from onnxconv.spec.node import Entry, Items, Node, Scalar, Table, described
+from onnxconv.spec.quantization import read_quantization
 from onnxconv.spec.size import MOST_LAYERS, count_layers
 from onnxconv.spec.tensors import Tensors
 from onnxconv.spec.value import Input, Spec, Value
@@ -65,6 +66,8 @@ class _Document:
         inputs = self._inputs(scope)
         blocks, steps = self._layers(scope)
         init = self._init(scope)
+        asked = self._tree.get("quantize")
+        quantization = read_quantization(asked, scope, self._mistakes) if asked else None
         tensors = Tensors(self._mistakes)
         tensors.reserve("", steps.names)
         for one in inputs:
@@ -75,7 +78,7 @@ class _Document:
         last = expander.steps(steps, scope, "", inputs[0].name if len(inputs) == 1 else None)
         outputs = self._outputs(tensors, last)
         tensors.report_unknown()
-        return Spec(name, inputs, tuple(expander.layers), outputs, self._file)
+        return Spec(name, inputs, tuple(expander.layers), outputs, self._file, quantization)
 
     def _required(self, key: str) -> Entry | None:
         entry = self._tree.get(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from onnxconv.dtypes import FLOATS
-from onnxconv.spec.vocabulary import INITIALISERS, LAYER_KEYS, LAYERS, SPEC_KEYS, Attribute, Kind
+from onnxconv.spec.vocabulary import INITIALISERS, LAYER_KEYS, LAYERS, QUANTIZATION, SPEC_KEYS, Attribute, Kind
 
 __all__ = ["schema"]
 
@@ -60,8 +60,17 @@ def _file() -> dict[str, Schema]:
         },
         "blocks": {"type": "object", "additionalProperties": {"anyOf": [{"$ref": "#/$defs/layers"}, block]}},
         "layers": {"$ref": "#/$defs/layers", "minItems": 1},
+        "quantize": _quantize(),
         "outputs": {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]},
     }
+
+
+def _quantize() -> Schema:
+    pair: Schema = {"type": "array", "items": {"type": ["number", "string"]}, "minItems": 2, "maxItems": 2}
+    words: dict[str, Schema] = {name: {"enum": list(known)} for name, known in QUANTIZATION.items()}
+    ranges: Schema = {"type": "object", "additionalProperties": pair}
+    table: Schema = {"type": "object", "properties": {**words, "ranges": ranges}, "additionalProperties": False}
+    return {"anyOf": [words["activations"], table]}
 
 
 def _layer() -> Schema:

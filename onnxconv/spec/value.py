@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from onnxconv.errors import Where
 
-__all__ = ["Data", "Input", "Layer", "Spec", "Value"]
+__all__ = ["Data", "Input", "Layer", "Quantization", "Spec", "Value"]
 
 Data: TypeAlias = "bool | int | float | str | tuple[Value, ...] | tuple[tuple[str, Value], ...] | None"
 """A scalar, a list as a tuple of values, or a mapping as a tuple of (key, value) pairs."""
@@ -64,6 +64,19 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Quantization:
+    """Integers that a network computes with: data type of activations, int8 `weights` with a scale per channel or tensor.
+
+    `ranges`: tensors with the least and the largest number told apart; those of other tensors are calibrated.
+    """
+
+    activations: str = "uint8"
+    weights: str = "channel"
+    ranges: tuple[tuple[str, float, float], ...] = ()
+    where: Where = field(default=Where(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """A whole network as written in `file`, flat: every layer comes after those that it reads."""
 
@@ -72,3 +85,4 @@ class Spec:
     layers: tuple[Layer, ...]
     outputs: tuple[str, ...]
     file: str = ""
+    quantization: Quantization | None = None

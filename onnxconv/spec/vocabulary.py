@@ -18,6 +18,7 @@ __all__ = [
     "LAYERS",
     "LAYER_KEYS",
     "PAD_MODES",
+    "QUANTIZATION",
     "RESERVED",
     "SPEC_KEYS",
     "SYNONYMS",
@@ -435,9 +436,15 @@ SPEC_KEYS: Mapping[str, str] = MappingProxyType(
         "blocks": "layers under one name, with parameters, to be used like a layer",
         "layers": "the layers, each reading the one before it",
         "outputs": "names of the output tensors; the last layer where left out",
+        "quantize": "compute convolutions and dense layers with integers: uint8 or int8, or a table",
     }
 )
 """Keys of the whole file."""
+
+QUANTIZATION: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"activations": ("uint8", "int8"), "weights": ("channel", "tensor")}
+)
+"""Words of `quantize`, each with what it may be, the default first: int8 weights have a scale per channel or per tensor."""
 
 SYNONYMS: Mapping[str, str] = MappingProxyType(
     {

@@ -104,7 +104,7 @@ class Weights:
         return whole
 
     def _initial(self, initial: Initial, dtype: str) -> _Reader:
-        if self.stored is None:
+        if self.stored is None or initial.name in self.drawn:
             return lambda start, stop: _rounded(draw(initial, self.seed, start, stop), dtype, initial.name)
         if initial.name not in self.stored:
             raise _missing(initial.name, self.stored)

@@ -27,7 +27,7 @@ PROMISED = {
 """Names that scripts outside this repository rely on: nothing here is ever renamed or removed."""
 
 ADDED = {
-    "build": "--output --input-shape --unproved",
+    "build": "--output --input-shape --unproved --calibrate",
     "run": "--output --weights --seed --timeout --runtime-option --input-shape --set",
     "verify": "--output --runtime-option --weights --input-shape --set --arithmetic",
     "reduce": "--output --weights --timeout --runtime-option --input-shape --set",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from onnxconv.ops import (
     ConvInteger,
+    DequantizedConv,
+    DequantizedGemm,
     DequantizeLinear,
     DynamicQuantizeLinear,
     MatMulInteger,
@@ -14,6 +16,8 @@ from onnxconv.ops import (
 
 ON_INTEGERS = (
     ConvInteger,
+    DequantizedConv,
+    DequantizedGemm,
     DequantizeLinear,
     DynamicQuantizeLinear,
     MatMulInteger,
