@@ -85,10 +85,12 @@ def test_the_manuals_examples_are_specs() -> None:
     head = "inputs:\n  x: float32[N, 64, 56, 56]\nlayers:\n"
     early = "  - conv: {filters: 64, kernel: 3, pad: same}\n    name: early\n"
     blocks = re.findall(r"```yaml\n(.*?)```", MANUAL.read_text("utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 6
-    conv_bn = blocks[3].split("layers:\n  - conv_bn")[0]
+    assert len(blocks) == 7
+    conv_bn = next(block for block in blocks if block.startswith("blocks:")).split("layers:\n  - conv_bn")[0]
     for block in blocks:
-        if block.startswith("blocks:"):
+        if block.startswith("quantize:"):
+            assert parse(head + early + block).quantization is not None
+        elif block.startswith("blocks:"):
             parse("inputs:\n  x: float32[N, 64, 56, 56]\n" + block)
         elif "inputs:" in block:
             assert len(parse(block).layers) == 6
