@@ -64,6 +64,14 @@ model; 3 something could not run here, or proved nothing, and nothing disagreed;
     help="Draws of the probes impulse, bound and routing.",
 )
 @click.option(
+    "--coverage",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    metavar="SHARE",
+    help="Repeat the probe routing with further seeds until this share of all filters was observed; 64 trials at most.",
+)
+@click.option(
     "--arithmetic",
     default="direct",
     show_default=True,
@@ -84,6 +92,7 @@ def verify(
     probes: tuple[str, ...],
     seed: int,
     trials: int,
+    coverage: float,
     arithmetic: str,
     timeout: float,
     options: dict[str, str],
@@ -112,6 +121,7 @@ def verify(
                 seed=seed,
                 trials=trials,
                 arithmetic=arithmetic,
+                coverage=coverage,
                 timeout=timeout,
                 options=options,
                 progress=told,

@@ -165,7 +165,7 @@ class Network:
             why = "it compares an ONNX model's file, layer by layer, with what was read from it"
             raise UsageError(Diagnostic(Where(self.source), "probe", f"{ORIGINAL!r} is asked of ONNX models", why))
         if self.model is not None and (asked is None or ORIGINAL in asked):
-            shared = {k: v for k, v in options.items() if k != "trials"}
+            shared = {k: v for k, v in options.items() if k not in ("trials", "coverage")}
             checks = verified(
                 self.model.graph,
                 self.model.weights,

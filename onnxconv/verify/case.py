@@ -80,7 +80,8 @@ def _silent(_share: float, _text: str) -> None:
 class Case:
     """One graph to be probed on one runtime. `advance(share, text)` tells how far a probe has come, from 0 to 1.
 
-    `arithmetic`: the widest of `onnxconv.verify.arithmetic` that float32 layers may be computed in.
+    `arithmetic`: the widest of `onnxconv.verify.arithmetic` that float32 layers may be computed in. `coverage`: the share
+    of the filters that routed trials are to observe, however many of them it takes.
     """
 
     graph: Graph
@@ -90,6 +91,7 @@ class Case:
     trials: int = 1
     advance: Callable[[float, str], None] = field(default=_silent)
     arithmetic: str = "direct"
+    coverage: float = 0.0
 
     @property
     def output(self) -> str:

@@ -69,12 +69,14 @@ def verify(
     source: str = "",
     options: Mapping[str, str] | None = None,
     arithmetic: str = DIRECT,
+    coverage: float = 0.0,
 ) -> Verification:
     """Check runtimes against the reference, by the named probes or all that apply. `timeout`: seconds for one load or run.
 
     A runtime that raises, dies or hangs has failed; one that cannot work here was not run. `arithmetic`: the widest that
     float32 layers may be computed in, by its name in `ARITHMETICS`. Raises `UsageError` for unknown probes and arithmetics,
-    and for a model that cannot be written or has no legal size.
+    and for a model that cannot be written or has no legal size. `coverage`: a share from 0 to 1 of all filters; routing goes
+    on with further seeds until it has observed as many, through 64 trials at most.
     """
     if arithmetic not in ARITHMETICS or arithmetic == NONE:
         named = [name for name in ARITHMETICS if name != NONE]
@@ -96,10 +98,18 @@ def verify(
     if sum(math.prod(p.shape) for p in graph.params()) <= KEPT:
         weights = given({param.name: weights[param] for param in graph.params()})
     checks: list[Check] = []
-    case = partial(Case, graph, weights, seed=seed, trials=trials, arithmetic=arithmetic)
+    case = partial(Case, graph, weights, seed=seed, trials=trials, arithmetic=arithmetic, coverage=coverage)
     for i, runtime in enumerate(runtimes):
         tell = partial(_tell, progress, len(runtimes) * len(asked), i * len(asked), runtime)
-        line = partial(reproduction, source or graph.name, runtime, seed=seed, trials=trials, arithmetic=arithmetic)
+        line = partial(
+            reproduction,
+            source or graph.name,
+            runtime,
+            seed=seed,
+            trials=trials,
+            arithmetic=arithmetic,
+            coverage=coverage,
+        )
         for probe, finding, bench in _probe(case, runtime, asked, timeout, options or {}, tell):
             version, placement, unplaced = bench
             checks.append(Check(runtime, version, probe, finding, placement, unplaced, seed, line(probe)))
@@ -171,10 +181,20 @@ def _tell(
         progress(before + probe + share, total, f"{runtime}: {text}")
 
 
-def reproduction(source: str, runtime: str, probe: str, *, seed: int, trials: int = 1, arithmetic: str = DIRECT) -> str:
+def reproduction(
+    source: str,
+    runtime: str,
+    probe: str,
+    *,
+    seed: int,
+    trials: int = 1,
+    arithmetic: str = DIRECT,
+    coverage: float = 0.0,
+) -> str:
     """The command that shows one check again."""
     more = ["--trials", str(trials)] if trials != 1 else []
     more += ["--arithmetic", arithmetic] if arithmetic != DIRECT else []
+    more += ["--coverage", f"{coverage:g}"] if coverage else []
     return shlex.join(
         ["onnxconv", "verify", source, "--runtime", runtime, "--probe", probe, "--seed", str(seed), *more]
     )

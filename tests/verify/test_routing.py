@@ -15,7 +15,7 @@ from verify.sketch import Sketch, mobilenet, pooled, resnet
 from onnxconv.execute import run
 from onnxconv.graph import Graph
 from onnxconv.ops import Add, Clip, Concat, GlobalAveragePool, Mul, Operator, Pad, Relu, Sigmoid, Silu
-from onnxconv.verify import Verdict
+from onnxconv.verify import Finding, Verdict
 from onnxconv.verify.bound import bound
 from onnxconv.verify.carried import error_after
 from onnxconv.verify.case import Case
@@ -267,3 +267,22 @@ def test_a_bound_as_large_as_the_values_proves_nothing() -> None:
     (finding,) = routing(case(s.graph(), InProcess()))
     assert finding.verdict is Verdict.UNTRUSTED
     assert "as large as the values" in finding.reason
+
+
+def test_trials_go_on_until_enough_was_observed() -> None:
+    """A bottleneck drops most channels in one trial; the next seeds take others."""
+    s = Sketch(("N", 4, 12, 12))
+    s.conv(32)
+    s.conv(2, 1)
+    s.conv(8)
+    graph = s.graph()
+
+    def covered(coverage: float) -> Finding:
+        (finding,) = routing(Case(graph, seeded(), InProcess(), coverage=coverage))  # type: ignore[arg-type]
+        assert finding.verdict is Verdict.PASS
+        return finding
+
+    once, often = covered(0.0), covered(0.9)
+    assert once.coverage["filters"] < 0.9 <= often.coverage["filters"]
+    assert "trials" in often.note
+    assert "trials" not in once.note
