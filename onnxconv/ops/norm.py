@@ -211,7 +211,7 @@ class GroupNorm(_PerChannel):
                 f"{channels} channels cannot be split into {self.groups} groups",
                 "each group takes an equal share of the channels",
                 f"use {', '.join(legal[:8])}{' …' if len(legal) > 8 else ''} groups",
-                "groups",
+                "group",
             )
         return x
 

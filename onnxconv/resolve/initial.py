@@ -36,8 +36,16 @@ SLOPES: Mapping[str, Draw] = MappingProxyType({"weight": ("uniform", (0.125, 0.3
 SCALE: Mapping[str, Draw] = MappingProxyType({"weight": ("uniform", (0.5, 1.5))})
 """Of learned factors."""
 
+NORM: Mapping[str, Draw] = MappingProxyType({role: BATCH_NORM[role] for role in ("weight", "bias")})
+"""Of layer, group and instance norms, by role."""
+
 _OWN: Mapping[str, Mapping[str, Draw]] = MappingProxyType(
-    {"BatchNormalization": BATCH_NORM, "PRelu": SLOPES, "Scale": SCALE}
+    {
+        **dict.fromkeys(("LayerNormalization", "GroupNormalization", "InstanceNormalization"), NORM),
+        "BatchNormalization": BATCH_NORM,
+        "PRelu": SLOPES,
+        "Scale": SCALE,
+    }
 )
 
 

@@ -11,6 +11,7 @@ from onnxconv.errors import Diagnostic, Refusal, SpecError, Where
 from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.ops import Shape
 from onnxconv.resolve import moves, plain, pools, resample, sums
+from onnxconv.resolve.arithmetic import ARITHMETIC
 from onnxconv.resolve.fold import fold
 from onnxconv.resolve.inputs import input_types
 from onnxconv.resolve.site import Site
@@ -50,6 +51,7 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "softmax": plain.softmax,
         "batch_norm": plain.batch_norm,
         "scale": plain.scale,
+        **ARITHMETIC,
         "add": plain.add,
         "mul": plain.mul,
         "concat": plain.concat,

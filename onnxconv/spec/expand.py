@@ -127,7 +127,7 @@ class Expander:
         return self.steps(body, scope, f"{name}.", before)
 
     def _layer(self, step: Step, kind: Kind, name: str, scope: Scope, inputs: tuple[str, ...]) -> Layer:
-        init = self._init if "init" in {a.name for a in kind.attributes} and kind.name != "batch_norm" else None
+        init = self._init if "init" in {a.name for a in kind.attributes} and not kind.name.endswith("_norm") else None
         found = attributes(kind, step.entries, scope, init, step.where, self._mistakes)
         return Layer(name, kind.name, found, inputs, step.where)
 

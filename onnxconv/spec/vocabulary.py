@@ -140,6 +140,11 @@ def _position(name: str, doc: str, default: int | None = None) -> Attribute:
     return Attribute(name, "integer", doc, default, least=-LARGEST_POSITION)
 
 
+_REDUCED = (
+    _axes("the axes, counted from 0 (the batch)"),
+    Attribute("keep", "boolean", "the axes stay, with size 1", True),
+)
+
 _KINDS = (
     Kind(
         "conv",
@@ -262,9 +267,83 @@ _KINDS = (
         ),
         roles=(*_LEARNED, "running_mean", "running_var"),
     ),
+    Kind(
+        "layer_norm",
+        "values of an image shifted and scaled to mean 0 and variance 1, then by a weight and a bias for each of them",
+        (
+            Attribute(
+                "over",
+                "word",
+                "what is normalised together: the channels of each position, the last axis, or all axes but the batch",
+                "channel_axis",
+                words=("channel_axis", "last_axis", "all_axes"),
+            ),
+            Attribute("epsilon", "number", "added to the variance", 1e-5),
+            Attribute("bias", "boolean", "add one learned number for each value", True),
+            _INIT,
+        ),
+        bare="over",
+        roles=_LEARNED,
+    ),
+    Kind(
+        "group_norm",
+        "each group of an image's channels shifted and scaled to mean 0 and variance 1, then each channel by its weight and bias",
+        (
+            Attribute("group", "integer", "groups of channels", required=True, least=1),
+            Attribute("epsilon", "number", "added to the variance", 1e-5),
+            _INIT,
+        ),
+        bare="group",
+        roles=_LEARNED,
+    ),
+    Kind(
+        "instance_norm",
+        "each channel of an image shifted and scaled to mean 0 and variance 1, then by its weight and bias",
+        (Attribute("epsilon", "number", "added to the variance", 1e-5), _INIT),
+        roles=_LEARNED,
+    ),
+    Kind(
+        "lrn",
+        "x / (k + alpha / size * sum of the squares of the channels around it) ^ beta",
+        (
+            Attribute(
+                "size", "integer", "channels in the sum, its own in the middle; onnxruntime knows odd sizes", 5, least=1
+            ),
+            Attribute("alpha", "number", "the factor of the mean square", 1e-4),
+            Attribute("beta", "number", "the exponent", 0.75),
+            Attribute("k", "number", "what is added to it", 1),
+        ),
+        bare="size",
+    ),
+    *(
+        Kind(f"reduce_{name}", f"{what} along some axes", _REDUCED, bare="axes")
+        for name, what in (
+            ("sum", "sum"),
+            ("mean", "mean"),
+            ("max", "largest value"),
+            ("min", "smallest value"),
+            ("l1", "sum of absolute values"),
+            ("l2", "root of the sum of squares"),
+            ("sum_square", "sum of squares"),
+            ("prod", "product"),
+        )
+    ),
+    Kind("neg", "-x"),
+    Kind("abs", "|x|"),
+    Kind("sqrt", "square root"),
+    Kind("exp", "exponential function"),
+    Kind("log", "natural logarithm"),
+    Kind("erf", "error function"),
+    Kind("reciprocal", "1 / x"),
     Kind("scale", "each channel times a learned number", (_INIT,), roles=("weight",)),
-    Kind("add", "sum of tensors of equal shape, sizes of 1 broadcast", join=True),
-    Kind("mul", "product of tensors of equal shape, sizes of 1 broadcast", join=True),
+    Kind("add", "sum of tensors, broadcast as in NumPy", join=True),
+    Kind("sub", "first tensor less the second, broadcast as in NumPy", join=True),
+    Kind("mul", "product of tensors, broadcast as in NumPy", join=True),
+    Kind("div", "first tensor over the second, broadcast as in NumPy", join=True),
+    Kind("pow", "first tensor to the power of the second, broadcast as in NumPy", join=True),
+    Kind("maximum", "the largest of several tensors at each position, broadcast as in NumPy", join=True),
+    Kind("minimum", "the smallest of several tensors at each position, broadcast as in NumPy", join=True),
+    Kind("matmul", "first tensor times the second as matrices, the axes before the last two broadcast", join=True),
     Kind("concat", "tensors one after the other along an axis", (_AXIS,), join=True),
     Kind(
         "flatten",
@@ -472,6 +551,17 @@ SYNONYMS: Mapping[str, str] = MappingProxyType(
         "sum": "add",
         "multiply": "mul",
         "layer_scale": "scale",
+        "layernorm": "layer_norm",
+        "ln": "layer_norm",
+        "groupnorm": "group_norm",
+        "gn": "group_norm",
+        "instancenorm": "instance_norm",
+        "local_response_norm": "lrn",
+        "subtract": "sub",
+        "divide": "div",
+        "power": "pow",
+        "keepdims": "keep",
+        "keepdim": "keep",
         "concatenate": "concat",
         "cat": "concat",
         "interpolate": "resize",

@@ -16,6 +16,7 @@ from onnxconv.errors import Refusal
 from onnxconv.geometry import Axis, Pads, TransposedAxis, causal_pads, ceil_axis, full_pads, same_crop, same_pads
 from onnxconv.ops import (
     END,
+    Abs,
     Add,
     AveragePool,
     BatchNorm,
@@ -27,7 +28,10 @@ from onnxconv.ops import (
     ConvTranspose,
     Dense,
     DepthToSpace,
+    Div,
     Elu,
+    Erf,
+    Exp,
     Expand,
     Flatten,
     Gather,
@@ -35,17 +39,37 @@ from onnxconv.ops import (
     GlobalAveragePool,
     GlobalLpPool,
     GlobalMaxPool,
+    GroupNorm,
     HardSigmoid,
     HardSwish,
     Identity,
+    InstanceNorm,
+    LayerNorm,
     LeakyRelu,
+    LocalResponseNorm,
+    Log,
     LpPool,
+    MatMul,
+    Max,
     MaxPool,
+    Min,
     Mish,
     Mul,
+    Neg,
     Operator,
     Pad,
+    Pow,
     PRelu,
+    Reciprocal,
+    ReduceL1,
+    ReduceL2,
+    ReduceMax,
+    ReduceMean,
+    ReduceMin,
+    ReduceProd,
+    ReduceSum,
+    ReduceSumSquare,
+    Reduction,
     Relu,
     Reshape,
     Resize,
@@ -56,7 +80,9 @@ from onnxconv.ops import (
     Softmax,
     Softplus,
     SpaceToDepth,
+    Sqrt,
     Squeeze,
+    Sub,
     Tanh,
     Tile,
     Transpose,
@@ -253,6 +279,20 @@ def _plain(_: Operator, __: Shape) -> Attributes:
     return {}
 
 
+def _layer_norm(op: LayerNorm, x: Shape) -> Attributes | None:
+    words = ("channel_axis", (1,)), ("last_axis", (len(x) - 1,)), ("all_axes", tuple(range(1, len(x))))
+    over = next((word for word, axes in words if axes == op.axes), None)
+    return None if over is None else {"over": over, "epsilon": _number(op.epsilon), "bias": op.bias}
+
+
+def _lrn(op: LocalResponseNorm, _: Shape) -> Attributes:
+    return {"size": op.size, "alpha": _number(op.alpha), "beta": _number(op.beta), "k": _number(op.bias)}
+
+
+def _reduced(op: Reduction, _: Shape) -> Attributes:
+    return {"axes": _short(op.axes), "keep": op.keepdims}
+
+
 WRITERS: Mapping[str, tuple[type[Operator], Writer]] = MappingProxyType(
     {
         "conv": (Conv, _conv),
@@ -280,6 +320,31 @@ WRITERS: Mapping[str, tuple[type[Operator], Writer]] = MappingProxyType(
         "mish": (Mish, _plain),
         "softmax": (Softmax, lambda op, _: {"axis": op.axis}),
         "batch_norm": (BatchNorm, lambda op, _: {"epsilon": _number(op.epsilon)}),
+        "layer_norm": (LayerNorm, _layer_norm),
+        "group_norm": (GroupNorm, lambda op, _: {"group": op.groups, "epsilon": _number(op.epsilon)}),
+        "instance_norm": (InstanceNorm, lambda op, _: {"epsilon": _number(op.epsilon)}),
+        "lrn": (LocalResponseNorm, _lrn),
+        "reduce_sum": (ReduceSum, _reduced),
+        "reduce_mean": (ReduceMean, _reduced),
+        "reduce_max": (ReduceMax, _reduced),
+        "reduce_min": (ReduceMin, _reduced),
+        "reduce_l1": (ReduceL1, _reduced),
+        "reduce_l2": (ReduceL2, _reduced),
+        "reduce_sum_square": (ReduceSumSquare, _reduced),
+        "reduce_prod": (ReduceProd, _reduced),
+        "neg": (Neg, _plain),
+        "abs": (Abs, _plain),
+        "sqrt": (Sqrt, _plain),
+        "exp": (Exp, _plain),
+        "log": (Log, _plain),
+        "erf": (Erf, _plain),
+        "reciprocal": (Reciprocal, _plain),
+        "sub": (Sub, _plain),
+        "div": (Div, _plain),
+        "pow": (Pow, _plain),
+        "maximum": (Max, _plain),
+        "minimum": (Min, _plain),
+        "matmul": (MatMul, _plain),
         "add": (Add, _plain),
         "mul": (Mul, _plain),
         "concat": (Concat, lambda op, _: {"axis": op.axis}),

@@ -8,6 +8,7 @@ from onnxconv.geometry import Axis, Sampling, TransposedAxis
 from onnxconv.graph import Graph, Tiled
 from onnxconv.ops import (
     END,
+    Abs,
     Add,
     AveragePool,
     BatchNorm,
@@ -20,7 +21,10 @@ from onnxconv.ops import (
     ConvTranspose,
     Dense,
     DepthToSpace,
+    Div,
     Elu,
+    Erf,
+    Exp,
     Expand,
     Flatten,
     Gather,
@@ -28,18 +32,31 @@ from onnxconv.ops import (
     GlobalAveragePool,
     GlobalLpPool,
     GlobalMaxPool,
+    GroupNorm,
     HardSigmoid,
     HardSwish,
     Identity,
+    InstanceNorm,
+    LayerNorm,
     LeakyRelu,
+    LocalResponseNorm,
+    Log,
     LpPool,
+    MatMul,
+    Max,
     MaxPool,
+    Min,
     Mish,
     Mul,
+    Neg,
     Operator,
     Pad,
+    Pow,
     PRelu,
     Range,
+    Reciprocal,
+    ReduceMax,
+    ReduceMean,
     Relu,
     Rescale,
     Reshape,
@@ -50,13 +67,16 @@ from onnxconv.ops import (
     Softmax,
     Softplus,
     SpaceToDepth,
+    Sqrt,
     Squeeze,
+    Sub,
     Tanh,
     Tile,
     Transpose,
     Unsqueeze,
 )
 from onnxconv.resolve import LOWERINGS, resolve
+from onnxconv.resolve.arithmetic import REDUCED
 from onnxconv.spec import LAYERS, parse
 
 
@@ -76,6 +96,11 @@ def test_every_kind_of_the_vocabulary_is_lowered() -> None:
 
 A, T = Axis, TransposedAxis
 IMAGE = "float32[N, 4, 9, 8]"
+FUNCTIONS: tuple[tuple[str, Operator], ...] = (
+    *(("neg", Neg()), ("abs", Abs()), ("sqrt", Sqrt()), ("exp", Exp()), ("log", Log()), ("erf", Erf())),
+    ("reciprocal", Reciprocal()),
+)
+PAIRS: tuple[tuple[str, Operator], ...] = (("sub", Sub()), ("div", Div()), ("pow", Pow()), ("maximum", Max()))
 ACCEPTED = [
     ("conv: {filters: 6, kernel: 3}", IMAGE, (Conv((A(3), A(3)), 6),), ("N", 6, 7, 6)),
     ("conv: {filters: 6, kernel: [3, 1]}", IMAGE, (Conv((A(3), A(1)), 6),), ("N", 6, 7, 8)),
@@ -213,6 +238,20 @@ ACCEPTED = [
     ("silu", IMAGE, (Silu(),), ("N", 4, 9, 8)),
     ("prelu", IMAGE, (PRelu(),), ("N", 4, 9, 8)),
     ("prelu: true", IMAGE, (PRelu(True),), ("N", 4, 9, 8)),
+    ("layer_norm", IMAGE, (LayerNorm((1,)),), ("N", 4, 9, 8)),
+    ("layer_norm: last_axis", IMAGE, (LayerNorm((3,)),), ("N", 4, 9, 8)),
+    ("layer_norm: {over: all_axes, epsilon: 1e-6, bias: false}", IMAGE, (LayerNorm((1, 2, 3), 1e-6, False),), ("N", 4, 9, 8)),
+    ("group_norm: 2", IMAGE, (GroupNorm(2),), ("N", 4, 9, 8)),
+    ("instance_norm: {epsilon: 0.1}", IMAGE, (InstanceNorm(0.1),), ("N", 4, 9, 8)),
+    ("lrn", IMAGE, (LocalResponseNorm(5),), ("N", 4, 9, 8)),
+    ("lrn: {size: 3, alpha: 0.1, beta: 0.5, k: 2}", IMAGE, (LocalResponseNorm(3, 0.1, 0.5, 2.0),), ("N", 4, 9, 8)),
+    ("reduce_mean: [3, 2]", IMAGE, (ReduceMean((2, 3)),), ("N", 4, 1, 1)),
+    ("reduce_max: {axes: 1, keep: false}", IMAGE, (ReduceMax((1,), False),), ("N", 9, 8)),
+    *((f"{kind}: 3", IMAGE, (op((3,)),), ("N", 4, 9, 1)) for kind, op in REDUCED.items()),
+    *((kind, IMAGE, (op,), ("N", 4, 9, 8)) for kind, op in FUNCTIONS),
+    *((f"{kind}: [x, x]", IMAGE, (op,), ("N", 4, 9, 8)) for kind, op in PAIRS),
+    ("minimum: [x, x, x]", IMAGE, (Min(),), ("N", 4, 9, 8)),
+    ("matmul: [x, x]", "float32[N, 4, 9, 9]", (MatMul(),), ("N", 4, 9, 9)),
     ("scale", IMAGE, (Constant((4, 1, 1)), Mul()), ("N", 4, 9, 8)),
     ("tanh", IMAGE, (Tanh(),), ("N", 4, 9, 8)),
     ("elu", IMAGE, (Elu(1.0),), ("N", 4, 9, 8)),
@@ -313,6 +352,10 @@ INITIALS = [
     ("conv: {filters: 6, kernel: 1, init: {bias: {uniform: [-1, 2]}}}", "bias", ((6,), "uniform", (-1.0, 2.0), (4, 6))),
     ("conv_transpose: {filters: 6, kernel: 3, stride: 2}", "weight", ((4, 6, 3, 3), "he_normal", (), (16, 54))),
     ("batch_norm", "weight", ((4,), "uniform", (0.5, 1.5), (1, 1))),
+    ("layer_norm", "weight", ((4,), "uniform", (0.5, 1.5), (1, 1))),
+    ("layer_norm: all_axes", "bias", ((4, 9, 8), "uniform", (-0.5, 0.5), (1, 1))),
+    ("group_norm: 2", "weight", ((4,), "uniform", (0.5, 1.5), (1, 1))),
+    ("instance_norm", "bias", ((4,), "uniform", (-0.5, 0.5), (1, 1))),
     ("batch_norm", "running_mean", ((4,), "uniform", (-0.5, 0.5), (1, 1))),
     ("prelu", "weight", ((4, 1, 1), "uniform", (0.125, 0.375), (1, 1))),
     ("prelu: {shared: true, init: {weight: {constant: [0.2]}}}", "weight", ((1, 1, 1), "constant", (0.2,), (1, 1))),

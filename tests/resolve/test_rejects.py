@@ -300,6 +300,34 @@ OTHER_INPUTS = [
         "    fix: give the input an axis of channels",
     ),
     (
+        "layer_norm",
+        "float32[N]",
+        "net.yaml:3:3: layer_norm: layer norm on [N] [rank]\n"
+        "    rule: what is normalised together are values of one image\n"
+        "    fix: give the input an axis beside the batch",
+    ),
+    (
+        "group_norm: 3",
+        "float32[N, 4, 8]",
+        "net.yaml:3:15: group_norm: 4 channels cannot be split into 3 groups [groups]\n"
+        "    rule: each group takes an equal share of the channels\n"
+        "    fix: use 1, 2, 4 groups",
+    ),
+    (
+        "sub: [x, x, x]",
+        "float32[N, 4]",
+        "net.yaml:3:3: sub: sub joins 3 tensors [arity]\n"
+        "    rule: sub has a first and a second tensor\n"
+        "    fix: give it two branches or names",
+    ),
+    (
+        "reduce_mean: [1, 1]",
+        "float32[N, 4]",
+        "net.yaml:3:16: reduce_mean: it reduces the axes [1, 1] of [N, 4] [axis]\n"
+        "    rule: axes are counted from 0 to 1, each once\n"
+        "    fix: use axes 2 and up for all positions of an image",
+    ),
+    (
         "scale",
         "float32[N]",
         "net.yaml:3:3: scale: scale on a tensor of 1 axis [rank]\n"

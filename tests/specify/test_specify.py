@@ -25,7 +25,7 @@ from onnxconv.execute import run, seeded_inputs
 from onnxconv.graph import Graph, Unread
 from onnxconv.load import load
 from onnxconv.network import Network
-from onnxconv.ops import Cast, Gather, Operator, Relu, Resize, Sigmoid
+from onnxconv.ops import Cast, Gather, LayerNorm, Operator, Relu, Resize, Sigmoid
 from onnxconv.resolve import LOWERINGS, resolve
 from onnxconv.spec import LAYERS, parse, read
 from onnxconv.specify import WITHOUT_WRITER, WRITERS, specify
@@ -83,6 +83,8 @@ def unsaid(op: Operator) -> bool:
     if not isinstance(op, tuple(operator for operator, _ in WRITERS.values())):
         return True
     match op:
+        case LayerNorm(axes=(2, 3)):
+            return True
         case Cast(to=to):
             return to not in FLOATS
         case Gather(shape=shape):
