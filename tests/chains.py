@@ -250,4 +250,9 @@ def every_operator() -> list[tuple[Operator, Shape]]:
         (Pad(pads, "wrap"), two),
         (Pad(pads, "wrap"), ("N", 4, "H", "W")),
         (Pad(((0, 0), (0, 0)), "wrap"), two),
+        (Pad(((-1, 2), (3, -4))), two),
+        (Pad(((-1, 2), (3, -4)), "wrap"), two),
+        (Pad(((0, -2), (-1, -1)), "reflect"), ("N", 4, "H", 5)),
+        (Pad(((0, 0), (2, 1), (0, 0), (0, 1)), "edge", first=0), two),
+        (Pad(((0, 0), (1, -2)), "constant", 2.5, first=0), ("N", 4)),
     ]

@@ -20,7 +20,7 @@ from onnxconv.geometry import (
 from onnxconv.ops import shape_text
 from onnxconv.resolve.site import Site
 
-__all__ = ["transposed_window", "window"]
+__all__ = ["ends", "transposed_window", "window"]
 
 
 def window(site: Site) -> Window:
@@ -32,7 +32,7 @@ def window(site: Site) -> Window:
     strides = site.per_axis("stride") if "stride" in site.layer else sizes
     dilations = site.per_axis("dilation") if "dilation" in site.layer else (1,) * len(sizes)
     axes = tuple(map(Axis, sizes, strides, dilations))
-    pads = _asked(site)
+    pads = ends(site)
     if pads is None:
         targets = _targets(site)
         pads = tuple(_pads(site, axis, n, out) for axis, n, out in zip(axes, site.spatial(), targets, strict=True))
@@ -46,7 +46,7 @@ def transposed_window(site: Site) -> TransposedWindow:
         TransposedAxis(size, stride, dilation, output_pad=extra)
         for size, stride, dilation, extra in zip(*attributes, strict=True)
     )
-    crops = _asked(site)
+    crops = ends(site)
     if crops is None:
         targets = _targets(site)
         crops = tuple(_crops(site, axis, n, out) for axis, n, out in zip(axes, site.spatial(), targets, strict=True))
@@ -55,25 +55,25 @@ def transposed_window(site: Site) -> TransposedWindow:
     )
 
 
-def _asked(site: Site) -> tuple[Pads, ...] | None:
-    """Pads given as numbers; None where a word or an output size is given."""
-    given = site.get("pad")
+def ends(site: Site, attribute: str = "pad") -> tuple[Pads, ...] | None:
+    """(begin, end) per axis where they are given as numbers; None where a word or an output size is given."""
+    given = site.get(attribute)
     if isinstance(given, int):
-        number = site.check("pad", given)
+        number = site.check(attribute, given)
         return ((number, number),) * len(site.spatial())
     if not isinstance(given, tuple):
         return None
     if len(site.spatial()) == 1 and len(given) == 2 and all(isinstance(entry, int) for entry in given):
         raise Refusal(
             "axes",
-            f"pad has 2 entries, the input {shape_text(site.x)} has 1 spatial axis",
-            "pad is a number or a [begin, end] pair per spatial axis",
+            f"{attribute} has 2 entries, the input {shape_text(site.x)} has 1 spatial axis",
+            f"{attribute} is a number or a [begin, end] pair per spatial axis",
             f"write [[{given[0]}, {given[1]}]] for {given[0]} before and {given[1]} after",
-            "pad",
+            attribute,
         )
-    site.check_axes("pad", len(given))
+    site.check_axes(attribute, len(given))
     pairs = [entry if isinstance(entry, tuple) else (entry, entry) for entry in given]
-    return tuple((site.check("pad", begin), site.check("pad", end)) for begin, end in pairs)
+    return tuple((site.check(attribute, begin), site.check(attribute, end)) for begin, end in pairs)
 
 
 def _targets(site: Site) -> tuple[int | None, ...]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Axis
 from onnxconv.graph import Node, Recipe, Tiled
-from onnxconv.ops import Conv, ConvTranspose, Dense, Pad
+from onnxconv.ops import END, Conv, ConvTranspose, Dense, Pad, Range, Slice, shape_text
 from onnxconv.ops.conv import check_groups
 from onnxconv.ops.protocol import fixed
-from onnxconv.resolve.padding import transposed_window, window
+from onnxconv.resolve.padding import ends, transposed_window, window
 from onnxconv.resolve.site import Site
 
-__all__ = ["conv", "conv_transpose", "dense", "pad"]
+__all__ = ["conv", "conv_transpose", "crop", "dense", "pad"]
 
 
 def conv(site: Site) -> tuple[Node, ...]:
@@ -66,9 +67,21 @@ def dense(site: Site) -> tuple[Node, ...]:
 
 
 def pad(site: Site) -> tuple[Node, ...]:
-    """Pixels added around the input, as a layer of its own."""
+    """Pixels added around the input, as a layer of its own; from axis `first` on, which need not be one of space."""
     mode, value = _mode(site)
-    return (site.node(Pad(tuple(axis.pad for axis in window(site)), mode, value)),)
+    first = site.integer("axis")
+    if first > len(site.x):
+        what = f"pads from axis {first} of {shape_text(site.x)} on"
+        raise Refusal("axis", what, f"axes are counted from 0 to {len(site.x) - 1}", "use axis 2 for space", "axis")
+    behind = replace(site, types=(replace(site.types[0], shape=(1, 1, *site.x[first:])),))
+    return (site.node(Pad(ends(behind) or (), mode, value, first)),)
+
+
+def crop(site: Site) -> tuple[Node, ...]:
+    """Pixels cut off around the input: a slice."""
+    cut = ends(site, "pixels") or ()
+    ranges = (Range(axis, begin, -end if end else END) for axis, (begin, end) in enumerate(cut, 2) if begin or end)
+    return (site.node(Slice(tuple(ranges))),)
 
 
 def _padded(site: Site, axes: tuple[Axis, ...]) -> Node:

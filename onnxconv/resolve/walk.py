@@ -28,6 +28,7 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "conv_transpose": sums.conv_transpose,
         "dense": sums.dense,
         "pad": sums.pad,
+        "crop": sums.crop,
         "max_pool": pools.max_pool,
         "average_pool": pools.average_pool,
         "lp_pool": pools.lp_pool,

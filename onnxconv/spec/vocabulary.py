@@ -472,10 +472,19 @@ _KINDS = (
         "pixels added around the input",
         (
             Attribute("pad", "pad", "pixels added", required=True, least=0),
+            Attribute(
+                "axis", "integer", "the axis of the first pad; 2 is that of space, 1 that of channels", 2, least=0
+            ),
             _PAD_MODE,
             _PAD_VALUE,
         ),
         bare="pad",
+    ),
+    Kind(
+        "crop",
+        "pixels cut off around the input",
+        (Attribute("pixels", "pad", "pixels cut off", required=True, least=0),),
+        bare="pixels",
     ),
     Kind(
         "dropout",
@@ -576,7 +585,7 @@ SYNONYMS: Mapping[str, str] = MappingProxyType(
         "scales": "scale",
         "permute": "transpose",
         "view": "reshape",
-        "crop": "slice",
+        "center_crop": "crop",
         "narrow": "slice",
         "pixel_shuffle": "depth_to_space",
         "pixel_unshuffle": "space_to_depth",

@@ -78,7 +78,7 @@ def random_operator(draw: random.Random, x: Shape) -> Operator:
     if kind == "average":
         return AveragePool(tuple(random_axis(draw, pool=True) for _ in range(rank)), draw.random() < 0.5)
     if kind == "pad":
-        return Pad(tuple((draw.randint(0, 2), draw.randint(0, 2)) for _ in range(rank)))
+        return Pad(tuple((draw.randint(-1, 2), draw.randint(-1, 2)) for _ in range(rank)))
     return draw.choice((Relu(), Clip(0.0, 6.0), Silu()))
 
 
@@ -218,9 +218,20 @@ def interior(graph: Graph) -> dict[str, list[range]]:
             for tensor, footprint in zip(node.inputs, footprints, strict=True):
                 step, allowed = footprint[2 + axis], safe[tensor][axis]
                 good = {o for o in good if all(i in allowed for i in _read(step, o))}
-            ranges.append(range(min(good), max(good) + 1) if good else range(0))
+            ranges.append(_longest_run(good))
         safe[node.output] = ranges
     return safe
+
+
+def _longest_run(positions: set[int]) -> range:
+    """Neighbours without a gap: next to an output on the border, another may read one pixel only, well inside."""
+    best = range(0)
+    for start in sorted(positions):
+        stop = start
+        while start not in best and stop in positions:
+            stop += 1
+        best = max(best, range(start, stop), key=len)
+    return best
 
 
 def _read(step: Axis | TransposedAxis | Field | str, o: int) -> list[int]:

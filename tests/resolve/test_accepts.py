@@ -303,6 +303,10 @@ ACCEPTED = [
     ("pad: 1", IMAGE, (Pad(((1, 1), (1, 1))),), ("N", 4, 11, 10)),
     ("pad: {pad: [[1, 2], 3], pad_mode: edge}", IMAGE, (Pad(((1, 2), (3, 3)), "edge"),), ("N", 4, 12, 14)),
     ("pad: {pad: 1, pad_mode: constant, pad_value: 2}", IMAGE, (Pad(((1, 1), (1, 1)), "constant", 2.0),), ("N", 4, 11, 10)),
+    ("pad: {pad: [[0, 4], 0, 1], axis: 1}", IMAGE, (Pad(((0, 4), (0, 0), (1, 1)), first=1),), ("N", 8, 9, 10)),
+    ("pad: {pad: [[2, 1]], axis: 1}", "float32[N, 4]", (Pad(((2, 1),), first=1),), ("N", 7)),
+    ("crop: 1", IMAGE, (Slice((Range(2, 1, -1), Range(3, 1, -1))),), ("N", 4, 7, 6)),
+    ("crop: [[0, 2], [3, 0]]", "float32[N, 4, H, 8]", (Slice((Range(2, 0, -2), Range(3, 3))),), ("N", 4, "H-2", 5)),
     ("dropout: 0.5", IMAGE, (Identity(),), ("N", 4, 9, 8)),
     ("identity", IMAGE, (Identity(),), ("N", 4, 9, 8)),
     # other ranks
