@@ -69,7 +69,7 @@ def costs(graph: Graph) -> Costs:
         valid_macs=_total(layer.valid_macs for layer in understood),
         weight_bytes=sum(layer.weight_bytes for layer in layers.values()),
         peak_activation_bytes=_peak(graph, types),
-        left_out=len(opaque) + len(graph.unread),
+        left_out=len(opaque) + sum(lost.op not in ("input", "output", "initializer") for lost in graph.unread),
     )
     return Costs(layers, totals)
 

@@ -27,7 +27,7 @@ from onnxconv.load.products import row
 from onnxconv.load.step import Constant, Reading, Step
 from onnxconv.load.types import check_types
 from onnxconv.load.written import Written
-from onnxconv.ops import Dense
+from onnxconv.ops import Dense, shape_text
 
 __all__ = ["Walk"]
 
@@ -109,8 +109,26 @@ class Walk:
             else:
                 try:
                     yield self.out.tensor(name)
+                    self._as_declared(name)
                 except (Refusal, ModelError) as reason:
                     self._no_output(name, f"the output {name!r} is a constant: {reason}", "")
+
+    def _as_declared(self, name: str) -> None:
+        """Name an output that is not of the type that the model says, as far as both are known."""
+        try:
+            said = declared(self.declared[name], name, self.symbols)
+        except Refusal:  # it says too little
+            return
+        found = self.out.types[name]
+        sizes = zip(said.shape, found.shape, strict=False)
+        differ = any(isinstance(a, int) and isinstance(b, int) and a != b for a, b in sizes)
+        if said.dtype != found.dtype or len(said.shape) != len(found.shape) or differ:
+            computed = f"the output {name!r} is {found.dtype} {shape_text(found.shape)}"
+            what = f"{computed}, and the model declares {said.dtype} {shape_text(said.shape)}"
+            why = "programs trust what a model declares of its outputs"
+            self.lose(
+                name, "output", what, Diagnostic(Where(str(self.file)), "declared-output", what, why, "export it again")
+            )
 
     def _no_output(self, name: str, what: str, fix: str) -> None:
         self.lose(name, "output", what, Diagnostic(Where(str(self.file)), "output", what, "", fix))

@@ -49,7 +49,7 @@ def test_a_custom_operator_and_what_is_behind_it_are_named(tmp_path: Path) -> No
         ("relu", "Relu", None),
         ("y", "output", None),
     ]
-    assert document["totals"]["left_out"] == 3
+    assert document["totals"]["left_out"] == 2
     assert [output["name"] for output in document["outputs"]] == ["a"]
 
 
@@ -176,3 +176,30 @@ def test_files_that_are_no_models_are_refused_all_the_same(tmp_path: Path) -> No
     (tmp_path / "model.onnx").write_bytes(b"no model")
     with pytest.raises(ModelError, match="not an ONNX model"):
         onnxconv.report(tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "wrong"),
+    [
+        (TensorProto.FLOAT, [1, 3, 8], False),
+        (TensorProto.FLOAT, ["N", 3, "?"], False),
+        (TensorProto.FLOAT, None, False),
+        (TensorProto.FLOAT, [1, 3, 7], True),
+        (TensorProto.FLOAT, [1, 3], True),
+        (TensorProto.DOUBLE, [1, 3, 8], True),
+    ],
+)
+def test_an_output_that_is_not_what_the_model_declares_is_named(
+    dtype: int, shape: list[int | str] | None, wrong: bool, tmp_path: Path
+) -> None:
+    proto = between(helper.make_node("Relu", ["a"], ["b"]))
+    proto.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", dtype, shape))
+    path = saved(proto, tmp_path)
+    unread = onnxconv.report(path).document["unread"]
+    assert [(entry["name"], entry["op"]) for entry in unread] == ([("y", "output")] if wrong else [])
+    if wrong:
+        with pytest.raises(ModelError, match=r"and the model declares") as refused:
+            onnxconv.verify(path)
+        assert [found.code for found in refused.value.diagnostics] == ["declared-output"]
+    else:
+        load(path)
