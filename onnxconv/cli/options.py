@@ -112,7 +112,7 @@ input_shapes_option: Decorator[Any] = click.option(
     type=Assignment("NAME=1,3,224,224", dimensions),
     multiple=True,
     callback=_unique,
-    help="Override the shape of an input of the spec; may be repeated.",
+    help="The shape of an input: overrides a spec's, and gives numbers for sizes that a model leaves open; may be repeated.",
 )
 weights_option: Decorator[Any] = click.option(
     "--weights",
