@@ -145,7 +145,7 @@ def compared(case: Case, tensors: Mapping[str, Array], shown: frozenset[str]) ->
     known = {name: Computed(array) for name, array in tensors.items()}
     for node in case.graph.nodes:
         made = computed(node, [known[name] for name in node.inputs], case.weights, case.arithmetic)
-        if node.output not in shown:
+        if node.op.kind == "Constant" or node.output not in shown:
             known[node.output] = made
             continue
         limit = 0.0 if made.error is None else made.error

@@ -149,6 +149,18 @@ def by_onnxruntime(file: Path, x: np.ndarray) -> np.ndarray:
     return onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
 
 
+def test_only_layers_that_compute_are_judged(tmp_path: Path) -> None:
+    """A constant is a node of its own in the file, and a layer of its own in the graph; it is none that is judged."""
+    nodes = [
+        helper.make_node("Constant", [], ["c"], value=numpy_helper.from_array(floats(4, 1, 1))),
+        helper.make_node("Add", ["x", "c"], ["y"]),
+    ]
+    account = onnxconv.read(saved(model(nodes, {"x": (2, 4, 3, 3)}, {}), tmp_path)).rewrite(tmp_path / "p.onnx")
+    (judged,) = (e.finding for e in account.evidence if e.probe == "layers")
+    assert judged.note == "1 layers on normal data"
+    assert judged.elements == 2 * 4 * 3 * 3
+
+
 def test_what_changed_is_counted_in_the_models(tmp_path: Path) -> None:
     account = onnxconv.read(saved(several(), tmp_path)).rewrite(tmp_path / "p.onnx")
     told = {change.what: (change.before, change.after) for change in account.changes}
