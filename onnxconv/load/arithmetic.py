@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from onnxconv.errors import Refusal
+from onnxconv.load.statistics import layer_statistics
 from onnxconv.load.step import PREVIOUS, Constant, Reader, Reading, Step
 from onnxconv.ops import (
     REDUCTIONS,
@@ -58,7 +59,8 @@ def _layer_norm(at: Reading) -> Sequence[Step]:
         if constant.array.shape != shape and all(isinstance(n, int) for n in shape):
             spread = _broadcast(constant.array, tuple(int(n) for n in shape), role)
             weights[role] = at.derived(constant, f"over{len(shape)}", spread)
-    return (Step(LayerNorm(axes, at.real("epsilon", 1e-5), "bias" in weights), (at.tensor(),), weights),)
+    norm = Step(LayerNorm(axes, at.real("epsilon", 1e-5), "bias" in weights), (at.tensor(),), weights)
+    return (*layer_statistics(at, axes), norm)
 
 
 def _broadcast(array: np.ndarray, shape: tuple[int, ...], role: str) -> np.ndarray:

@@ -14,6 +14,7 @@ from onnxconv.load.products import batch_norm, conv, conv_transpose, deform_conv
 from onnxconv.load.resize import resize, upsample
 from onnxconv.load.step import PREVIOUS, Constant, Reader, Reading, Step
 from onnxconv.ops import (
+    Add,
     Clip,
     Elu,
     Flatten,
@@ -25,6 +26,7 @@ from onnxconv.ops import (
     Identity,
     LeakyRelu,
     Mish,
+    Mul,
     Operator,
     PRelu,
     Relu,
@@ -35,6 +37,7 @@ from onnxconv.ops import (
     Tanh,
     shape_text,
 )
+from onnxconv.ops.broadcast import broadcast
 
 __all__ = ["READERS"]
 
@@ -86,20 +89,39 @@ def _leaky_relu(at: Reading) -> Sequence[Step]:
 
 
 def _prelu(at: Reading) -> Sequence[Step]:
-    """Its slope is one number, or one per channel. It is broadcast from behind: [C] only meets the channels of [N, C]."""
-    slope, x = at.weight(1, "slope"), at.shape()
+    """Its slope is one number, or one per channel; anything else is x where x ≥ 0, and slope·x below, in parts.
+
+    It is broadcast from behind: [C] only meets the channels of [N, C]. Before opset 7 it always does.
+    """
+    x = at.shape()
+    if not at.holds(1):
+        return _prelu_in_parts(at, at.operand(1))
+    slope = at.weight(1, "slope")
+    if at.opset < 7 and slope.array.shape == x[1:2]:
+        slope = at.derived(slope, f"slope{len(x)}", slope.array.reshape(-1, *[1] * (len(x) - 2)))
     wanted = [(n, *[1] * (len(x) - 2)) for n in (x[1], 1)]
     given = slope.array.shape
     found = given[len(given) - len(wanted[0]) :] if all(n == 1 for n in given[: -len(wanted[0])]) else given
     padded = (*[1] * (len(wanted[0]) - len(found)), *found)
     if padded not in wanted:
-        what = f"its slope {slope.name!r} has shape {shape_text(given)}"
-        raise Refusal(
-            "slope-shape", what, f"a slope is one number per channel, {shape_text(wanted[0])}, or one for all"
-        )
+        return _prelu_in_parts(at, slope)
     if given != padded:
         slope = Constant(at.derived(slope, f"slope{len(x)}", slope.array).name, slope.array.reshape(padded))
     return (Step(PRelu(padded == wanted[1] != wanted[0]), (at.tensor(),), {"weight": slope}),)
+
+
+def _prelu_in_parts(at: Reading, slope: str | Constant) -> Sequence[Step]:
+    x, above, below = at.shape(), at.fresh("above"), at.fresh("below")
+    given = slope.array.shape if isinstance(slope, Constant) else at.type(1).shape
+    if broadcast("scale", x, given) != x:
+        what = f"its slope has shape {shape_text(given)}"
+        raise Refusal("slope-shape", what, f"it is broadcast to its input, {shape_text(x)}")
+    return (
+        Step(Relu(), (at.tensor(),), output=above),
+        Step(Clip(None, 0.0), (at.tensor(),), output=below),
+        Step(Mul(), (below, slope)),
+        Step(Add(), (above, PREVIOUS)),
+    )
 
 
 def _elu(at: Reading) -> Sequence[Step]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from onnxconv.dtypes import rounded
 from onnxconv.errors import Refusal
+from onnxconv.load.statistics import trained_batch_norm
 from onnxconv.load.step import PREVIOUS, Constant, Reading, Step
 from onnxconv.load.windows import transposed_window, window
 from onnxconv.ops import Add, BatchNorm, Conv, ConvTranspose, DeformConv, Dense, MatMul, Mul, Transpose, shape_text
@@ -131,6 +132,8 @@ def row(at: Reading, bias: Constant, features: int) -> Constant:
 
 def batch_norm(at: Reading) -> Sequence[Step]:
     training = not at.integer("is_test", 0) if at.opset < 7 else at.integer("training_mode", 0)
+    if training and at.opset >= 14:
+        return trained_batch_norm(at)
     if training or any(at.node.output[1:]):
         raise Refusal(
             "training", "it is in training mode", "", "export the model for inference (in torch: model.eval())"

@@ -88,6 +88,19 @@ def test_every_output_of_a_node_is_a_layer(tmp_path: Path) -> None:
     assert sum(layer["params"] for layer in found) == 16 * 2 + 16 * 4, "they share their weights"
 
 
+def test_a_second_output_leaves_the_first_one_understood(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Dropout", ["x"], ["p", "i"], name="drop"),
+        helper.make_node("Relu", ["p"], ["y"]),
+    ]
+    proto = model(nodes, {"x": (1, 2, 8)}, {}, opset=10)
+    proto.graph.output.append(helper.make_tensor_value_info("i", TensorProto.BOOL, None))
+    document = reported(proto, tmp_path)
+    assert [layer["op"] for layer in document["layers"]] == ["Identity", "Dropout", "Relu"]
+    assert {output["name"]: output["dtype"] for output in document["outputs"]} == {"y": "float32", "i": "bool"}
+    assert len(document["unread"]) == 1
+
+
 def test_what_an_opaque_layer_sees_includes_what_it_sees_through_unread_nodes(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Warp", ["x"], ["a"], domain="my.ops"),

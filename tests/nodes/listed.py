@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 NOT_YET: dict[str, str] = {
-    "BatchNormalization: training": """
-        test_batchnorm_example_training_mode test_batchnorm_epsilon_training_mode
-    """,
     "Cast is not read": """
         test_cast_FLOAT8E4M3FN_to_FLOAT test_cast_FLOAT8E4M3FN_to_FLOAT16 test_cast_FLOAT8E4M3FNUZ_to_FLOAT
         test_cast_FLOAT8E4M3FNUZ_to_FLOAT16 test_cast_FLOAT8E5M2_to_FLOAT test_cast_FLOAT8E5M2_to_FLOAT16
@@ -53,18 +50,6 @@ NOT_YET: dict[str, str] = {
     "If is not read": """
         test_if test_if_seq test_if_opt
     """,
-    "LayerNormalization is not read": """
-        test_layer_normalization_4d_axis0 test_layer_normalization_4d_axis_negative_4
-        test_layer_normalization_4d_axis1 test_layer_normalization_4d_axis_negative_3
-        test_layer_normalization_4d_axis2 test_layer_normalization_4d_axis_negative_2
-        test_layer_normalization_4d_axis3 test_layer_normalization_4d_axis_negative_1
-        test_layer_normalization_default_axis test_layer_normalization_2d_axis0
-        test_layer_normalization_2d_axis_negative_2 test_layer_normalization_2d_axis1
-        test_layer_normalization_2d_axis_negative_1 test_layer_normalization_3d_axis0_epsilon
-        test_layer_normalization_3d_axis_negative_3_epsilon test_layer_normalization_3d_axis1_epsilon
-        test_layer_normalization_3d_axis_negative_2_epsilon test_layer_normalization_3d_axis2_epsilon
-        test_layer_normalization_3d_axis_negative_1_epsilon
-    """,
     "Less is not read": """
         test_clip_example_expanded test_clip_expanded test_clip_inbounds_expanded test_clip_outbounds_expanded
         test_clip_splitbounds_expanded test_clip_min_greater_than_max_expanded test_clip_default_min_expanded
@@ -72,15 +57,6 @@ NOT_YET: dict[str, str] = {
     """,
     "Loop is not read": """
         test_loop11 test_loop13_seq test_loop16_seq_none
-    """,
-    "PRelu: 3": """
-        test_PReLU_1d_multiparam test_PReLU_2d_multiparam test_PReLU_3d_multiparam
-    """,
-    "PRelu: 5": """
-        test_prelu_broadcast
-    """,
-    "PRelu: slope-shape": """
-        test_prelu_example
     """,
     "QuantizeLinear: float8 and less than 8 bits": """
         test_quantizelinear_e4m3fn test_quantizelinear_e5m2 test_quantizelinear_uint4 test_quantizelinear_int4

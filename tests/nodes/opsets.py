@@ -245,6 +245,8 @@ DENSE: list[Spelling] = [
     *at((18,), "GroupNormalization", normal(2, 6, 4), {"scale": normal(3), "b": normal(3)}, num_groups=3),
     *at((21,), "GroupNormalization", normal(2, 6, 4), {"scale": normal(6), "b": normal(6)}, num_groups=3),
     *at((17,), "LayerNormalization", X, {"scale": normal(5), "b": normal(5)}),
+    *at((17,), "LayerNormalization", X, {"scale": normal(4, 5), "b": normal(4, 5)}, outputs=3, axis=2, epsilon=0.01),
+    *at((14, 15), "BatchNormalization", X, NORM, outputs=3, training_mode=1, momentum=0.7),
     *at((17,), "LayerNormalization", X, {"scale": normal(3, 4, 5)}, axis=1, epsilon=0.01),
     *at((10, 13, 19, 21), "QuantizeLinear", X * 50, {"s": real(0.5), "z": np.uint8(100)}),
     *at((10, 13), "QuantizeLinear", X * 50, {"s": real(0.5), "z": np.int8(-10)}),

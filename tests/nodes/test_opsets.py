@@ -25,8 +25,7 @@ BY_OPERATOR = {
 
 
 NOT_YET = """
-GroupNormalization-18 PRelu-7 PRelu-16 Pad-7 Pad-10 Pad-11 Pad-13 Pad-18 Pad-19 Pad-21 Resize-10 Resize-11
-Resize-13 Resize-18 Resize-19 Upsample-7 Upsample-9
+Pad-7 Pad-10 Pad-11 Pad-13 Pad-18
 """.split()
 """Not all of these are read."""
 
