@@ -34,7 +34,7 @@ def load(
         model = without_functions(message(file), file)
         inputs = inputs_of(model, file, input_shapes or {})
         with Inference() as inference:
-            walk = Walk(model, file, inputs, inference)
+            walk = Walk(model, file, inputs, inference, partial=partial)
             graph = walk.whole()
     except UnicodeDecodeError as reason:
         raise refuse(file, "not-onnx", "it holds text that is not UTF-8", "", "export it again") from reason

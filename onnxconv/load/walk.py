@@ -42,10 +42,12 @@ class Walk:
     """What is known after the nodes walked so far.
 
     `refused`: a diagnostic for each node that is not understood; `missing`: tensors of unknown type, each with the names
-    that it was to be computed from.
+    that it was to be computed from. Unless a graph of a part is wanted (`partial`), types that no node reads do not matter.
     """
 
-    def __init__(self, model: onnx.ModelProto, file: Path, inputs: Inputs, inference: Inference) -> None:
+    def __init__(
+        self, model: onnx.ModelProto, file: Path, inputs: Inputs, inference: Inference, *, partial: bool
+    ) -> None:
         self.file, self.graph, self.pin, self.inference = file, model.graph, inputs.pin, inference
         self.opsets = {("" if o.domain in DOMAINS else o.domain): _of_32_bits(o.version) for o in model.opset_import}
         self.constants = Held(file)
@@ -70,6 +72,7 @@ class Walk:
         self.folded = 0
         nodes = model.graph.node
         used = [name for node in nodes for name in (*node.input, *captured(node))]
+        self.partial, self.read = partial, set(used)
         self.uses = Counter([*used, *(value.name for value in model.graph.output)])
         made = (name for node in nodes for name in node.output)
         taken = {*inputs.tensors, *inputs.weights, *self.constants, *used, *made}
@@ -322,7 +325,8 @@ class Walk:
         known |= {
             n: self.constants[n].array for n in names if n in self.constants and n not in known and self._whole(n)
         }
-        sure = typed and not any(name in self.missing for name in names)
+        matters = self.partial or any(name in self.read for name in outputs)
+        sure = typed and matters and not any(name in self.missing for name in names)
         guesses = self.inference.types(question(node, types, known, self.opsets)) if sure else {}
         lost = [
             name
