@@ -28,7 +28,10 @@ from onnxconv.ops.reduce import reducing
 __all__ = ["GroupNorm", "InstanceNorm", "LayerNorm", "LocalResponseNorm", "Normalised"]
 
 VANISHING = 2.0**22
-"""Terms × cancellation beyond which a variance computed in float32 may have nothing right: γ_2n · r > ½."""
+"""Roundings × cancellation beyond which a difference computed in float32 may have nothing right: γ_n · r > ¼."""
+
+OVERFLOWING = 2.0**126
+"""A sum of squares beyond which float32 may overflow on the way."""
 
 
 class Normalised(Pointwise):
@@ -37,8 +40,8 @@ class Normalised(Pointwise):
     `magnitude`: with n values, whose mean of squares is m₂ and V = variance + epsilon, every evaluation, also that of the
     variance as a difference m₂ − mean², errs by at most γ_(2n+5)·(2·m₂ + ε) in V and γ_(n+1)·mean|x| in the mean.
     V^−½ then errs relatively by at most t = γ_(2n+5)·r, r = (2·m₂ + ε)/V, as (1 − t)^−½ − 1 ≤ t up to t = 0.6; a root
-    (3 ulp), a division (2.5 ulp), the products and the sums add less than 19. Where t could be larger, r·n > 2^22, the
-    magnitude is infinite.
+    (3 ulp), a division (2.5 ulp), the products and the sums add less than 19. Where t could be larger, 2n·r > 2^22, and
+    where the squares overflow float32, the magnitude is infinite.
     """
 
     __slots__ = ()
@@ -71,7 +74,9 @@ class Normalised(Pointwise):
         cancelling = (2 * np.square(seen).mean(axis=axes, keepdims=True) + epsilon) / variance
         absolute = np.abs(seen)
         terms = 2 * (absolute + absolute.mean(axis=axes, keepdims=True)) + away * cancelling
-        terms = np.where(cancelling * math.prod(view[i] for i in axes) > VANISHING, np.inf, terms)
+        count = math.prod(view[i] for i in axes)
+        overflowing = count * np.square(seen).mean(axis=axes, keepdims=True) > OVERFLOWING
+        terms = np.where((2 * count * cancelling > VANISHING) | overflowing, np.inf, terms)
         y: Array = (terms / np.sqrt(variance)).reshape(x.shape) * np.abs(self.affine(x.shape, w["weight"]))
         return y + np.abs(self.affine(x.shape, w["bias"])) if "bias" in w else y
 
@@ -306,14 +311,15 @@ class LocalResponseNorm(Pointwise):
         """|y|·(what the base is summed from ÷ the base).
 
         onnxruntime 1.32 slides the sum along the channels, adding one square and subtracting another, so that it errs
-        relative to the squares of all channels.
+        relative to the squares of all channels. Infinite where they overflow, or hide the base.
         """
         (x,) = xs
         share, beta, bias = self._numbers(x)
         base = bias + share * self.sums(x)
         terms = bias + share * np.square(x).sum(axis=1, keepdims=True)
         y: Array = np.abs(x) / np.power(base, beta) * (terms / base)
-        return y
+        lost = terms / base * self.roundings(x.shape) > VANISHING
+        return np.where(lost | (np.square(x).sum(axis=1, keepdims=True) > OVERFLOWING), np.inf, y)
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
         """Of the channels, those around its own; counted as all of them."""

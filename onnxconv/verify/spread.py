@@ -25,7 +25,9 @@ __all__ = ["spread_after"]
 Own = Callable[[Array], Array]
 """The bound on a runtime's own rounding, relative to a magnitude."""
 VANISHING = 2.0**22
-"""Terms × cancellation beyond which nothing is known of a variance; as the operators say."""
+"""Roundings × cancellation beyond which nothing is known of a difference; as the operators say."""
+OVERFLOWING = 2.0**126
+"""A sum of squares beyond which float32 may overflow on the way."""
 
 
 def spread_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Array) -> Array:
@@ -117,7 +119,9 @@ def _normalised(node: Node, x: Signal, w: Mapping[str, Array], own: Own) -> Arra
     change = (moved + away * slack / deviation) / least
     cancelling = (2 * mean(np.square(reach)) + epsilon) / np.square(least)
     largest = (2 * (reach + mean(reach)) + (away + moved) * cancelling) / least
-    largest = np.where(cancelling * (value.size // cancelling.size) > VANISHING, np.inf, largest)
+    count = value.size // cancelling.size
+    overflowing = count * mean(np.square(reach)) > OVERFLOWING
+    largest = np.where((2 * count * cancelling > VANISHING) | overflowing, np.inf, largest)
     shape = x.value.shape
     factor = np.abs(op.affine(shape, w["weight"]))
     offset = np.abs(op.affine(shape, w["bias"])) if "bias" in w else 0.0
@@ -133,6 +137,9 @@ def _local_response(op: Any, x: Array, error: Array, y: Array, own: Own) -> Arra
     low, high = (bias + share * op.sums(a) for a in (least, reach))
     top, bottom = reach / low**beta, least / high**beta
     change = np.where(error > np.abs(x), np.abs(y) + top, np.maximum(top - np.abs(y), np.abs(y) - bottom))
-    terms = bias + share * np.square(reach).sum(axis=1, keepdims=True)
+    squares = np.square(reach).sum(axis=1, keepdims=True)
+    terms = bias + share * squares
+    lost = terms / low * op.roundings(x.shape) > VANISHING
+    terms = np.where(lost | (squares > OVERFLOWING), np.inf, terms)
     found: Array = change + own(top * terms / low)
     return found
