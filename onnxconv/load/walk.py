@@ -25,6 +25,7 @@ from onnxconv.load.layers import READERS
 from onnxconv.load.opaque import called, opaque, operator, unknown_operator, weights_among
 from onnxconv.load.products import row
 from onnxconv.load.step import Constant, Reading, Step
+from onnxconv.load.stored import Stored, on_integers, stored
 from onnxconv.load.types import check_types
 from onnxconv.load.written import Written
 from onnxconv.ops import Dense, shape_text
@@ -70,6 +71,7 @@ class Walk:
         self.declared = {value.name: value.type for value in (*model.graph.value_info, *model.graph.output)}
         self.symbols = inputs.symbols
         self.folded = 0
+        self.stored: dict[str, Stored] = {}
         nodes = model.graph.node
         used = [name for node in nodes for name in (*node.input, *captured(node))]
         self.partial, self.read = partial, set(used)
@@ -196,7 +198,7 @@ class Walk:
             raise Refusal("not-constant", "it is read where all its inputs are known, and they are not")
         elif node.op_type != "Add" or not self._bias(node):
             check_types(node, self.opsets.get("", 0), self._dtype_of)
-            found = READERS[node.op_type](self._reading(node))
+            found = [on_integers(step, self.stored) for step in READERS[node.op_type](self._reading(node))]
             steps = tuple(step for step in found if step.output not in node.output[1:] or self.uses[step.output])
             self.out.apply(node, steps)
             self._second_outputs(node, index, {step.output for step in steps})
@@ -243,7 +245,10 @@ class Walk:
         return all(name in self.constants or name in self.open for name in node.input if name)
 
     def _fold(self, node: onnx.NodeProto) -> None:
-        value = folded(self._reading(node))
+        at = self._reading(node)
+        value = folded(at)
+        if node.op_type == "DequantizeLinear" and (kept := stored(at)) is not None:
+            self.stored[node.output[0]] = kept
         self.folded += value.size if any(value.strides) else 0
         if self.folded > MOST_FOLDED:
             raise Refusal(

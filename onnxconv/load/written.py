@@ -14,7 +14,7 @@ from onnxconv.graph import Initial, Node, Param, TensorType
 from onnxconv.load.step import PREVIOUS, Constant, Step
 from onnxconv.ops import Constant as Held
 from onnxconv.ops import ConvTranspose, Shape, shape_text
-from onnxconv.resolve.initial import BATCH_NORM, SLOPES, WEIGHTED
+from onnxconv.resolve.initial import BATCH_NORM, INTEGERS, SLOPES, WEIGHTED
 from onnxconv.resolve.limits import check_tensor
 
 __all__ = ["Written"]
@@ -124,9 +124,17 @@ class Written:
         return tuple(params)
 
 
+OWN = {
+    "BatchNormalization": BATCH_NORM,
+    "PRelu": SLOPES,
+    **dict.fromkeys(("DequantizedConv", "DequantizedGemm"), INTEGERS),
+}
+"""What is drawn for operators with defaults of their own, by role."""
+
+
 def _initial(step: Step, role: str, name: str, shape: tuple[int, ...]) -> Initial:
     """What a seed would draw in place of the model's own numbers: the defaults of specs."""
-    own = {"BatchNormalization": BATCH_NORM, "PRelu": SLOPES}.get(step.op.kind, WEIGHTED)
+    own = OWN.get(step.op.kind, WEIGHTED)
     kind, values = own.get(role, WEIGHTED["bias"])
     taps = math.prod(shape[2:])
     fan = (1, 1)
@@ -136,4 +144,6 @@ def _initial(step: Step, role: str, name: str, shape: tuple[int, ...]) -> Initia
         if isinstance(step.op, ConvTranspose):
             into, out = shape[0] // groups, shape[1]
         fan = (into * taps, out * taps)
-    return Initial(name, shape, kind, values, fan, learned=not role.startswith("running"))
+    return Initial(
+        name, shape, kind, values, fan, learned=not role.startswith("running") and not role.endswith("_scale")
+    )

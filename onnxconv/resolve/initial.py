@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from onnxconv.graph import Initial
 
-__all__ = ["BATCH_NORM", "SCALE", "SLOPES", "WEIGHTED", "Draw", "initial"]
+__all__ = ["BATCH_NORM", "INTEGERS", "SCALE", "SLOPES", "WEIGHTED", "Draw", "initial"]
 
 Draw: TypeAlias = "tuple[str, tuple[float, ...]]"
 """The kind of an `Initial` and its numbers."""
@@ -38,6 +38,16 @@ SCALE: Mapping[str, Draw] = MappingProxyType({"weight": ("uniform", (0.5, 1.5))}
 
 NORM: Mapping[str, Draw] = MappingProxyType({role: BATCH_NORM[role] for role in ("weight", "bias")})
 """Of layer, group and instance norms, by role."""
+
+INTEGERS: Mapping[str, Draw] = MappingProxyType(
+    {
+        "weight": ("integers", (-127.0, 127.0)),
+        "bias": ("integers", (-1000.0, 1000.0)),
+        "weight_scale": ("constant", (2.0**-10,)),
+        "bias_scale": ("constant", (2.0**-16,)),
+    }
+)
+"""Of weights stored as integers, by role."""
 
 _OWN: Mapping[str, Mapping[str, Draw]] = MappingProxyType(
     {

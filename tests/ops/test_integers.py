@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import helper
+from onnx import helper, numpy_helper
 from ops.on_integers import ON_INTEGERS
 from oracles.hand_models import saved
 from oracles.quantised_models import dynamic, operators, pairs, products, quantised
@@ -20,7 +20,6 @@ from onnxconv.execute import run, seeded_inputs
 from onnxconv.geometry import Axis
 from onnxconv.load import load
 from onnxconv.ops import (
-    Conv,
     ConvInteger,
     DequantizedConv,
     DequantizedGemm,
@@ -75,14 +74,49 @@ def test_models_come_back(name: str, opset: int, tmp_path: Path) -> None:
         assert to_bytes(loaded, arrays, EmitOptions(opset, ir_version=10)) == content
 
 
-def test_dequantised_weights_are_the_floats_that_they_become(tmp_path: Path) -> None:
-    graph, weights = load(saved(pairs(), tmp_path))
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_weights_stay_integers(per_channel: bool, tmp_path: Path) -> None:
+    """A model of quantise–dequantise pairs loads as convolutions on integers, is emitted so, and computes the same."""
+    model = pairs(per_channel=per_channel)
+    graph, weights = load(saved(model, tmp_path))
+    kinds = [node.op.kind for node in graph.nodes]
+    assert kinds.count("DequantizedConv") == 2
+    assert {param.dtype for node in graph.nodes if node.op.kind == "DequantizedConv" for _, param in node.params} == {
+        "int8",
+        "float32",
+    }
+    assert costs(graph).totals.params == 6 * 27 + 6 * 9
     inputs = seeded_inputs(graph, 1)
-    (expected,) = by_onnxruntime(pairs().SerializeToString(), inputs)
+    (expected,) = by_onnxruntime(model.SerializeToString(), inputs)
+    (again,) = by_onnxruntime(to_bytes(graph, weights), inputs)
     (ours,) = run(graph, weights, inputs).values()
     np.testing.assert_array_equal(ours, expected, strict=True)
-    convs = [node for node in graph.nodes if isinstance(node.op, Conv)]
-    assert [dict(node.params)["weight"].dtype for node in convs] == ["float32"] * 2
+    np.testing.assert_array_equal(again, expected, strict=True)
+
+
+@pytest.mark.parametrize("spoil", ["zero point", "axis", "float bias"])
+def test_dequantised_weights_are_else_the_floats_that_they_become(spoil: str, tmp_path: Path) -> None:
+    model = pairs()
+    held = {tensor.name: tensor for tensor in model.graph.initializer}
+    (conv,) = [node for node in model.graph.node if node.op_type == "Conv" and node.output[0] == "c1"]
+    if spoil == "zero point":
+        held["w1z"].CopyFrom(numpy_helper.from_array(np.full(6, 3, np.int8), "w1z"))
+    elif spoil == "axis":
+        held["w1s"].CopyFrom(numpy_helper.from_array(np.array([0.01, 0.002, 0.004], np.float32), "w1s"))
+        held["w1z"].CopyFrom(numpy_helper.from_array(np.zeros(3, np.int8), "w1z"))
+        (node,) = [node for node in model.graph.node if node.output[0] == "w1"]
+        node.attribute[0].i = 1
+    else:
+        model.graph.initializer.append(numpy_helper.from_array(np.linspace(-1, 1, 6, dtype=np.float32), "bias"))
+        conv.input.append("bias")
+    graph, weights = load(saved(model, tmp_path))
+    inputs = seeded_inputs(graph, 1)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    (expected,) = onnxruntime.InferenceSession(model.SerializeToString(), options).run(None, inputs)
+    (ours,) = run(graph, weights, inputs).values()
+    np.testing.assert_array_equal(ours, expected, strict=True)
+    assert [node.op.kind for node in graph.nodes if node.name in ("c1", "c2")] == ["Conv", "DequantizedConv"]
 
 
 def test_costs_and_receptive_fields_are_those_of_the_convolutions(tmp_path: Path) -> None:

@@ -68,6 +68,15 @@ def test_onnxruntime_passes(quantize: Any) -> None:
     assert {check.probe for check in found.checks} >= {"exact", "bound", "routing"}
 
 
+def test_the_model_loads_as_the_same_graph(tmp_path: Path) -> None:
+    network = onnxconv.read(spec())
+    loaded = onnxconv.read(network.build(tmp_path / "m.onnx"))
+    assert [(n.name, n.op, n.inputs, n.type) for n in loaded.graph.nodes] == [
+        (n.name, n.op, n.inputs, n.type) for n in network.graph.nodes
+    ]
+    assert to_bytes(loaded.graph, loaded.weights) == (tmp_path / "m.onnx").read_bytes()
+
+
 def arrays(network: onnxconv.Network) -> dict[str, np.ndarray]:
     model = onnx.load_from_string(to_bytes(network.graph, network.weights))
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}

@@ -12,7 +12,7 @@ import onnx
 import onnxruntime
 import pytest
 from oracles.hand_models import saved
-from oracles.quantised_models import dynamic, operators, products
+from oracles.quantised_models import dynamic, operators, pairs, products
 from verify.in_process import InProcess
 
 from onnxconv.execute import run, seeded_inputs
@@ -31,6 +31,8 @@ onnxruntime.set_default_logger_severity(4)
 
 MODELS = {
     **{f"operators {seed}": operators(seed, signed=bool(seed % 2), per_channel=seed < 4) for seed in range(6)},
+    "pairs": pairs(),
+    "pairs per tensor": pairs(1, per_channel=False),
     "dynamic": dynamic(),
     "products": products(),
 }
