@@ -95,7 +95,7 @@ def _remarks(graph: Graph, names: dict[str, str], added: int) -> list[str]:
     remarks = [f"{old!r} is called {new!r}" for old, new in dict.fromkeys(changed)]
     shared = sum(len(node.params) for node in graph.nodes) - sum(1 for _ in graph.params())
     if added:
-        remarks.append(f"{added} more operators: a slice along several axes is said as one for each of them")
+        remarks.append(f"{added} more operators: slices along several axes, and pads that cut off, are said in parts")
     if shared:
         remarks.append(f"{shared} weights that layers share are stored once for each layer")
     return remarks

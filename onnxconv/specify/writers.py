@@ -91,7 +91,7 @@ from onnxconv.ops import (
 from onnxconv.spec import LAYERS
 from onnxconv.specify import resample
 
-__all__ = ["WITHOUT_WRITER", "WRITERS", "Said", "said"]
+__all__ = ["WITHOUT_WRITER", "WRITERS", "Said", "crop", "said"]
 
 Attributes: TypeAlias = dict[str, Any]
 Writer: TypeAlias = Callable[[Any, Shape], "Attributes | None"]
@@ -232,13 +232,24 @@ def _pool_pad(window: Sequence[Axis], x: Shape) -> Attributes:
 
 def _padding(op: Pad, _: Shape) -> Attributes:
     mode = "zeros" if (op.mode, op.value) == ("constant", 0) else op.mode
-    window = [Axis(1, pad=pad) for pad in op.pads]
-    numbers = _numbers(op.pads)
+    even = _numbers(op.pads)
     return {
-        "pad": _pairs([a.pad for a in window]) if numbers is None else numbers,
+        "pad": _pairs(op.pads) if even is None else even,
         "pad_mode": mode,
         "pad_value": _number(op.value),
+        "axis": op.first,
     }
+
+
+def crop(op: Slice, x: Shape) -> Attributes | None:
+    """A slice of several spatial axes, each without some pixels at its ends; None for any other."""
+    cut = {along.axis: (along.start, 0 if along.stop == END else -along.stop) for along in op.ranges}
+    plain = all(along.step == 1 for along in op.ranges) and all(end >= 0 for pair in cut.values() for end in pair)
+    if not plain or len(cut) < 2 or min(cut) < 2 or any(r.stop == 0 for r in op.ranges) or [*cut] != sorted(cut):
+        return None
+    pixels = [cut.get(axis, (0, 0)) for axis in range(2, len(x))]
+    even = _numbers(pixels)
+    return {"pixels": _pairs(pixels) if even is None else even}
 
 
 def _clip(op: Clip, _: Shape) -> Attributes:
@@ -353,6 +364,7 @@ WRITERS: Mapping[str, tuple[type[Operator], Writer]] = MappingProxyType(
         "transpose": (Transpose, lambda op, _: {"axes": list(op.perm)}),
         "squeeze": (Squeeze, lambda op, _: {"axes": _short(op.axes)}),
         "unsqueeze": (Unsqueeze, lambda op, _: {"axes": _short(op.axes)}),
+        "crop": (Slice, crop),
         "slice": (Slice, _slice),
         "gather": (Gather, _gather),
         "expand": (Expand, lambda op, _: {"shape": _short(op.shape)}),
