@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
+import numpy as np
+
 from onnxconv.geometry.fields import MOST_PHASES
 from onnxconv.geometry.reach import Field
 from onnxconv.geometry.size import Size, floor_div, times
+from onnxconv.geometry.taps import Array
 
 __all__ = ["COORDINATES", "NEAREST", "RESIZE_MODES", "Line", "Sampling", "line", "rational", "resized", "sampled_field"]
 
@@ -32,10 +35,10 @@ NEAREST = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
 RESIZE_MODES = ("nearest", "linear", "cubic")
 
 HALF = Fraction(1, 2)
+EXACT = 2**53
+"""Whole numbers below are float64 numbers."""
 Scale: TypeAlias = tuple[int, int]
 """A rational number: numerator and denominator, without common divisors."""
-Weighted: TypeAlias = tuple[tuple[int, Fraction], ...]
-"""Positions, ascending, each with its weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,13 @@ class Line:
 
     def at(self, out: int) -> Fraction:
         return out * self.step + self.first
+
+    def over(self, outs: int) -> tuple[Array, int]:
+        """(numerators [outs], the denominator) of where the outputs lie: whole numbers, however large."""
+        below = math.lcm(self.step.denominator, self.first.denominator)
+        step, first = int(self.step * below), int(self.first * below)
+        small = 4 * (outs * abs(step) + abs(first) + 8 * below) < EXACT
+        return np.arange(outs).astype(np.int64 if small else object) * step + first, below
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,48 +73,47 @@ class Sampling:
     outside: bool = True
     antialias: bool = False
 
-    def weights(self, position: Fraction, scale: Fraction) -> Weighted:
-        """What a position reads of an endless axis; weights of 0 are left out."""
+    def taps(self, line: Line, outs: int, scale: Fraction) -> tuple[Array, Array]:
+        """(positions, weights), [outs, taps] each: what outputs read of an endless axis. Weights of 0 read nothing."""
+        above, below = line.over(outs)
         if self.mode == "nearest":
-            return ((self._nearest(position), Fraction(1)),)
+            return self._nearest(above, below)[:, None].astype(np.int64), np.ones((outs, 1))
         width = min(scale, Fraction(1)) if self.antialias else Fraction(1)
         reach = (1 if self.mode == "linear" else 2) / width
-        low, high = math.floor(position - reach) + 1, math.ceil(position + reach)
-        kernel = _linear if self.mode == "linear" else self._cubic
-        found = [(at, kernel(abs(at - position) * width)) for at in range(low, high)]
-        total = sum(weight for _, weight in found)
-        return tuple((at, weight / total) for at, weight in found if weight)
+        first = above // below - math.ceil(reach) + 1
+        positions = first[:, None] + np.arange(2 * math.ceil(reach))
+        away = abs(positions * below - above[:, None]) * width.numerator / (below * width.denominator)
+        away = away.astype(np.float64)
+        weights = np.maximum(1 - away, 0) if self.mode == "linear" else self._cubic(away)
+        return positions.astype(np.int64), weights / weights.sum(axis=1, keepdims=True)
 
-    def _nearest(self, position: Fraction) -> int:
+    def _nearest(self, above: Array, below: int) -> Array:
+        """⌈p − ½⌉, ⌊p + ½⌋, ⌊p⌋ or ⌈p⌉."""
+        found: Array
         match self.nearest:
             case "round_prefer_floor":
-                return math.ceil(position - HALF)
+                found = -((below - 2 * above) // (2 * below))
             case "round_prefer_ceil":
-                return math.floor(position + HALF)
+                found = (2 * above + below) // (2 * below)
             case "floor":
-                return math.floor(position)
+                found = above // below
             case _:
-                return math.ceil(position)
+                found = -(-above // below)
+        return found
 
-    def _cubic(self, x: Fraction) -> Fraction:
-        a = Fraction(self.a)
-        if x <= 1:
-            return (a + 2) * x**3 - (a + 3) * x**2 + 1
-        return a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
+    def _cubic(self, x: Array) -> Array:
+        """Keys' polynomials, factored so that they are 0 at 1 and at 2 exactly."""
+        near, far = (1 - x) * (1 + x - (self.a + 2) * x**2), self.a * (x - 1) * (x - 2) ** 2
+        found: Array = np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+        return found
 
-    def reads(self, position: Fraction, scale: Fraction, n: int) -> Weighted:
-        """What a position reads of n pixels, beyond the ends the end or nothing, as `outside` says."""
-        found: dict[int, Fraction] = {}
-        for at, weight in self.weights(position, scale):
-            if self.outside or self.mode == "nearest" or 0 <= at < n:
-                inside = min(max(at, 0), n - 1)
-                found[inside] = found.get(inside, Fraction(0)) + weight
-        total = sum(found.values())
-        return tuple(sorted((at, weight / total) for at, weight in found.items() if weight))
-
-
-def _linear(x: Fraction) -> Fraction:
-    return max(1 - x, Fraction(0))
+    def reads(self, line: Line, outs: int, scale: Fraction, n: int) -> tuple[Array, Array]:
+        """(positions, weights), [outs, taps]: what outputs read of n pixels; beyond the ends the end, or nothing."""
+        positions, weights = self.taps(line, outs, scale)
+        if not self.outside:
+            weights = np.where((positions >= 0) & (positions < n), weights, 0.0)
+            weights /= weights.sum(axis=1, keepdims=True)
+        return np.clip(positions, 0, n - 1), weights
 
 
 def rational(scale: float) -> Scale:
@@ -112,8 +121,6 @@ def rational(scale: float) -> Scale:
 
     A third, stored as a float32, is meant as a third.
     """
-    import numpy as np
-
     exact = Fraction(float(np.float32(scale)))
     for most in (1, 16, 128, 1000):
         near = exact.limit_denominator(most)
@@ -156,12 +163,12 @@ def line(n: Size, out: Size, scale: Fraction, coordinates: str, roi: tuple[float
 def sampled_field(line: Line, sampling: Sampling, scale: Fraction) -> Field | None:
     """What outputs see of an endless axis; None where that takes more than `MOST_PHASES` phases to say."""
     phases = line.step.denominator
-    if phases > MOST_PHASES:
+    if phases > MOST_PHASES or (sampling.antialias and 1 / scale > MOST_PHASES):
         return None
-    sets = (_set(sampling.weights(line.at(out), scale)) for out in range(phases))
-    return Field(line.step.numerator, tuple(sets))
+    positions, weights = sampling.taps(line, phases, scale)
+    return Field(line.step.numerator, tuple(map(_set, positions.tolist(), (weights != 0).tolist())))
 
 
-def _set(weights: Sequence[tuple[int, Fraction]]) -> tuple[int, int]:
-    first = weights[0][0]
-    return first, sum(1 << (at - first) for at, _ in weights)
+def _set(positions: Sequence[int], read: Sequence[bool]) -> tuple[int, int]:
+    seen = [at for at, reads in zip(positions, read, strict=True) if reads]
+    return seen[0], sum(1 << (at - seen[0]) for at in seen)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 import numpy as np
 
@@ -98,12 +98,13 @@ class Resize(Operator):
         (x,) = xs
         y, beyond = x, np.zeros((1,) * x.ndim, bool)
         for one in self.axes:
-            n, lies, factor = x.shape[one.axis], *self._placed(one, x.shape)
-            rows = [self.sampling.reads(lies.at(out), factor, n) for out in range(int(one.out_size(n)))]
-            y = _weighted(y, one.axis, rows)
+            n, outs = x.shape[one.axis], int(one.out_size(x.shape[one.axis]))
+            lies, factor = self._placed(one, x.shape)
+            y = _weighted(y, one.axis, *self.sampling.reads(lies, outs, factor, n))
             if self.coordinates == "tf_crop_and_resize":
-                outside = [not 0 <= lies.at(out) <= n - 1 for out in range(len(rows))]
-                beyond = beyond | np.array(outside).reshape([-1 if a == one.axis else 1 for a in range(x.ndim)])
+                above, below = lies.over(outs)
+                outside = ((above < 0) | (above > (n - 1) * below)).astype(bool)
+                beyond = beyond | outside.reshape([-1 if a == one.axis else 1 for a in range(x.ndim)])
         return np.where(beyond, x.dtype.type(np.float32(self.extrapolation)), y) if beyond.any() else y
 
     def magnitude(self, *xs: Array, **w: Array) -> Array:
@@ -115,10 +116,12 @@ class Resize(Operator):
         (x,) = xs
         y = np.abs(x)
         for one in self.axes:
-            n, lies, factor = x.shape[one.axis], *self._placed(one, x.shape)
-            rows = [self.sampling.reads(lies.at(out), factor, n) for out in range(int(one.out_size(n)))]
-            sure = self._exact(x.shape) or self.sampling.mode == "nearest"
-            y = _weighted(y, one.axis, [_sure(row) if sure else _around(row, n) for row in rows])
+            n, outs = x.shape[one.axis], int(one.out_size(x.shape[one.axis]))
+            lies, factor = self._placed(one, x.shape)
+            positions, weights = self.sampling.reads(lies, outs, factor, n)
+            if not self._exact(x.shape) and self.sampling.mode != "nearest":
+                positions, weights = _around(positions, n)
+            y = _weighted(y, one.axis, positions, np.abs(weights))
         return y
 
     def roundings(self, *xs: Shape) -> int:
@@ -253,31 +256,21 @@ def _power_of_two(n: int) -> bool:
     return n & (n - 1) == 0
 
 
-Row: TypeAlias = "Sequence[tuple[int, Fraction]]"
-"""What an output reads: positions, each with its weight."""
-
-
-def _sure(row: Row) -> Row:
-    return [(at, abs(weight)) for at, weight in row]
-
-
-def _around(row: Row, n: int) -> Row:
+def _around(positions: Array, n: int) -> tuple[Array, Array]:
     """All positions from one before the first to one after the last, each with a weight of 2."""
-    return [(at, Fraction(2)) for at in range(max(0, row[0][0] - 1), min(n, row[-1][0] + 2))]
+    wide = np.concatenate([positions[:, :1] - 1, positions, positions[:, -1:] + 1], axis=1)
+    return np.clip(wide, 0, n - 1), np.full(wide.shape, 2.0)
 
 
-def _weighted(x: Array, axis: int, rows: Sequence[Row]) -> Array:
-    """[…, outputs, …]: the sum of what each row reads. What is not read, be it infinite, does not show."""
-    taps = max(map(len, rows))
+def _weighted(x: Array, axis: int, positions: Array, weights: Array) -> Array:
+    """[…, outputs, …]: the sum of the values at `positions` [outputs, taps] times `weights`. A weight of 0 reads nothing."""
     total: Array | None = None
-    for tap in range(taps):
-        read = np.array([row[tap][0] if tap < len(row) else -1 for row in rows])
-        weights = np.array([float(row[tap][1]) if tap < len(row) else 0.0 for row in rows])
+    for read, share in zip(positions.T, weights.T, strict=True):
         values = np.take(x, read, axis)
-        if taps > 1 or any(weights != 1):
-            along = [-1 if a == axis else 1 for a in range(x.ndim)]
-            shaped = weights.reshape(along)
-            values = np.where(shaped == 0, 0, values * shaped.astype(x.dtype))
-        total = values if total is None else total + values
+        if not (share == 1).all():
+            values *= share.reshape([-1 if a == axis else 1 for a in range(x.ndim)]).astype(x.dtype)
+        if not share.all():
+            values[(*[slice(None)] * axis, share == 0)] = 0
+        total = values if total is None else np.add(total, values, out=total)
     assert total is not None, "every output reads something"
     return total
