@@ -145,6 +145,7 @@ READERS: dict[str, Reader] = {
     **ARITHMETIC,
     "BatchNormalization": batch_norm,
     "Cast": moves.cast,
+    "CastLike": moves.cast_like,
     "Clip": _clip,
     "Concat": moves.concat,
     "Conv": conv,

@@ -34,6 +34,7 @@ from onnxconv.ops import (
 
 __all__ = [
     "cast",
+    "cast_like",
     "concat",
     "depth_to_space",
     "expand",
@@ -55,6 +56,11 @@ MOST_INDICES = 1 << 16
 
 def cast(at: Reading) -> Sequence[Step]:
     return (Step(Cast(dtype_name(at.integer("to", 0))), (at.tensor(),)),)
+
+
+def cast_like(at: Reading) -> Sequence[Step]:
+    """To the type of the second input, whose values do not matter."""
+    return (Step(Cast(at.type(1).dtype), (at.operand(0),)),)
 
 
 def concat(at: Reading) -> Sequence[Step]:
