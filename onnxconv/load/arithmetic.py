@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from onnxconv.dtypes import rounded
 from onnxconv.errors import Refusal
 from onnxconv.load.statistics import layer_statistics
 from onnxconv.load.step import PREVIOUS, Constant, Reader, Reading, Step
@@ -31,8 +32,11 @@ from onnxconv.ops import (
     Operator,
     Pow,
     Reciprocal,
+    ReduceMean,
     Reduction,
     Round,
+    Sigmoid,
+    Silu,
     Sqrt,
     Sub,
     shape_text,
@@ -69,6 +73,34 @@ def _broadcast(array: np.ndarray, shape: tuple[int, ...], role: str) -> np.ndarr
     except ValueError:
         what = f"its {role} has shape {shape_text(array.shape)}"
         raise Refusal("weight-shape", what, f"it is broadcast to what is normalised, {shape_text(shape)}") from None
+
+
+def _rms_norm(at: Reading) -> Sequence[Step]:
+    """x ÷ √(mean of x² + epsilon) · scale, in operators of its own."""
+    x = at.tensor()
+    axes = tuple(range(at.axis(-1, len(at.shape())), len(at.shape())))
+    epsilon = np.array(np.float32(at.real("epsilon", 1e-5)))
+    return (
+        Step(Mul(), (x, x)),
+        Step(ReduceMean(axes), (PREVIOUS,)),
+        Step(Add(), (PREVIOUS, Constant(at.fresh("epsilon"), rounded(epsilon, at.type().dtype)))),
+        Step(Sqrt(), (PREVIOUS,)),
+        Step(Div(), (x, PREVIOUS)),
+        Step(Mul(), (PREVIOUS, at.operand(1))),
+    )
+
+
+def _swish(at: Reading) -> Sequence[Step]:
+    """x · sigmoid(alpha · x)."""
+    alpha = np.array(np.float32(at.real("alpha", 1.0)))
+    if alpha == 1:
+        return (Step(Silu(), (at.tensor(),)),)
+    factor = Constant(at.fresh("alpha"), rounded(alpha, at.type().dtype))
+    return (
+        Step(Mul(), (at.tensor(), factor)),
+        Step(Sigmoid(), (PREVIOUS,)),
+        Step(Mul(), (at.tensor(), PREVIOUS)),
+    )
 
 
 def _instance_norm(at: Reading) -> Sequence[Step]:
@@ -136,10 +168,12 @@ ARITHMETIC: dict[str, Reader] = {
     "Mul": _of_many(Mul()),
     "Neg": of_one(Neg()),
     "Pow": _of_many(Pow()),
+    "RMSNormalization": _rms_norm,
     "Reciprocal": of_one(Reciprocal()),
     "Round": of_one(Round()),
     "Sqrt": of_one(Sqrt()),
     "Sub": _of_many(Sub()),
+    "Swish": _swish,
     "Sum": _of_many(Add()),
     **{op.kind: _reduction(op) for op in REDUCTIONS},
 }
