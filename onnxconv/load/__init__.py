@@ -38,7 +38,7 @@ def load(
             graph = walk.whole()
     except UnicodeDecodeError as reason:
         raise refuse(file, "not-onnx", "it holds text that is not UTF-8", "", "export it again") from reason
-    if walk.refused and not partial:
-        raise ModelError(walk.refused)
+    if walk.lost.refused and not partial:
+        raise ModelError(walk.lost.refused)
     assert partial or not graph.unread, "what is unread was refused"
     return graph, given(walk.out.arrays, drawn=inputs.weights, seed=seed)

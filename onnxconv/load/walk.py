@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,17 +12,16 @@ import onnx
 
 from onnxconv.errors import Diagnostic, ModelError, Refusal, Where
 from onnxconv.geometry import Array
-from onnxconv.graph import Graph, Unread
-from onnxconv.load.branch import captured, inlined, tensors_within
-from onnxconv.load.declared import DOMAINS, declared, question
-from onnxconv.load.file import array_of
+from onnxconv.graph import Graph
+from onnxconv.load.branch import captured, inlined
+from onnxconv.load.declared import DOMAINS, declared
 from onnxconv.load.fold import FOLDS, LARGEST, OF_SHAPES, folded
-from onnxconv.load.functions import subgraphs
 from onnxconv.load.held import Held
 from onnxconv.load.inference import Inference
 from onnxconv.load.inputs import Inputs
 from onnxconv.load.layers import READERS
-from onnxconv.load.opaque import called, opaque, operator, unknown_operator, weights_among
+from onnxconv.load.lost import Lost, Model
+from onnxconv.load.opaque import called, unknown_operator
 from onnxconv.load.products import row
 from onnxconv.load.step import Constant, Reading, Step
 from onnxconv.load.stored import Stored, on_integers, stored
@@ -40,53 +39,43 @@ MOST_FOLDED = 2 * LARGEST
 
 
 class Walk:
-    """What is known after the nodes walked so far.
-
-    `refused`: a diagnostic for each node that is not understood; `missing`: tensors of unknown type, each with the names
-    that it was to be computed from. Unless a graph of a part is wanted (`partial`), types that no node reads do not matter.
-    """
+    """What is known after the nodes walked so far; `lost` tells what is not."""
 
     def __init__(
         self, model: onnx.ModelProto, file: Path, inputs: Inputs, inference: Inference, *, partial: bool
     ) -> None:
-        self.file, self.graph, self.pin, self.inference = file, model.graph, inputs.pin, inference
+        self.file, self.graph, self.pin = file, model.graph, inputs.pin
         self.opsets = {("" if o.domain in DOMAINS else o.domain): _of_32_bits(o.version) for o in model.opset_import}
         self.constants = Held(file)
         for tensor in model.graph.initializer:
             self.constants.tensor(tensor.name, tensor)
         self.open: dict[str, Array] = {}
         self.free = dict(inputs.weights)
-        self.refused = list(inputs.refused)
-        self.unread = [Unread(name, "input", reason) for name, reason in inputs.lost.items()]
-        self.missing: dict[str, tuple[str, ...]] = dict.fromkeys(inputs.lost, ())
-        for sparse in model.graph.sparse_initializer:
-            what = f"the constant {sparse.values.name!r} is sparse"
-            self.lose(
-                sparse.values.name,
-                "initializer",
-                what,
-                Diagnostic(Where(str(file)), "sparse", what, "weights are dense"),
-            )
-            self.missing[sparse.values.name] = ()
-        self.declared = {value.name: value.type for value in (*model.graph.value_info, *model.graph.output)}
-        self.symbols = inputs.symbols
         self.folded = 0
         self.stored: dict[str, Stored] = {}
         nodes = model.graph.node
         used = [name for node in nodes for name in (*node.input, *captured(node))]
-        self.partial, self.read = partial, set(used)
         self.uses = Counter([*used, *(value.name for value in model.graph.output)])
         made = (name for node in nodes for name in node.output)
         taken = {*inputs.tensors, *inputs.weights, *self.constants, *used, *made}
         self.out = Written(str(file), inputs.tensors, self.constants, taken)
+        self.model = Model(
+            file,
+            self.opsets,
+            self.out,
+            self.constants,
+            self.open,
+            self.free,
+            {value.name: value.type for value in (*model.graph.value_info, *model.graph.output)},
+            inputs.symbols,
+            self.uses,
+            set(used),
+            inference,
+            partial,
+        )
+        self.lost = _lost_before(self.model, inputs, model.graph)
         self.pending = deque(enumerate(nodes))
         self.checker = _checker(model.ir_version, self.opsets)
-
-    def lose(self, name: str, op: str, reason: str, found: Diagnostic | None = None) -> None:
-        """A node, or an input or output of the model, that is not in the graph."""
-        self.unread.append(Unread(name, op, reason))
-        if found is not None:
-            self.refused.append(found)
 
     def whole(self) -> Graph:
         """The graph of all that is understood; `refused` tells what is not."""
@@ -98,7 +87,7 @@ class Walk:
             outputs = tuple(node.output for node in self.out.nodes if node.output not in read)
         outputs = outputs or tuple(self.out.inputs)
         return Graph(
-            self.graph.name, tuple(self.out.inputs.items()), tuple(self.out.nodes), outputs, tuple(self.unread)
+            self.graph.name, tuple(self.out.inputs.items()), tuple(self.out.nodes), outputs, tuple(self.lost.unread)
         )
 
     def _outputs(self) -> Iterator[str]:
@@ -107,8 +96,8 @@ class Walk:
         for name in (value.name for value in self.graph.output):
             if name in self.open:
                 self._no_output(name, f"the output {name!r} is computed from the sizes of inputs", self.pin)
-            elif name in self.missing:
-                self.lose(name, "output", "it is computed by nodes that are not understood")
+            elif name in self.lost.missing:
+                self.lost.add(name, "output", "it is computed by nodes that are not understood")
             elif name not in self.out.types and name not in self.constants:
                 self._no_output(name, f"the output {name!r} is not computed by any layer that is read", "")
             else:
@@ -121,7 +110,7 @@ class Walk:
     def _as_declared(self, name: str) -> None:
         """Name an output that is not of the type that the model says, as far as both are known."""
         try:
-            said = declared(self.declared[name], name, self.symbols)
+            said = declared(self.model.declared[name], name, self.model.symbols)
         except Refusal:  # it says too little
             return
         found = self.out.types[name]
@@ -131,12 +120,12 @@ class Walk:
             computed = f"the output {name!r} is {found.dtype} {shape_text(found.shape)}"
             what = f"{computed}, and the model declares {said.dtype} {shape_text(said.shape)}"
             why = "programs trust what a model declares of its outputs"
-            self.lose(
+            self.lost.add(
                 name, "output", what, Diagnostic(Where(str(self.file)), "declared-output", what, why, "export it again")
             )
 
     def _no_output(self, name: str, what: str, fix: str) -> None:
-        self.lose(name, "output", what, Diagnostic(Where(str(self.file)), "output", what, "", fix))
+        self.lost.add(name, "output", what, Diagnostic(Where(str(self.file)), "output", what, "", fix))
 
     # One node ---------------------------------------------------------------------------------------------------------
 
@@ -144,9 +133,9 @@ class Walk:
         """Read a node; what cannot be read is put down as such."""
         mark = len(self.out.nodes)
         try:
-            behind = [name for name in (*node.input, *captured(node)) if name in self.missing]
+            behind = [name for name in (*node.input, *captured(node)) if name in self.lost.missing]
             if behind:
-                self._not_understood(node, f"its input {behind[0]!r} is not known")
+                self.lost.node(node, f"its input {behind[0]!r} is not known")
             else:
                 self._check(node, index)
                 self._read(node, index)
@@ -154,11 +143,11 @@ class Walk:
             self.out.forget(mark)
             found = _told(reason, str(self.file))
             if found.code == "unknown-operator":
-                self.refused.append(unknown_operator(node, index, str(self.file), READERS))
+                self.lost.refused.append(unknown_operator(node, index, str(self.file), READERS))
             else:
                 fix = found.fix or (self.pin if found.code == "symbolic-size" else "")
-                self.refused.append(replace(found, what=f"{called(node, index)}: {found.what}", fix=fix))
-            self._not_understood(node, found.what, typed=not (node.op_type in FOLDS and self._is_known(node)))
+                self.lost.refused.append(replace(found, what=f"{called(node, index)}: {found.what}", fix=fix))
+            self.lost.node(node, found.what, typed=not (node.op_type in FOLDS and self._is_known(node)))
 
     def _check(self, node: onnx.NodeProto, index: int) -> None:
         """Raises `Refusal` for operators that are not read, and where onnx's own checker finds a node wrong."""
@@ -167,11 +156,11 @@ class Walk:
         if not any(node.output):
             raise Refusal("no-output", "it has no output")
         for name in node.input:
-            if name and not any(name in known for known in (self.out.types, self.constants, self.open, self.free)):
+            if name and not self.model.has(name):
                 why = "nodes stand after those that they read"
                 raise Refusal("invalid-model", f"its input {name!r} is given by nothing before it", why)
         for name in node.output:
-            if name and any(name in known for known in (self.out.types, self.constants, self.open, self.free)):
+            if name and self.model.has(name):
                 raise Refusal("invalid-model", f"its output {name!r} is there already", "names of tensors are unique")
         if node.op_type in ("Constant", "If") or self._is_withdrawn(node):
             return
@@ -208,6 +197,19 @@ class Walk:
             return self.out.types[name].dtype
         held = self.constants if name in self.constants else self.free
         return held[name].array.dtype.name if name in held else None
+
+    def _second_outputs(self, node: onnx.NodeProto, index: int, given: set[str]) -> None:
+        """Outputs besides those that were read are not understood; an operator has one."""
+        for name in node.output[1:]:
+            if name and self.uses[name] and name not in given:
+                found = Diagnostic(
+                    Where(str(self.file)),
+                    "second-output",
+                    f"{called(node, index)}: its output {name!r} is used",
+                    "layers have one output here",
+                )
+                self.lost.refused.append(found)
+                self.lost.node(node, f"its output {name!r} is not read", only=name)
 
     def _reading(self, node: onnx.NodeProto) -> Reading:
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
@@ -300,103 +302,19 @@ class Walk:
             raise
         return True
 
-    # What is not understood -------------------------------------------------------------------------------------------
 
-    def _second_outputs(self, node: onnx.NodeProto, index: int, given: set[str]) -> None:
-        """Outputs besides those that were read are not understood; an operator has one."""
-        for name in node.output[1:]:
-            if name and self.uses[name] and name not in given:
-                found = Diagnostic(
-                    Where(str(self.file)),
-                    "second-output",
-                    f"{called(node, index)}: its output {name!r} is used",
-                    "layers have one output here",
-                )
-                self.refused.append(found)
-                self._not_understood(node, f"its output {name!r} is not read", only=name)
-
-    def _not_understood(self, node: onnx.NodeProto, reason: str, only: str = "", typed: bool = True) -> None:
-        """Outputs of a known type become opaque layers; without them the node is unread, and so is what depends on it.
-
-        What should have been a constant is none, whatever its type (not `typed`).
-        """
-        names = tuple(dict.fromkeys((*node.input, *captured(node))))
-        there = {*self.out.types, *self.constants, *self.open, *self.free}
-        outputs = [name for name in dict.fromkeys(node.output) if name and name not in there and only in ("", name)]
-        wanted = [name for name in outputs if self.uses[name]] or outputs
-        weights = self._weights(node, names)
-        types = {name: self.out.types[name] for name in names if name in self.out.types}
-        known = {name: constant.array for name, constant in weights_among(names, self.constants)}
-        known |= {
-            n: self.constants[n].array for n in names if n in self.constants and n not in known and self._whole(n)
-        }
-        matters = self.partial or any(name in self.read for name in outputs)
-        sure = typed and matters and not any(name in self.missing for name in names)
-        guesses = self.inference.types(question(node, types, known, self.opsets)) if sure else {}
-        lost = [
-            name
-            for name in wanted
-            if not typed or not self._opaque(node, name, guesses.get(name), reason, names, weights)
-        ]
-        for name in outputs:
-            if name not in self.out.types:
-                self.missing[name] = names
-        if lost or not wanted:
-            self.unread.append(Unread(node.name or next(iter(node.output), ""), operator(node), reason))
-
-    def _whole(self, name: str) -> bool:
-        try:
-            return self.constants[name].array.dtype.kind in "iub"
-        except ModelError:
-            return False
-
-    def _opaque(
-        self,
-        node: onnx.NodeProto,
-        output: str,
-        guess: onnx.TypeProto | None,
-        reason: str,
-        names: Sequence[str],
-        weights: Mapping[str, Constant],
-    ) -> bool:
-        """Whether an output became an opaque layer."""
-        mark = len(self.out.nodes)
-        for type in (guess, self.declared.get(output)):
-            if type is None:
-                continue
-            try:
-                found = declared(type, output, self.symbols)
-                self.out.apply(node, (replace(opaque(node, found, reason, self._seen(names), weights), output=output),))
-                return True
-            except Refusal:
-                self.out.forget(mark)
-        return False
-
-    def _seen(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The tensors that these names stand for: what is missing depends on all that it was to be computed from."""
-        found: dict[str, None] = {}
-        todo, met = list(reversed(tuple(names))), set[str]()
-        while todo:
-            name = todo.pop()
-            if name in self.out.types:
-                found[name] = None
-            elif name not in met:
-                met.add(name)
-                todo += reversed(self.missing.get(name, ()))
-        return tuple(found)
-
-    def _weights(self, node: onnx.NodeProto, names: Sequence[str]) -> dict[str, Constant]:
-        """The constants that a node reads, those in its branches and bodies included."""
-        found = dict(weights_among(names, self.constants))
-        if any(True for _ in subgraphs(node)):
-            for tensor in tensors_within(node):
-                try:
-                    name = self.out.free_name(f"{next(iter(node.output), '')}/{tensor.name}")
-                    held = {name: Constant(name, array_of(tensor, self.file))}
-                except ModelError:
-                    continue
-                found |= dict(weights_among((name,), held))
-        return found
+def _lost_before(model: Model, inputs: Inputs, graph: onnx.GraphProto) -> Lost:
+    """Inputs of unknown type, and sparse constants."""
+    lost = Lost(model)
+    lost.refused += inputs.refused
+    for name, reason in inputs.lost.items():
+        lost.add(name, "input", reason)
+    for name in (sparse.values.name for sparse in graph.sparse_initializer):
+        what = f"the constant {name!r} is sparse"
+        found = Diagnostic(Where(str(model.file)), "sparse", what, "weights are dense tensors")
+        lost.add(name, "initializer", what, found)
+    lost.missing |= dict.fromkeys((*inputs.lost, *(sparse.values.name for sparse in graph.sparse_initializer)), ())
+    return lost
 
 
 def _checker(ir_version: int, opsets: Mapping[str, int]) -> onnx.checker.C.CheckerContext:
