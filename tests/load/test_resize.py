@@ -81,6 +81,36 @@ def test_rounded_positions_stay_within_the_bound(n: int, out: int, coordinates: 
     assert_close(proto, tmp_path, x)
 
 
+@pytest.mark.parametrize("nearest", NEAREST)
+def test_the_nearest_of_sizes_of_every_kind(nearest: str, tmp_path: Path) -> None:
+    """Bit for bit with coordinates align_corners, and where ties go down: float32 positions never cross a boundary there."""
+    for n in (1, 2, 5, 8, 11):
+        for out in (1, 3, 4, 7, 15):
+            x = np.arange(n, dtype=np.float32).reshape(1, 1, 1, n)
+            for coordinates in (
+                "align_corners",
+                *(["half_pixel", "asymmetric"] if nearest == "round_prefer_floor" else []),
+            ):
+                proto = resize(
+                    shape=x.shape,
+                    sizes=[1, 1, 1, out],
+                    coordinate_transformation_mode=coordinates,
+                    nearest_mode=nearest,
+                )
+                ours = by_definition(*load(saved(proto, tmp_path)), x)
+                np.testing.assert_array_equal(ours, by_onnxruntime(proto.SerializeToString(), x))
+
+
+def test_onnxruntime_may_floor_a_whole_position(tmp_path: Path) -> None:
+    """1 ÷ (2 ÷ 14) is 7; in float32, with 2 ÷ 14 rounded first, it is 6.9999995, and 1.32 reads position 6. torch reads 7."""
+    torch = pytest.importorskip("torch")
+    x = np.arange(14, dtype=np.float32).reshape(1, 1, 1, 14)
+    proto = resize(shape=x.shape, sizes=[1, 1, 1, 2], coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+    assert by_definition(*load(saved(proto, tmp_path)), x).tolist() == [[[[0, 7]]]]
+    assert torch.nn.functional.interpolate(torch.tensor(x), size=(1, 2)).tolist() == [[[[0, 7]]]]
+    assert by_onnxruntime(proto.SerializeToString(), x).tolist() == [[[[0, 6]]]]
+
+
 @pytest.mark.parametrize("mode", ["nearest", "linear"])
 def test_cropped_and_resized(mode: str, tmp_path: Path) -> None:
     roi = [0, 0, 0.25, -0.5, 1, 1, 0.75, 1.25]
