@@ -6,7 +6,7 @@ An array of objects holds integers some of which are sizes left open, see `onnxc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,18 +14,16 @@ import numpy as np
 from onnxconv.dtypes import DTYPES, numpy_dtype, rounded
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array
+from onnxconv.load.compute import COMPUTED, of_two
 from onnxconv.load.file import array_of, dtype_name
 from onnxconv.load.integers import dequantized
+from onnxconv.load.known import axes_of, integers, limited, settled
 from onnxconv.load.step import Reading
-from onnxconv.load.symbols import OPEN
 from onnxconv.resolve.limits import check_tensor
 
-__all__ = ["FOLDS", "LARGEST", "OF_SHAPES", "folded"]
+__all__ = ["FOLDS", "OF_SHAPES", "folded"]
 
 Fold: TypeAlias = Callable[[Reading], Array]
-
-LARGEST = 2**26
-"""Numbers in an array that has to be made; views of what is there may be larger."""
 
 OF_SHAPES = ("Shape", "Size")
 """Operators that read the shape of a tensor, and not its values."""
@@ -35,51 +33,22 @@ def folded(at: Reading) -> Array:
     """The value of a node of `FOLDS`. Raises `Refusal` where it has none, or none that is known."""
     try:
         with np.errstate(all="ignore"):
-            return _settled(FOLDS[at.node.op_type](at))
+            return settled(FOLDS[at.node.op_type](at))
     except (ValueError, IndexError, TypeError, OverflowError, ZeroDivisionError, MemoryError) as reason:
         raise Refusal("not-computable", f"its value cannot be computed: {reason}") from reason
-
-
-def _limited(*shapes: Sequence[int]) -> None:
-    """Refuse to make what broadcasting these shapes gives, where that is too much."""
-    numbers = math.prod(int(n) for n in np.broadcast_shapes(*map(tuple, shapes)))
-    if numbers > LARGEST:
-        raise Refusal("too-large", f"a constant of {numbers:,} numbers is computed", f"at most {LARGEST:,} are")
-
-
-def _integers(array: Sequence[Any]) -> Array:
-    """int64, or objects where a size is open."""
-    held = np.empty(len(array), object)
-    held[:] = array
-    return held if any(isinstance(n, str) for n in array) else held.astype(np.int64)
-
-
-def _settled(array: Any) -> Array:
-    """Objects none of which is an open size any more, as plain numbers. NumPy gives one object for an array of it."""
-    if not isinstance(array, np.ndarray):
-        held = np.empty((), object if isinstance(array, str) else np.asarray(array).dtype)
-        held[()] = array
-        return held
-    if array.dtype != object or any(isinstance(n, str) for n in array.reshape(-1)):
-        return array
-    kinds = {type(n) for n in array.reshape(-1)}
-    return array.astype(np.bool_ if kinds == {bool} else np.float32 if float in kinds else np.int64)
-
-
-# Structure ------------------------------------------------------------------------------------------------------------
 
 
 def _shape(at: Reading) -> Array:
     shape = at.any_shape(0)
     rank = len(shape)
     start, end = at.integer("start", 0), at.integer("end", rank)
-    return _integers(shape[max(0, start + rank if start < 0 else start) : max(0, end + rank if end < 0 else end)])
+    return integers(shape[max(0, start + rank if start < 0 else start) : max(0, end + rank if end < 0 else end)])
 
 
 def _size(at: Reading) -> Array:
     numbers: Any = np.array(1, np.int64)
     for n in at.any_shape(0):
-        numbers = _of_two("Mul", numbers, _integers([n])[0:1].reshape(()))
+        numbers = of_two("Mul", numbers, integers([n])[0:1].reshape(()))
     return np.asarray(numbers).reshape(())
 
 
@@ -101,30 +70,20 @@ def _viewed(x: Array, shape: tuple[int, ...]) -> Array:
     if x.size and not any(x.strides):
         return np.broadcast_to(x.reshape(-1)[:1].reshape(()) if x.ndim == 0 else x[(0,) * x.ndim], shape)
     if not x.flags.c_contiguous:
-        _limited(x.shape)
+        limited(x.shape)
     return x.reshape(shape)
-
-
-def _axes(at: Reading, since: int, rank: int, default: tuple[int, ...]) -> tuple[int, ...]:
-    if at.opset < since:
-        axes = tuple(at.attributes.get("axes", default))
-    else:
-        axes = at.integers(1, "axes") if at.has(1) else default
-    if any(not -rank <= axis < rank for axis in axes):
-        raise Refusal("axis", f"its axes are {list(axes)}", f"there are {rank} axes")
-    return tuple(axis % rank for axis in axes)
 
 
 def _squeeze(at: Reading) -> Array:
     x = at.value(0)
-    axes = _axes(at, 13, x.ndim, tuple(i for i, n in enumerate(x.shape) if n == 1))
+    axes = axes_of(at, 13, x.ndim, tuple(i for i, n in enumerate(x.shape) if n == 1))
     return np.squeeze(x, axes)
 
 
 def _unsqueeze(at: Reading) -> Array:
     x = at.value(0)
     count = len(at.attributes.get("axes", ())) if at.opset < 13 else len(at.integers(1, "axes"))
-    return np.expand_dims(x, _axes(at, 13, x.ndim + count, ()))
+    return np.expand_dims(x, axes_of(at, 13, x.ndim + count, ()))
 
 
 def _flatten(at: Reading) -> Array:
@@ -145,7 +104,7 @@ def _concat(at: Reading) -> Array:
     axis = at.axis(1, parts[0].ndim)
     if any(part.ndim != parts[0].ndim for part in parts):
         raise Refusal("join-shape", f"it joins {[list(p.shape) for p in parts]}", "all have as many axes")
-    _limited([sum(part.size for part in parts)])
+    limited([sum(part.size for part in parts)])
     if any(part.dtype == object for part in parts):
         parts = [part.astype(object) for part in parts]
     return np.concatenate(parts, axis)
@@ -156,7 +115,7 @@ def _gather(at: Reading) -> Array:
     axis = at.integer("axis", 0)
     if not -x.ndim <= axis < x.ndim:
         raise Refusal("axis", f"axis is {axis}", f"there are {x.ndim} axes")
-    _limited([indices.size * max(1, x.size // max(1, x.shape[axis]))])
+    limited([indices.size * max(1, x.size // max(1, x.shape[axis]))])
     return np.take(x, indices.astype(np.int64), axis)
 
 
@@ -211,7 +170,7 @@ def _tile(at: Reading) -> Array:
     x, repeats = at.value(0), at.integers(1, "repeats")
     if len(repeats) != x.ndim or min(repeats, default=1) < 0:
         raise Refusal("repeats", f"it repeats {list(x.shape)} {list(repeats)} times", "one number per axis, 0 or more")
-    _limited([x.size * math.prod(repeats)])
+    limited([x.size * math.prod(repeats)])
     return np.tile(x, repeats)
 
 
@@ -221,7 +180,7 @@ def _range(at: Reading) -> Array:
         raise Refusal("symbolic-size", "its limits are not three known numbers")
     first, last, step = (array.reshape(()).item() for array in (start, limit, delta))
     count = max(0, math.ceil((last - first) / step))
-    _limited([count])
+    limited([count])
     steps: Array = (first + np.arange(count) * step).astype(start.dtype)
     return steps
 
@@ -236,7 +195,7 @@ def _cast(at: Reading) -> Array:
         return x
     if x.size and not any(x.strides):
         return np.broadcast_to(rounded(x[(0,) * x.ndim], name) if x.ndim else rounded(x, name), x.shape)
-    _limited(x.shape)
+    limited(x.shape)
     if DTYPES[name].family == "float":
         return rounded(x, name)
     return x.astype(numpy_dtype(name))
@@ -246,7 +205,7 @@ def _where(at: Reading) -> Array:
     condition, *rest = (at.value(i) for i in range(3))
     if condition.dtype != np.bool_:
         raise Refusal("symbolic-size", "its condition depends on an open size")
-    _limited(condition.shape, *(part.shape for part in rest))
+    limited(condition.shape, *(part.shape for part in rest))
     if any(part.dtype == object for part in rest):
         rest = [part.astype(object) for part in rest]
     return np.where(condition, *rest)
@@ -256,125 +215,8 @@ def _nonzero(at: Reading) -> Array:
     x = at.value(0)
     if x.dtype == object:
         raise Refusal("symbolic-size", "it asks which open sizes are 0")
-    _limited(x.shape, (64,) * 0)
+    limited(x.shape)
     return np.array(np.nonzero(x), np.int64).reshape(max(x.ndim, 1), -1)
-
-
-# Arithmetic -----------------------------------------------------------------------------------------------------------
-
-
-def _quotient(a: Array, b: Array) -> Array:
-    """Of integers, rounded towards zero (ONNX, Div)."""
-    if a.dtype.kind == "f":
-        quotient: Array = a / b
-        return quotient
-    if not b.all():
-        raise ZeroDivisionError("it divides by 0")
-    whole: Array = np.where((a < 0) != (b < 0), -(np.abs(a) // np.abs(b)), np.abs(a) // np.abs(b)).astype(a.dtype)
-    return whole
-
-
-def _remainder(a: Array, b: Array) -> Array:
-    if a.dtype.kind == "f" or not b.all():
-        raise Refusal("not-computable", "its operands are real numbers or 0", "remainders are of integers here")
-    found: Array = np.mod(a, b)
-    return found
-
-
-EXACT: dict[str, Callable[[Array, Array], Array]] = {
-    "Add": np.add,
-    "And": np.logical_and,
-    "Div": _quotient,
-    "Equal": np.equal,
-    "Greater": np.greater,
-    "GreaterOrEqual": np.greater_equal,
-    "Less": np.less,
-    "LessOrEqual": np.less_equal,
-    "Max": np.maximum,
-    "Min": np.minimum,
-    "Mod": _remainder,
-    "Mul": np.multiply,
-    "Or": np.logical_or,
-    "Sub": np.subtract,
-}
-"""Operators of two operands whose result IEEE 754 or integer arithmetic determines to the bit."""
-
-
-def _of_two(operator: str, a: Array, b: Array) -> Array:
-    _limited(a.shape, b.shape)
-    if a.dtype != object and b.dtype != object:
-        if a.dtype != b.dtype:
-            raise Refusal("dtype", f"it joins {a.dtype.name} and {b.dtype.name}", "both have one data type")
-        return np.asarray(EXACT[operator](a, b))
-
-    def of_numbers(left: Any, right: Any) -> Any:
-        if isinstance(left, str) or isinstance(right, str):
-            if operator not in OPEN:
-                raise Refusal("symbolic-size", "it depends on a size that the model leaves open")
-            return OPEN[operator](left, right)
-        one, other = np.asarray(left), np.asarray(right)
-        return EXACT[operator](*np.broadcast_arrays(one, other.astype(np.result_type(one, other)))).item()
-
-    made: Array = np.frompyfunc(of_numbers, 2, 1)(a, b)
-    return _settled(np.asarray(made, object))
-
-
-def _elementwise(at: Reading) -> Array:
-    operator = at.node.op_type
-    found = at.value(0)
-    for i in range(1, len(at.node.input)):
-        found = _of_two(operator, found, at.value(i))
-    return found
-
-
-UNARY: dict[str, Callable[[Array], Array]] = {
-    "Abs": np.abs,
-    "Ceil": np.ceil,
-    "Floor": np.floor,
-    "Identity": lambda x: x,
-    "Neg": np.negative,
-    "Not": np.logical_not,
-    "Round": np.rint,
-    "Sqrt": np.sqrt,
-}
-"""Operators of one operand that are exact, or rounded once."""
-
-
-def _unary(at: Reading) -> Array:
-    x, operator = at.value(0), at.node.op_type
-    if x.dtype == object:
-        if operator in ("Identity", "Floor", "Ceil", "Round"):
-            return x
-        raise Refusal("symbolic-size", "it depends on a size that the model leaves open")
-    if operator != "Identity":
-        _limited(x.shape)
-    return np.asarray(UNARY[operator](x)).astype(x.dtype, copy=False)
-
-
-REDUCTIONS: dict[str, np.ufunc] = {
-    "ReduceMax": np.maximum,
-    "ReduceMin": np.minimum,
-    "ReduceProd": np.multiply,
-    "ReduceSum": np.add,
-}
-
-
-def _reduced(at: Reading) -> Array:
-    x, operator = at.value(0), at.node.op_type
-    axes = _axes(at, 13 if operator == "ReduceSum" else 18, x.ndim, tuple(range(x.ndim)))
-    if x.dtype.kind == "f":
-        raise Refusal("not-computable", "it sums real numbers", "only integers are computed ahead")
-    if x.dtype == object:
-        if x.ndim != 1:
-            raise Refusal("symbolic-size", "it depends on sizes that the model leaves open")
-        total: Array = np.asarray(1 if operator == "ReduceProd" else 0)
-        for n in x:
-            total = _of_two("Mul" if operator == "ReduceProd" else "Add", total.astype(object), np.asarray(n, object))
-        return _settled(total.astype(object).reshape((1,) if at.integer("keepdims", 1) else ()))
-    reduced: Array = np.asarray(x)
-    for axis in sorted(axes, reverse=True):
-        reduced = REDUCTIONS[operator].reduce(reduced, axis, keepdims=bool(at.integer("keepdims", 1)))
-    return np.asarray(reduced).astype(x.dtype)
 
 
 FOLDS: dict[str, Fold] = {
@@ -396,8 +238,6 @@ FOLDS: dict[str, Fold] = {
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
     "Where": _where,
-    **dict.fromkeys(EXACT, _elementwise),
-    **dict.fromkeys(UNARY, _unary),
-    **dict.fromkeys(REDUCTIONS, _reduced),
+    **COMPUTED,
 }
 """ONNX operators whose output is a known value where all their inputs are."""

@@ -15,10 +15,11 @@ from onnxconv.geometry import Array
 from onnxconv.graph import Graph
 from onnxconv.load.branch import captured, inlined
 from onnxconv.load.declared import DOMAINS, declared
-from onnxconv.load.fold import FOLDS, LARGEST, OF_SHAPES, folded
+from onnxconv.load.fold import FOLDS, OF_SHAPES, folded
 from onnxconv.load.held import Held
 from onnxconv.load.inference import Inference
 from onnxconv.load.inputs import Inputs
+from onnxconv.load.known import LARGEST
 from onnxconv.load.layers import READERS
 from onnxconv.load.lost import Lost, Model
 from onnxconv.load.opaque import called, unknown_operator

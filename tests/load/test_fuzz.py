@@ -20,17 +20,17 @@ def answers(first: int, count: int) -> dict[str, int]:
 
 
 def test_no_damage_makes_a_report_fail() -> None:
-    found = answers(0, 60)
-    assert sum(found.values()) == 60
-    assert found["partly"] > 10, found
-    assert found["refused"] > 10, found
+    found = answers(0, 32)
+    assert sum(found.values()) == 32
+    assert found["partly"] > 5, found
+    assert found["refused"] > 5, found
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("first", range(1000, 5000, 1000))
+@pytest.mark.parametrize("first", [1000, 2000])
 def test_no_damage_at_all_makes_a_report_fail(first: int) -> None:
-    assert sum(answers(first, 1000).values()) == 1000
+    assert sum(answers(first, 250).values()) == 250
 
 
 def test_the_models_are_reported_before_they_are_damaged(tmp_path: Path) -> None:
