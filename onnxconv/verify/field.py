@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from onnxconv.box import View, views
-from onnxconv.dtypes import FLOATS
+from onnxconv.dtypes import DTYPES, FLOATS
 from onnxconv.errors import UsageError
 from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.receptive import Sights, sights
@@ -170,4 +170,9 @@ def _borders(look: _Look, inputs: Mapping[str, Array]) -> Iterator[dict[str, Arr
             spike = np.zeros(mask.shape[2:], bool)
             spike[tuple(pixel)] = True
             x = inputs[name]
-            yield {**inputs, name: np.where(spike, np.asarray(HUGE, x.dtype) * np.sign(x), x).astype(x.dtype)}
+            yield {
+                **inputs,
+                name: np.where(
+                    spike, np.asarray(min(HUGE, DTYPES[x.dtype.name].high / 4), x.dtype) * np.sign(x), x
+                ).astype(x.dtype),
+            }
