@@ -75,7 +75,7 @@ def _replace_weights(model: onnx.ModelProto, graph: Graph, weights: Weights) -> 
         if name in makers:
             model.graph.node.remove(makers[name])
             held[name] = model.graph.initializer.add()
-        held[name].CopyFrom(onnx.numpy_helper.from_array(np.ascontiguousarray(array), name))
+        held[name].CopyFrom(onnx.numpy_helper.from_array(np.array(array, order="C"), name))
 
 
 def _before(param: Param, array: Array, held: Mapping[str, onnx.TensorProto]) -> tuple[str, Array]:

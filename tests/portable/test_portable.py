@@ -149,6 +149,13 @@ def by_onnxruntime(file: Path, x: np.ndarray) -> np.ndarray:
     return onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
 
 
+def test_numbers_without_axes_keep_their_shape_among_other_weights(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"]), helper.make_node("Add", ["c", "half"], ["y"])]
+    constants = {"w": floats(4, 3, 3, 3), "half": np.array(0.5, np.float32)}
+    account = onnxconv.read(saved(model(nodes, {"x": (1, 3, 6, 6)}, constants), tmp_path)).rewrite(tmp_path / "p.onnx")
+    assert {e.probe: e.finding.verdict.value for e in account.evidence}["routing"] == "pass"
+
+
 def test_only_layers_that_compute_are_judged(tmp_path: Path) -> None:
     """A constant is a node of its own in the file, and a layer of its own in the graph; it is none that is judged."""
     nodes = [
