@@ -1,7 +1,7 @@
 """ONNX's own test vectors for the operators of convolutional networks, as models and arrays.
 
 The node cases are generated in memory by onnx (`onnx.backend.test.case.node`, one module an operator), from a fixed
-seed; the stored ones lie in the wheel as files of opset 6 and 9, exported from torch.
+seed; the stored ones lie in the wheel as files of opsets 6 to 12, most of them exported from torch.
 """
 
 from __future__ import annotations
