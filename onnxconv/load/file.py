@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-from onnxconv.dtypes import DTYPES, numpy_dtype, rounded
+from onnxconv.dtypes import DTYPES, numpy_dtype
 from onnxconv.errors import Diagnostic, ModelError, Where
 from onnxconv.geometry import Array
 
@@ -69,12 +69,19 @@ def array_of(tensor: onnx.TensorProto, file: Path) -> Array:
     try:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             return _mapped(tensor, file)
+        if tensor.data_type == onnx.TensorProto.BFLOAT16:
+            return _halves(tensor)
         array: Array = onnx.numpy_helper.to_array(tensor)
-        if dtype_name(tensor.data_type) == "bfloat16":
-            array = rounded(array, "bfloat16")  # onnx 1.17 gives float32
     except (ValueError, TypeError, LookupError, OverflowError, OSError) as reason:
         raise refuse(file, "tensor", f"tensor {tensor.name!r} is malformed: {reason}") from reason
     return array
+
+
+def _halves(tensor: onnx.TensorProto) -> Array:
+    """bfloat16 numbers from their bits: onnx 1.17 makes others of them."""
+    held = tensor.HasField("raw_data")
+    bits = np.frombuffer(tensor.raw_data, "<u2") if held else np.array(tensor.int32_data, np.int64).astype("<u2")
+    return bits.astype(np.uint16).view(numpy_dtype("bfloat16")).reshape(tuple(tensor.dims))
 
 
 def _mapped(tensor: onnx.TensorProto, file: Path) -> Array:

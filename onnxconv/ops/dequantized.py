@@ -11,9 +11,13 @@ import numpy as np
 from onnxconv.dtypes import rounded
 from onnxconv.geometry import Array
 from onnxconv.ops.conv import Conv, Dense
-from onnxconv.ops.protocol import Footprint, Form, Operator, Shape, Work
+from onnxconv.ops.protocol import Const, Footprint, Form, Operator, Shape, Work
 
 __all__ = ["DequantizedConv", "DequantizedGemm"]
+
+
+_STORED = {"weight": "int8", "bias": "int32"}
+"""Data types of what is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +66,11 @@ class _Dequantized(Operator):
     def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
         (layer,) = self.of.onnx(*xs, opset=opset)
         along = {"axis": 0} if self.per_channel else {}
-        forms = [
-            Form("DequantizeLinear", (f"w:{role}", f"w:{role}_scale"), along, f"t:{role}")
-            for role in self.of.weight_shapes(*xs)
-        ]
+        forms = []
+        for role, shape in self.of.weight_shapes(*xs).items():
+            # onnxruntime 1.20 refuses products that it has fused from weights without a zero point.
+            zeros = Const((0,) * (shape[0] if self.per_channel else 1), _STORED[role], scalar=not self.per_channel)
+            forms.append(Form("DequantizeLinear", (f"w:{role}", f"w:{role}_scale", zeros), along, f"t:{role}", shape))
         operands = tuple(o.replace("w:", "t:", 1) if isinstance(o, str) else o for o in layer.operands)
         return (*forms, Form(layer.op_type, operands, layer.attributes))
 

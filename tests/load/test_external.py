@@ -13,6 +13,7 @@ from oracles.hand_models import integers, one
 
 from onnxconv.errors import ModelError
 from onnxconv.load import load
+from onnxconv.load.file import array_of
 
 WEIGHT = integers((3, 2, 3))
 
@@ -103,3 +104,17 @@ def test_a_huge_tensor_is_refused_by_its_header(tmp_path: Path) -> None:
     path.write_bytes(proto.SerializeToString())
     with pytest.raises(ModelError, match="malformed"):
         load(path)
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_bfloat16_is_read_from_its_bits(raw: bool, tmp_path: Path) -> None:
+    """Raw bytes, or integers that hold 16 bits each, as ONNX allows; onnx 1.17 reads neither rightly."""
+    bits = np.array([0x3FC0, 0xC000, 0x3DCD, 0x0001, 0x7F80], np.uint16)
+    tensor = onnx.TensorProto(name="w", data_type=onnx.TensorProto.BFLOAT16, dims=[5])
+    if raw:
+        tensor.raw_data = bits.astype("<u2").tobytes()
+    else:
+        tensor.int32_data.extend(bits.tolist())
+    found = array_of(tensor, tmp_path / "m.onnx")
+    assert found.dtype.name == "bfloat16"
+    assert found.astype(np.float64).tolist() == [1.5, -2.0, 0.10009765625, 2.0**-133, np.inf]

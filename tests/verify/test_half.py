@@ -20,11 +20,13 @@ from onnxconv.execute import run
 from onnxconv.graph import Graph
 from onnxconv.network.change import retyped
 from onnxconv.ops import Clip, Flatten, LeakyRelu, Relu, Sigmoid
+from onnxconv.runtimes import RuntimeFailed
 from onnxconv.verify import Verdict, verify
 from onnxconv.verify.bound import bound
 from onnxconv.verify.case import Case
 from onnxconv.verify.exact import exact
 from onnxconv.verify.routing import routing
+from onnxconv.verify.verify import gravity
 from onnxconv.weights import Weights, seeded
 
 HALVES = ("float16", "bfloat16")
@@ -148,3 +150,19 @@ def test_relu_hands_bfloat16_on() -> None:
     x = rounded(np.array([[[-1.5, 0.1, 3], [1e-40, -0.0, np.inf]]]), "bfloat16")
     (y,) = run(s.graph(), seeded(), {"x": x}).values()
     np.testing.assert_array_equal(y, np.maximum(x, 0).astype(x.dtype), strict=True)
+
+
+@pytest.mark.parametrize(
+    ("reason", "verdict"),
+    [
+        ("raised NotImplemented: Could not find an implementation for Conv(22)", Verdict.NOT_RUN),
+        (
+            "raised Fail: ONNX Runtime only *guarantees* support for models stamped with official opsets",
+            Verdict.NOT_RUN,
+        ),
+        ("raised Fail: Load model failed", Verdict.FAIL),
+    ],
+)
+def test_what_a_runtime_says_it_lacks(reason: str, verdict: Verdict) -> None:
+    """onnxruntime 1.20 has opsets up to 21; a later one is no disagreement."""
+    assert gravity(RuntimeFailed(reason)) is verdict

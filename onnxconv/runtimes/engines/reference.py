@@ -23,7 +23,9 @@ class OnnxReference:
         self._evaluator = onnx.reference.ReferenceEvaluator
 
     def load(self, model_path: str) -> OnnxReferenceSession:
-        return OnnxReferenceSession(self._evaluator(model_path))
+        session = OnnxReferenceSession(self._evaluator(model_path))
+        _demand_bfloat16(session.evaluator.proto_.graph)
+        return session
 
 
 class OnnxReferenceSession:
@@ -35,3 +37,14 @@ class OnnxReferenceSession:
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         values = self.evaluator.run(None, dict(inputs))
         return dict(zip(self.evaluator.output_names, values, strict=True))
+
+
+def _demand_bfloat16(graph: Any) -> None:
+    """Raise NotImplementedError for a graph with bfloat16 where onnx, as 1.17, has 16 bits without a meaning for it."""
+    import ml_dtypes
+    from onnx import TensorProto, helper
+
+    types = {value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)}
+    types |= {tensor.data_type for tensor in graph.initializer}
+    if TensorProto.BFLOAT16 in types and helper.tensor_dtype_to_np_dtype(TensorProto.BFLOAT16) != ml_dtypes.bfloat16:
+        raise NotImplementedError("this version of onnx evaluates no bfloat16")
