@@ -16,7 +16,7 @@ import numpy as np
 from onnxconv.box import View, views
 from onnxconv.dtypes import DTYPES, FLOATS
 from onnxconv.errors import UsageError
-from onnxconv.graph import Graph, Node, TensorType
+from onnxconv.graph import Graph, Node, TensorType, shapes_of
 from onnxconv.receptive import Sights, sights
 from onnxconv.verify.case import Case
 from onnxconv.verify.draw import Stream, real
@@ -120,7 +120,9 @@ def _pinned(graph: Graph) -> Graph:
 def _looks(graph: Graph) -> Iterator[_Look]:
     """First and middle positions of tensors spread over the network, where they do not see all there is."""
     every = sights(graph)
+    blurred = _blurred(graph)
     spatial = [node for node in graph.nodes if node.type.spatial and _partial(every[node.output])]
+    spatial = [node for node in spatial if node.output not in blurred]
     for node in spatial[:: max(1, -(-len(spatial) // LOOKED_AT))] + spatial[-1:]:
         sizes = tuple(int(n) for n in node.type.spatial)
         moving = {sight.axis for found in every[node.output].values() for sight in found if sight.axis is not None}
@@ -137,6 +139,16 @@ def _looks(graph: Graph) -> Iterator[_Look]:
             }
             if not all(mask.all() for mask in seen.values()) and any(mask.any() for mask in seen.values()):
                 yield _Look(node, position, seen)
+
+
+def _blurred(graph: Graph) -> set[str]:
+    """Tensors behind a weighted resize: a runtime multiplies NaN by the weights of 0 around a position, too."""
+    types, found = graph.types(), set[str]()
+    for node in graph.nodes:
+        weighted = node.op.kind == "Resize" and node.op.roundings(*shapes_of(node, types)) > 0
+        if weighted or not found.isdisjoint(node.inputs):
+            found.add(node.output)
+    return found
 
 
 def _partial(found: Sights) -> bool:

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
+from chains import chain
 from verify.emulated import Emulated
 from verify.in_process import InProcess
 from verify.sketch import Sketch, window
 from verify.test_arithmetic import conv
 
+from onnxconv.geometry import Axis, Sampling
 from onnxconv.graph import Graph
-from onnxconv.ops import Add, Conv, GlobalAveragePool, MaxPool, Relu
+from onnxconv.network import Network
+from onnxconv.ops import Add, Conv, GlobalAveragePool, MaxPool, Relu, Rescale, Resize
 from onnxconv.verify import Finding, Verdict, verify
 from onnxconv.verify.case import Case
 from onnxconv.verify.field import field
@@ -93,3 +96,10 @@ def test_dense_networks_are_not_asked() -> None:
 
     graph = read({"inputs": {"x": "float32[N, 5]"}, "layers": [{"dense": 3}]}).graph
     assert "field" not in {check.probe for check in verify(graph, seeded()).checks}
+
+
+def test_weights_of_0_are_no_false_alarm() -> None:
+    """Positions that meet a pixel exactly give the next one a weight of 0, which a runtime multiplies it by all the same."""
+    graph = chain((1, 2, 9), Conv((Axis(3),), 2), Resize((Rescale(2, (2, 1)),), Sampling("linear"), "asymmetric"))
+    (check,) = Network(graph, seeded(), "resized").verify(probes=("field",)).checks
+    assert check.verdict == "pass", check.reason
