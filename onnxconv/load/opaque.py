@@ -42,8 +42,7 @@ def unknown_operator(node: onnx.NodeProto, index: int, file: str, known: Collect
 
 def _instead(operator: str, known: Collection[str]) -> str:
     """Another operator of the standard is not meant for one that is read, however alike their names are."""
-    standard = {schema.name for schema in onnx.defs.get_all_schemas() if schema.domain == ""}
-    if operator in standard:
+    if onnx.defs.has(operator, ""):
         return f"these are read: {', '.join(sorted(known))}"
     alike = [name for name in known if name.lower() == operator.lower()]
     return closest(operator, alike or known)

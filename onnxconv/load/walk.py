@@ -148,7 +148,8 @@ class Walk:
             else:
                 fix = found.fix or (self.pin if found.code == "symbolic-size" else "")
                 self.lost.refused.append(replace(found, what=f"{called(node, index)}: {found.what}", fix=fix))
-            self.lost.node(node, found.what, typed=not (node.op_type in FOLDS and self._is_known(node)))
+            said = f"{found.what}; {self.pin}" if found.code == "symbolic-size" and self.pin else found.what
+            self.lost.node(node, said, typed=not (node.op_type in FOLDS and self._is_known(node)))
 
     def _check(self, node: onnx.NodeProto, index: int) -> None:
         """Raises `Refusal` for operators that are not read, and where onnx's own checker finds a node wrong."""
