@@ -8,7 +8,10 @@ import signal
 import pytest
 
 NO_SKIPS = os.environ.get("ONNXCONV_TESTS_NO_SKIPS") == "1"
-"""Set by the continuous integration: there a skipped test is a failure, except for want of a GPU."""
+"""Set by the continuous integration: there a skipped test is a failure, except for want of a GPU or of an extra."""
+
+EXTRAS = os.environ.get("ONNXCONV_TESTS_EXTRAS", "").split()
+"""Extras that are installed there: their tests may not be skipped either."""
 
 
 def pytest_configure() -> None:
@@ -26,6 +29,8 @@ def pytest_configure() -> None:
 def pytest_runtest_makereport(item: pytest.Item) -> object:
     outcome = yield
     report = outcome.get_result()
-    if NO_SKIPS and report.skipped and not hasattr(report, "wasxfail") and item.get_closest_marker("cuda") is None:
+    extra = item.get_closest_marker("extra")
+    missable = item.get_closest_marker("cuda") or (extra and extra.args[0] not in EXTRAS)
+    if NO_SKIPS and report.skipped and not hasattr(report, "wasxfail") and not missable:
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped where nothing may be missing: {report.longrepr}"

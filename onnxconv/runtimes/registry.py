@@ -20,6 +20,13 @@ BUILT_IN: dict[str, str] = {
     "onnx-reference": "onnxconv.runtimes.engines.reference:OnnxReference",
     "onnxruntime:cpu": "onnxconv.runtimes.engines.onnxruntime:cpu",
     "onnxruntime:cuda": "onnxconv.runtimes.engines.onnxruntime:cuda",
+    "openvino": "onnxconv.runtimes.engines.openvino:OpenVino",
+    "tract": "onnxconv.runtimes.engines.tract:Tract",
+    "opencv": "onnxconv.runtimes.engines.opencv:OpenCV",
+    "tinygrad": "onnxconv.runtimes.engines.tinygrad:Tinygrad",
+    "torch": "onnxconv.runtimes.engines.torch:Torch",
+    "emx-c": "onnxconv.runtimes.engines.emx:EmxC",
+    "tvm": "onnxconv.runtimes.engines.tvm:Tvm",
 }
 """What this package's own entry points say, so that it also works where it is not installed."""
 
