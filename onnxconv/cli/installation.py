@@ -101,10 +101,9 @@ def _scratch() -> Finding:
 
 
 def _runtimes() -> Iterator[Finding]:
-    from onnxconv.runtimes import Absent, names, status
+    from onnxconv.runtimes import Absent, statuses
 
-    for name in names():
-        state = status(name)
+    for name, state in statuses().items():
         if isinstance(state, Absent):
             yield Finding(f"runtime {name}", "problem" if name in NEEDED_RUNTIMES else "note", state.reason, state.fix)
         else:

@@ -29,11 +29,10 @@ def runtimes(format: str) -> None:
     """List what can run here, its version, or why it cannot."""
     from onnxconv.cli.output import deliver, style, width
     from onnxconv.report import as_json, runtimes_text
-    from onnxconv.runtimes import Absent, names, status
+    from onnxconv.runtimes import Absent, statuses
 
     found = []
-    for name in names():
-        state = status(name)
+    for name, state in statuses().items():
         if isinstance(state, Absent):
             found.append({"name": name, "available": False, "version": None, "reason": state.reason, "fix": state.fix})
         else:

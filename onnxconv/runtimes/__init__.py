@@ -10,7 +10,7 @@ A runtime that raises, crashes, hangs or returns no arrays is a `RuntimeFailed`,
 from onnxconv.runtimes.install import conflicts
 from onnxconv.runtimes.process import Worker
 from onnxconv.runtimes.protocol import Absent, Available, Loaded, Runtime, RuntimeAbsent, RuntimeFailed, Session
-from onnxconv.runtimes.registry import names, start, status
+from onnxconv.runtimes.registry import names, start, status, statuses
 
 __all__ = [
     "Absent",
@@ -25,4 +25,5 @@ __all__ = [
     "names",
     "start",
     "status",
+    "statuses",
 ]

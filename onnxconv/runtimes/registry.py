@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from onnxconv.errors import Diagnostic, UsageError, Where, closest
@@ -57,6 +59,12 @@ def status(name: str) -> Available | Absent:
         return Absent(absent.reason, absent.fix)
     except RuntimeFailed as failed:
         return Absent(failed.reason)
+
+
+def statuses() -> dict[str, Available | Absent]:
+    """Every runtime that has a name, and whether it can work here; as many are asked at once as there are processors."""
+    with ThreadPoolExecutor(os.cpu_count()) as asking:
+        return dict(zip(names(), asking.map(status, names()), strict=True))
 
 
 def start(name: str, *, timeout: float = 60.0, options: Mapping[str, object] | None = None) -> Worker:
