@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from onnxconv.runtimes.options import one_of, read_options
@@ -28,16 +28,22 @@ class Tinygrad:
         self.version = version_of("tinygrad")
 
     def load(self, model_path: str) -> TinygradSession:
-        return TinygradSession(self.onnx.OnnxRunner(model_path), self.tinygrad.Tensor)
+        return TinygradSession(lambda: self.onnx.OnnxRunner(model_path), self.tinygrad.Tensor)
 
 
 class TinygradSession:
-    """A model whose steps are traced anew at every run."""
+    """A model whose steps are traced anew at every run. A runner keeps symbolic sizes as they were first (0.14)."""
 
-    def __init__(self, runner: Any, tensor: Any) -> None:
-        self.runner, self.tensor = runner, tensor
+    def __init__(self, make: Callable[[], Any], tensor: Any) -> None:
+        self.make, self.tensor = make, tensor
+        self.runner = make()
+        self.shapes: dict[str, tuple[int, ...]] = {}
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        shapes = {name: array.shape for name, array in inputs.items()}
+        if self.shapes not in ({}, shapes):
+            self.runner = self.make()
+        self.shapes = shapes
         values = self.runner({name: self.tensor(array) for name, array in inputs.items()})
         # Realised one by one, an output may be computed again inside another, and be rounded otherwise there (0.14).
         self.tensor.realize(*values.values())
