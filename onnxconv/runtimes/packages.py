@@ -16,10 +16,13 @@ def imported(module: str, package: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name == module.partition(".")[0]:
+        missing, own = error.name or "", module.partition(".")[0]
+        if missing == own:
             raise RuntimeAbsent(f"{package} is not installed", fix) from error
+        what = f"{package} cannot be imported: {_first_line(error)}"
+        broken = missing.partition(".")[0] in ("", own)
         raise RuntimeAbsent(
-            f"{package} cannot be imported: {_first_line(error)}", f"pip install {error.name}"
+            what, f"pip install --force-reinstall {package}" if broken else f"pip install {missing}"
         ) from error
     except Exception as error:  # a broken binary raises OSError, AttributeError, RuntimeError, …
         raise RuntimeAbsent(
