@@ -13,13 +13,13 @@ from typing import Self
 from onnxconv.dtypes import DTYPES
 from onnxconv.emit import EmitOptions, fitting, save
 from onnxconv.graph import Graph, Node
-from onnxconv.runtimes import Loaded, Worker, start
-from onnxconv.verify.compare import Comparison
+from onnxconv.runtimes import Loaded, RuntimeFailed, Worker, start
+from onnxconv.verify.compare import Comparison, outputs_differ
 from onnxconv.verify.verdict import Divergence, Finding, Verdict
 from onnxconv.verify.words import Array
 from onnxconv.weights import Weights
 
-__all__ = ["Bench", "Case", "judged"]
+__all__ = ["Bench", "Case", "judged", "outputs_of"]
 
 INLINE = 1 << 28
 """Bytes of weights above which they go beside the model, to keep fewer copies in memory."""
@@ -70,6 +70,15 @@ class Bench:
     ) -> None:
         self._worker.close()
         self._folder.cleanup()
+
+
+def outputs_of(bench: Bench, graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    """All outputs of a graph of known sizes, of their types and shapes. Raises `RuntimeFailed` where they are not."""
+    got, types = bench.run(inputs), graph.types()
+    shapes = {name: (types[name].dtype, tuple(int(n) for n in types[name].shape)) for name in graph.outputs}
+    if wrong := outputs_differ(got, shapes):
+        raise RuntimeFailed(wrong)
+    return got
 
 
 def _silent(_share: float, _text: str) -> None:

@@ -18,7 +18,7 @@ from onnxconv.dtypes import DTYPES, FLOATS
 from onnxconv.errors import UsageError
 from onnxconv.graph import Graph, Node, TensorType, shapes_of
 from onnxconv.receptive import Sights, sights
-from onnxconv.verify.case import Case
+from onnxconv.verify.case import Case, outputs_of
 from onnxconv.verify.draw import Stream, real
 from onnxconv.verify.sizes import concrete, terms
 from onnxconv.verify.verdict import Divergence, Finding, Verdict
@@ -62,17 +62,21 @@ def field(case: Case) -> Iterator[Finding]:
         yield Finding(case.output, Verdict.UNTRUSTED, "every position that was looked at sees the whole input")
         return
     shown = tuple(dict.fromkeys((*graph.outputs, *(look.node.output for look in looks))))
-    case.bench.load(replace(graph, outputs=shown), case.weights)
+    model = replace(graph, outputs=shown)
+    case.bench.load(model, case.weights)
     inputs = {
         name: real("normal", tuple(map(int, type.shape)), type.dtype, Stream("field", case.seed, name))
         for name, type in graph.inputs
     }
-    base = case.bench.run(inputs)
+    base = outputs_of(case.bench, model, inputs)
     elements = borders = met = 0
     for done, look in enumerate(looks):
         case.advance(done / len(looks), f"field: {look.node.name}")
         spoilt = {name: np.where(look.seen[name], x, np.asarray(np.nan, x.dtype)) for name, x in inputs.items()}
-        before, after = look.at(base[look.node.output]), look.at(case.bench.run(spoilt)[look.node.output])
+        before, after = (
+            look.at(base[look.node.output]),
+            look.at(outputs_of(case.bench, model, spoilt)[look.node.output]),
+        )
         elements += before.size
         wrong = _differs(before, after)
         if wrong.any():
@@ -80,7 +84,7 @@ def field(case: Case) -> Iterator[Finding]:
             return
         for changed in _borders(look, inputs):
             borders += 1
-            got = look.at(case.bench.run(changed)[look.node.output])
+            got = look.at(outputs_of(case.bench, model, changed)[look.node.output])
             met += bool(_differs(before, got).any())
     note = f"{len(looks)} positions of {len({look.node.name for look in looks})} layers depend on nothing outside their fields"
     note += f"; {met} of {borders} borders of fields were seen to matter"

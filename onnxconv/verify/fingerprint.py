@@ -15,7 +15,7 @@ import numpy as np
 
 from onnxconv.execute import apply
 from onnxconv.graph import Graph, Node, TensorType
-from onnxconv.verify.case import Case
+from onnxconv.verify.case import Case, outputs_of
 from onnxconv.verify.draw import Stream
 from onnxconv.verify.words import Array
 from onnxconv.weights import given
@@ -113,7 +113,7 @@ class _Bench:
         one = replace(node, type=TensorType(dtype, y.shape))
         graph = Graph(node.name, ((node.inputs[0], TensorType(dtype, xs.shape)),), (one,), (node.output,))
         self.case.bench.load(graph, given({param.name: w[role] for role, param in node.params}))
-        return self.case.bench.run({node.inputs[0]: xs})[node.output].astype(np.float64), y
+        return outputs_of(self.case.bench, graph, {node.inputs[0]: xs})[node.output].astype(np.float64), y
 
 
 def fingerprint(case: Case, node: Node, shape: tuple[int, ...]) -> Fingerprint:

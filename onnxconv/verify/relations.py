@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from onnxconv.graph import Graph, Node, TensorType
-from onnxconv.verify.case import Case, judged
+from onnxconv.verify.case import Case, judged, outputs_of
 from onnxconv.verify.compare import Comparison, merge, within
 from onnxconv.verify.exact import layers
 from onnxconv.verify.instance import Instance, instances
@@ -117,7 +117,7 @@ def _runner(case: Case) -> Callable[[Node, Array, Mapping[str, Array]], Array]:
         one = replace(node, type=TensorType(dtype, shape), params=params)
         graph = Graph(node.name, ((node.inputs[0], TensorType(dtype, x.shape)),), (one,), (node.output,))
         case.bench.load(graph, given({param.name: w[role] for role, param in params}))
-        return case.bench.run({node.inputs[0]: np.ascontiguousarray(x)})[node.output].astype(np.float64)
+        return outputs_of(case.bench, graph, {node.inputs[0]: np.ascontiguousarray(x)})[node.output].astype(np.float64)
 
     return run
 
