@@ -109,7 +109,7 @@ def test_given() -> None:
     ("arrays", "said"),
     [
         ({}, "there is no array 'w'"),
-        ({"W": np.zeros((2, 3))}, "known here: W"),
+        ({"W": np.zeros((2, 3))}, "did you mean 'W'"),
         ({"w": np.zeros((3, 2))}, r"weight 'w' has shape \[3, 2\], the layer needs \[2, 3\]"),
         ({"w": np.zeros((2, 3), int)}, "holds int64, not floats"),
         ({"w": np.full((2, 3), 1e300)}, "float32 ends at"),
