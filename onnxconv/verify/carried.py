@@ -132,5 +132,6 @@ def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Arr
 
 def _steepness(x: Signal, steepest: float) -> Array:
     """The largest slope between x − error and x + error of a curve that is 0 or x, to the last bit, where |x| > 50."""
-    low, high = x.value - x.slack(), x.value + x.slack()
+    with np.errstate(invalid="ignore"):  # of a bound that is no number, nothing is said
+        low, high = x.value - x.slack(), x.value + x.slack()
     return np.select([high < -3, low > STRAIGHT], [0.1, 1.0], steepest)

@@ -8,6 +8,7 @@ executor. Operands are integers whose sums are exact, so that equality is demand
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,6 +30,8 @@ __all__ = ["RELATIONS", "applies", "relations", "written_out"]
 KINDS = ("Conv", "ConvTranspose")
 PLACES = 12
 """Places of a window along an axis that are looked at, beyond those that meet a border."""
+PATCHES = 1 << 26
+"""Numbers in the patches under a kernel with zeros, for one image: 256 MB, which is what a runtime may write out."""
 
 
 @dataclass(frozen=True)
@@ -160,14 +163,26 @@ def _stride(layer: Layer, y: Array) -> Pairs:
 
 
 def _dilation(layer: Layer, y: Array) -> Pairs:
-    """A kernel with its zeros written out."""
+    """A kernel with its zeros written out; of few channels and filters where all would take too much memory."""
     if all(axis.dilation == 1 for axis in layer.window):
         return
+    extents = tuple(axis.extent for axis in layer.window)
+    few = max(1, PATCHES // (math.prod(extents) * math.prod(y.shape[2:])))
+    if layer.node.op.groups == 1 and not layer.transposed and max(layer.w["weight"].shape[:2]) > few:  # type: ignore[attr-defined]
+        layer = _thin(layer, few)
+        y = layer.run(layer.node, layer.x, layer.w)
     weight = layer.w["weight"]
-    stuffed = np.zeros((*weight.shape[:2], *(axis.extent for axis in layer.window)), weight.dtype)
+    stuffed = np.zeros((*weight.shape[:2], *extents), weight.dtype)
     stuffed[_at(slice(None, None, axis.dilation) for axis in layer.window)] = weight
     plain = layer.sliding(*(replace(axis, size=axis.extent, dilation=1) for axis in layer.window))
     yield layer.run(plain, layer.x, {**layer.w, "weight": stuffed}), y
+
+
+def _thin(layer: Layer, few: int) -> Layer:
+    """The first channels and filters alone."""
+    w = {role: a[:few] for role, a in layer.w.items()}
+    w["weight"] = w["weight"][:, :few]
+    return replace(layer, node=layer.changed(out_channels=len(w["weight"])), x=layer.x[:, :few], w=w)
 
 
 def _groups(layer: Layer, y: Array) -> Pairs:

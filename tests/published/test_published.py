@@ -36,6 +36,7 @@ PUBLISHED = [
     ("mobilenet_v3_small", 2_542_856, 0.057),
     ("efficientnet_b0", 5_288_548, 0.386),
     ("shufflenet_v2_x1_0", 2_278_604, 0.145),
+    ("convnext_tiny", 28_589_128, 4.456),
     ("alexnet", 61_100_840, 0.714),
     ("squeezenet1_1", 1_235_496, 0.349),
     ("googlenet", 6_624_904, 1.498),
@@ -113,6 +114,20 @@ def test_inception_auxiliary_head() -> None:
     assert len(network("inception_v3").outputs) == 1
 
 
+def test_deeplab() -> None:
+    """torchvision, table of segmentation weights: 42.0 M parameters and 178.72 GMAC at 520 pixels, the auxiliary head included."""
+    graph = network("deeplabv3_resnet50", pixels=520, aux=1)
+    totals = costs(graph).totals
+    assert totals.params == 42_004_074
+    assert totals.macs is not None
+    assert round(totals.macs / 1e9, 3) == 178.722
+    assert [graph.types()[output].shape for output in graph.outputs] == [("N", 21, 520, 520)] * 2
+    assert [node.type.shape for node in graph.nodes if node.output == "pyramid"] == [("N", 1280, 65, 65)]
+    # the auxiliary head: 3 x 3 to a quarter of the channels, its norm, classes
+    head = 9 * 1024 * 256 + 2 * 256 + 256 * 21 + 21
+    assert costs(network("deeplabv3_resnet50")).totals.params == 42_004_074 - head
+
+
 def test_backbone_of_yolov8n() -> None:
     """Ultralytics' yolov8.yaml: 3,157,200 parameters in all; here with neck and head, layers 12 to 22 there, by hand."""
 
@@ -166,6 +181,16 @@ FIELDS = [
     ("yolov8n_backbone", "p3", 3 + 4 + 4 * 4 + 8 + 4 * 16, 8, 1 + 2 + 8 + 4 + 32),
     ("yolov8n_backbone", "p4", 95 + 16 + 4 * 32, 16, 47 + 8 + 64),
     ("yolov8n_backbone", "p5", 239 + 32 + 2 * 64 + 3 * 128, 32, 119 + 16 + 64 + 192),
+    # 3 stages halve; 7 x 7 windows at strides 4, 8, 16, 32
+    (
+        "convnext_tiny",
+        "stage_4",
+        4 + 18 * 4 + 4 + 18 * 8 + 8 + 54 * 16 + 16 + 18 * 32,
+        32,
+        9 * 4 + 9 * 8 + 27 * 16 + 9 * 32,
+    ),
+    # where dilation takes the place of strides, the field is that of resnet50
+    ("deeplabv3_resnet50", "features", 427, 8, 213),
     # a third of a pixel from one output to the next; (5 + 3 + 3 - 2) pixels of the small image
     ("espcn", "enlarged", 9, Fraction(1, 3), 4),
     # Dong et al. 2015: each output pixel draws on (9 + 5 - 1)² = 169 pixels
@@ -328,7 +353,7 @@ def test_every_spec_resolves_to_the_same_graph_each_time(name: str) -> None:
 
 def test_specs_are_short() -> None:
     lines = {name: len((SPECS / f"{name}.yaml").read_text(encoding="utf-8").splitlines()) for name in NAMES}
-    assert len(lines) == 28
+    assert len(lines) == 30
     assert max(lines.values()) <= 75
     assert lines["resnet50"] <= 50
     assert lines["mobilenet_v2"] <= 30

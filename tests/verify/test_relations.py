@@ -123,6 +123,31 @@ def test_relations_break_on_their_own(relation: str, after: Callable[[np.ndarray
     assert any((left != right).any() for left, right in RELATIONS[relation](layer, y))
 
 
+def test_kernels_with_many_zeros_are_written_out_for_few_channels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DeepLab's widest kernel has 73 x 73 places with its zeros, times 2048 channels and 256 filters."""
+    from onnxconv.verify import relations as room
+
+    monkeypatch.setattr(room, "PATCHES", 9 * 9 * 9 * 9 * 2)
+    s = Sketch(("N", 8, 9, 9))
+    s.add(Conv(window((3, 1, 4, 4, 4), (3, 1, 4, 4, 4)), 6), name="conv")
+    (node,) = s.graph().nodes
+
+    def pairs(bench: InProcess) -> list[tuple[np.ndarray, np.ndarray]]:
+        case = Case(s.graph(), seeded(), bench)  # type: ignore[arg-type]
+        run = room._runner(case)
+        instance = room._operands(case, node, (2, 8, 9, 9))
+        layer = room.Layer(node, instance.xs[0], instance.weights, run)
+        return list(RELATIONS["dilation"](layer, run(node, layer.x, layer.w)))
+
+    ((left, right),) = pairs(InProcess(checked=False))
+    assert left.shape == right.shape == (2, 2, 9, 9)
+    assert (left == right).all()
+    assert left.any()
+    dense = axes(lambda a: replace(a, dilation=1, pad=(1, 1)) if a.dilation > 1 else a)
+    ((left, right),) = pairs(Faulty(dense))
+    assert (left != right).any()
+
+
 def test_networks_without_convolutions_are_not_asked() -> None:
     s = Sketch(("N", 2, 8))
     s.add(Relu(), name="relu")
