@@ -97,7 +97,8 @@ def test_what_cannot_be_loaded_is_no_end(name: str, tmp_path: Path, model: Path,
 @pytest.mark.parametrize("name", OPEN)
 def test_absent_with_the_line_that_installs_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime, module, package = OPEN[name]
-    monkeypatch.delenv("DEV", raising=False)
+    for variable in ("DEV", "CACHELEVEL"):
+        monkeypatch.setenv(variable, "")
     for loaded in [m for m in sys.modules if m.partition(".")[0] == module]:
         monkeypatch.delitem(sys.modules, loaded)
     monkeypatch.setitem(sys.modules, TELEMETRY, None)
