@@ -181,6 +181,9 @@ def split(at: Reading) -> Sequence[Step]:
 
 def _parts(at: Reading, n: Size, count: int) -> Sequence[int]:
     """Sizes of the outputs: an attribute before opset 13, an input from then on; else equal, the last one smaller."""
+    if at.integer("num_outputs", count) != count:
+        asked = at.integer("num_outputs", count)
+        raise Refusal("split", f"num_outputs is {asked}, and it has {count} outputs", "both are the same number")
     given = tuple(at.attributes.get("split", ())) if at.opset < 13 else ()
     if at.has(1):
         given = at.integers(1, "split")

@@ -1,4 +1,4 @@
-"""Data types that an ONNX operator takes, by the schema of its opset."""
+"""What an ONNX operator takes in its opset: data types, by its schema, and operands that are broadcast."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Callable
 import onnx
 
 from onnxconv.errors import Refusal
+from onnxconv.load.step import Reading
+from onnxconv.ops import shape_text
 
-__all__ = ["check_types"]
+__all__ = ["check_placed", "check_types"]
 
 _SPELT = {"float32": "float", "float64": "double"}
 
@@ -29,3 +31,15 @@ def check_types(node: onnx.NodeProto, opset: int, dtype_of: Callable[[str], str 
         if formal.type_str in allowed and formal.is_homogeneous and bound.setdefault(formal.type_str, dtype) != dtype:
             what = f"its input {index} ({name!r}) is {dtype}, another one {bound[formal.type_str]}"
             raise Refusal("dtype", what, f"{node.op_type} takes them of one data type")
+
+
+def check_placed(at: Reading) -> None:
+    """Before opset 7 an attribute says which axes a second operand lies along: refused unless they are the last ones."""
+    if at.opset >= 7 or not {"axis", "broadcast"} <= at.attributes.keys() or not at.integer("broadcast", 0):
+        return
+    x, z = at.any_shape(0), at.any_shape(1)
+    axis = at.integer("axis", 0)
+    axis += len(x) * (axis < 0)
+    if axis + len(z) != len(x) and any(n != 1 for n in z):
+        what = f"its second operand {shape_text(z)} lies along {shape_text(x)} from axis {axis} on"
+        raise Refusal("broadcast", what, "operands are aligned at the last axis", "convert the model to opset 7")

@@ -26,7 +26,7 @@ from onnxconv.load.opaque import called, unknown_operator
 from onnxconv.load.products import row
 from onnxconv.load.step import Constant, Reading, Step
 from onnxconv.load.stored import Stored, on_integers, stored
-from onnxconv.load.types import check_types
+from onnxconv.load.types import check_placed, check_types
 from onnxconv.load.written import Written
 from onnxconv.ops import Dense, shape_text
 
@@ -177,6 +177,8 @@ class Walk:
         return node.op_type == "GroupNormalization" and self.opsets.get("", 0) < 21
 
     def _read(self, node: onnx.NodeProto, index: int) -> None:
+        if any(attribute.name == "broadcast" for attribute in node.attribute):
+            check_placed(self._reading(node))
         if node.op_type == "Constant":
             self._constant(node)
         elif node.op_type == "If":
