@@ -32,7 +32,10 @@ from onnxconv.ops import (
     Operator,
     Pow,
     Reciprocal,
+    ReduceL1,
+    ReduceL2,
     ReduceMean,
+    ReduceSumSquare,
     Reduction,
     Round,
     Sigmoid,
@@ -136,13 +139,20 @@ def _mean(at: Reading) -> Sequence[Step]:
     return (total, Step(Div(), (PREVIOUS, count)))
 
 
+def _reduced_over_nothing(op: type[Reduction], x: str) -> Step:
+    """What is done to each number before they are taken together is done all the same (ONNX, ReduceSumSquare)."""
+    if op is ReduceSumSquare:
+        return Step(Mul(), (x, x))
+    return Step(Abs() if op in (ReduceL1, ReduceL2) else Identity(), (x,))
+
+
 def _reduction(op: type[Reduction]) -> Reader:
     since = 13 if op.kind == "ReduceSum" else 18
 
     def reader(at: Reading) -> Sequence[Step]:
         axes = at.axes(since)
         if not axes and at.integer("noop_with_empty_axes", 0):
-            return (Step(Identity(), (at.tensor(),)),)
+            return (_reduced_over_nothing(op, at.tensor()),)
         axes = axes or tuple(range(len(at.shape())))
         return (Step(op(tuple(sorted(axes)), bool(at.integer("keepdims", 1))), (at.tensor(),)),)
 

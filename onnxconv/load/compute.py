@@ -74,6 +74,8 @@ def of_two(operator: str, a: Array, b: Array) -> Array:
 
 def _elementwise(at: Reading) -> Array:
     operator = at.node.op_type
+    if at.integer("fmod", 0):
+        raise Refusal("not-computable", "fmod is 1", "remainders here have the sign of the divisor")
     found = at.value(0)
     for i in range(1, len(at.node.input)):
         found = of_two(operator, found, at.value(i))
@@ -114,16 +116,20 @@ REDUCTIONS: dict[str, np.ufunc] = {
 
 def _reduced(at: Reading) -> Array:
     x, operator = at.value(0), at.node.op_type
-    axes = axes_of(at, 13 if operator == "ReduceSum" else 18, x.ndim, tuple(range(x.ndim)))
+    axes = axes_of(at, 13 if operator == "ReduceSum" else 18, x.ndim, ())
+    if not axes and at.integer("noop_with_empty_axes", 0):
+        return x
+    axes = axes or tuple(range(x.ndim))
     if x.dtype.kind == "f":
         raise Refusal("not-computable", "it sums real numbers", "only integers are computed ahead")
     if x.dtype == object:
         if x.ndim != 1:
             raise Refusal("symbolic-size", "it depends on sizes that the model leaves open")
-        total: Array = np.asarray(1 if operator == "ReduceProd" else 0)
-        for n in x:
-            total = of_two("Mul" if operator == "ReduceProd" else "Add", total.astype(object), np.asarray(n, object))
-        return settled(total.astype(object).reshape((1,) if at.integer("keepdims", 1) else ()))
+        joined = {"ReduceProd": "Mul", "ReduceSum": "Add"}.get(operator, operator.removeprefix("Reduce"))
+        total = np.asarray(x[0], object)
+        for n in x[1:]:
+            total = np.asarray(of_two(joined, total, np.asarray(n, object)), object)
+        return settled(total.reshape((1,) if at.integer("keepdims", 1) else ()))
     reduced: Array = np.asarray(x)
     for axis in sorted(axes, reverse=True):
         reduced = REDUCTIONS[operator].reduce(reduced, axis, keepdims=bool(at.integer("keepdims", 1)))

@@ -192,13 +192,20 @@ def _cast(at: Reading) -> Array:
     if x.dtype == object:
         if name == "bool":
             raise Refusal("symbolic-size", "it asks whether an open size is 0")
-        return x
+        return _cast_known(x, DTYPES[name].family == "float")
     if x.size and not any(x.strides):
         return np.broadcast_to(rounded(x[(0,) * x.ndim], name) if x.ndim else rounded(x, name), x.shape)
     limited(x.shape)
     if DTYPES[name].family == "float":
         return rounded(x, name)
     return x.astype(numpy_dtype(name))
+
+
+def _cast_known(x: Array, real: bool) -> Array:
+    """The numbers among open sizes as real ones, or as whole ones: a quotient of them depends on which they are."""
+    held = np.empty(x.shape, object)
+    held[...] = np.frompyfunc(lambda n: n if isinstance(n, str) else float(n) if real else int(n), 1, 1)(x)
+    return held
 
 
 def _where(at: Reading) -> Array:

@@ -41,24 +41,35 @@ def quantize(at: Reading) -> Sequence[Step]:
     if at.integer("precision", 0) and dtype_name(at.integer("precision", 0)) != scale:
         raise Refusal("precision", "its division has another precision than its scale", "that is not read")
     dtype = at.type(2).dtype if at.has(2) else dtype_name(asked) if asked else "uint8"
+    if asked and dtype_name(asked) != dtype:
+        what = f"its output_dtype is {dtype_name(asked)}, its zero point {dtype}"
+        raise Refusal("dtype", what, "both say the type of the output")
     if dtype not in DTYPES:
         raise Refusal("dtype", f"it quantises to {dtype}", "values are quantised to 8 or 16 bits")
     return (_step(at, QuantizeLinear(axis, block, dtype, scale), (1, 2)),)
 
 
 def dequantize(at: Reading) -> Sequence[Step]:
-    if dtype_name(at.integer("output_dtype", 0) or 1) not in (at.type(1).dtype, "float32"):
-        raise Refusal("dtype", "its output is of another type than its scale", "that is not read")
+    _check_output(at)
     return (_step(at, DequantizeLinear(*_axis_and_block(at)), (1, 2)),)
 
 
 def dequantized(at: Reading) -> Array:
     """A constant that is dequantised, as the constant that it becomes."""
+    _check_output(at)
     op = DequantizeLinear(*_axis_and_block(at))
     xs = [at.value(index) for index in range(3) if at.has(index)]
     op.out_shape(*(x.shape for x in xs))
     dtype = op.out_dtype(*(x.dtype.name for x in xs))
     return rounded(op.define(*(x.astype(np.float64) for x in xs)), dtype)
+
+
+def _check_output(at: Reading) -> None:
+    """Values are dequantised to the type of their scale."""
+    asked = at.integer("output_dtype", 0)
+    if asked and dtype_name(asked) != at.type(1).dtype:
+        what = f"its output is {dtype_name(asked)}, its scale {at.type(1).dtype}"
+        raise Refusal("dtype", what, "an output of another type than the scale is not read")
 
 
 def _axis_and_block(at: Reading) -> tuple[int, int]:

@@ -94,7 +94,7 @@ def _prelu(at: Reading) -> Sequence[Step]:
     It is broadcast from behind: [C] only meets the channels of [N, C]. Before opset 7 it always does.
     """
     x = at.shape()
-    if not at.holds(1):
+    if not at.holds(1) or len(x) < 2:
         return _prelu_in_parts(at, at.operand(1))
     slope = at.weight(1, "slope")
     if at.opset < 7 and slope.array.shape == x[1:2]:

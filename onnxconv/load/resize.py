@@ -29,14 +29,26 @@ def resize(at: Reading) -> Sequence[Step]:
     if at.opset < 11:
         return _simple(at, _numbers(at, 1, "scales"))
     x = at.shape()
-    axes = tuple(a % len(x) for a in at.attributes.get("axes", range(len(x))))
+    axes = _axes(at, len(x))
     rescales = _rescales(at, axes)
     coordinates = _word(at, "coordinate_transformation_mode", COORDINATES, "half_pixel")
     if coordinates == "tf_crop_and_resize":
         rescales = tuple(replace(one, roi=roi) for one, roi in zip(rescales, _rois(at, len(axes)), strict=True))
-    rescales = tuple(one for one in rescales if one.roi != (0, 1) or (one.scale != (1, 1) and one.size != x[one.axis]))
+    rescales = tuple(one for one in rescales if one.roi != (0, 1) or not _keeps(one, x[one.axis]))
     beyond = at.real("extrapolation_value", 0.0) if coordinates == "tf_crop_and_resize" else 0.0
     return (_step(at, rescales, _sampling(at), coordinates, beyond),)
+
+
+def _axes(at: Reading, rank: int) -> tuple[int, ...]:
+    axes = tuple(at.attributes.get("axes", range(rank)))
+    if any(not -rank <= axis < rank for axis in axes):
+        raise Refusal("axis", f"it resizes the axes {list(axes)}", f"the input has {rank} axes: {-rank} to {rank - 1}")
+    return tuple(axis % rank for axis in axes)
+
+
+def _keeps(one: Rescale, n: Size) -> bool:
+    """Every position stays where it is. A scale of its own moves them, even to a size that is rounded to the same."""
+    return one.scale == (1, 1) or (one.scale is None and one.size == n)
 
 
 def _step(at: Reading, rescales: Iterable[Rescale], sampling: Sampling, coordinates: str, beyond: float = 0.0) -> Step:

@@ -42,6 +42,7 @@ CASES: list[tuple[str, dict[str, np.ndarray], int, dict[str, Any]]] = [
     ("ReduceL2", {}, 13, {"axes": [1]}),
     ("ReduceSum", {"a": np.array([], np.int64)}, 13, {"noop_with_empty_axes": 1}),
     ("ReduceProd", {}, 11, {}),
+    *((f"Reduce{name}", {}, 18, {"noop_with_empty_axes": 1}) for name in ("L1", "L2", "SumSquare", "Mean", "Max")),
 ]
 
 
