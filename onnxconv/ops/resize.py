@@ -164,11 +164,12 @@ class Resize(Operator):
 
     def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
         (x,) = xs
-        sizes = self._sizes(x, opset)
+        sizes = self._sizes(x)
         scales = self._scales(x) if sizes is None else None
         axes = tuple(range(len(x)))
         attributes = self._attributes(x, opset)
-        if sizes is not None and any(isinstance(n, str) for n in sizes):
+        still_open = sizes is not None and any(isinstance(n, str) for n in sizes)
+        if sizes is not None and still_open and opset >= 18:
             axes = tuple(one.axis for one in self.axes)
             attributes |= {"axes": axes}
             sizes = tuple(sizes[axis] for axis in axes)
@@ -177,12 +178,16 @@ class Resize(Operator):
             rois = {one.axis: one.roi for one in self.axes}
             ends = tuple(rois.get(axis, (0.0, 1.0))[end] for end in (0, 1) for axis in axes)
             operands[1] = Const(ends, "float32")
-        if sizes is not None:
+        before: tuple[Form, ...] = ()
+        if sizes is not None and still_open and opset < 18:
+            before = _shape_with(sizes)
+            operands.append("t:sizes")
+        elif sizes is not None:
             operands.append(Const(tuple(int(n) for n in sizes), "int64"))
-        return (Form("Resize", tuple(operands), attributes),)
+        return (*before, Form("Resize", tuple(operands), attributes))
 
-    def _sizes(self, x: Shape, opset: int) -> Shape | None:
-        """The output's shape, where sizes say it all: no scale rounds, and all are known, or axes can be named."""
+    def _sizes(self, x: Shape) -> Shape | None:
+        """The output's shape, where sizes say it all: no scale rounds, and the resized axes' are known."""
         if all(one.size is None for one in self.axes):
             return None
         y = self.out_shape(x)
@@ -190,20 +195,16 @@ class Resize(Operator):
             one.scale is None or (isinstance(n := x[one.axis], int) and n * Fraction(*one.scale) == y[one.axis])
             for one in self.axes
         )
-        named = opset >= 18 and all(isinstance(y[one.axis], int) for one in self.axes)
-        return y if whole and (named or all(isinstance(n, int) for n in y)) else None
+        return y if whole and all(isinstance(y[one.axis], int) for one in self.axes) else None
 
     def _scales(self, x: Shape) -> tuple[float, ...]:
-        """As float32, whose products with the sizes are rounded down to the sizes that are meant."""
+        """As float32, whose products with the sizes are rounded down to the sizes that are meant, rounded before or not."""
         scales = [1.0] * len(x)
         for one in self.axes:
             n, factor = x[one.axis], one.factor(x[one.axis])
             if factor is None:
-                what, why = (
-                    f"axis {one.axis} of {shape_text(x)} resized to {one.size}",
-                    "Resize names axes since opset 18",
-                )
-                raise Refusal("opset", what, why, "build with --opset 18 or later, or give the size of the input")
+                what = f"axis {one.axis} of {shape_text(x)} resized to {one.size}, and another axis by a scale"
+                raise Refusal("resize", what, "Resize takes sizes or scales", "give the size of the input")
             scale = np.float32(factor.numerator / factor.denominator)
             if isinstance(n, int):
                 part = np.float32(one.roi[1] - one.roi[0])
@@ -212,7 +213,7 @@ class Resize(Operator):
                 if not good:
                     what = f"axis {one.axis} of {shape_text(x)} resized by {factor} to {one.out_size(n)}"
                     raise Refusal("resize", what, "in ONNX the size is that of the input times the scale, rounded down")
-                scale = good[0]
+                scale = next((s for s in good if int(n * float(part) * float(s)) == one.out_size(n)), good[0])
             scales[one.axis] = float(scale)
         return tuple(scales)
 
@@ -246,6 +247,20 @@ class Resize(Operator):
     def _ends(self, one: Rescale, x: Shape) -> tuple[Size, Size, Fraction]:
         n = x[one.axis]
         return n, one.out_size(n), one.factor(n) or Fraction(1)
+
+
+def _shape_with(sizes: Shape) -> tuple[Form, ...]:
+    """Makes `t:sizes`: the sizes, and where one is a symbol, that of x."""
+    parts: list[str | Const] = []
+    forms = [Form("Shape", ("x0",), {}, "t:shape", (len(sizes),), dtype="int64")]
+    for axis, size in enumerate(sizes):
+        if isinstance(size, int):
+            parts.append(Const((size,), "int64"))
+            continue
+        parts.append(f"t:size{axis}")
+        ends = (Const((axis,), "int64"), Const((axis + 1,), "int64"))
+        forms.append(Form("Slice", ("t:shape", *ends), {}, f"t:size{axis}", (1,), dtype="int64"))
+    return (*forms, Form("Concat", tuple(parts), {"axis": 0}, "t:sizes", (len(sizes),), dtype="int64"))
 
 
 def _since(opset: int, what: str) -> Refusal:

@@ -12,6 +12,7 @@ from meaning import assert_means_the_same, by_definition, by_onnxruntime
 from onnx import helper
 from oracles.hand_models import integers, model, one, saved
 
+import onnxconv
 from onnxconv.errors import ModelError
 from onnxconv.geometry import COORDINATES, NEAREST, Sampling
 from onnxconv.load import load
@@ -228,3 +229,23 @@ def test_torch_upsamples_alike(mode: str, aligned: bool) -> None:
     extra = {} if mode == "nearest" else {"align_corners": aligned}
     wanted = torch.nn.functional.interpolate(torch.tensor(x), scale_factor=3, mode=names.get(mode, mode), **extra)
     np.testing.assert_allclose(node.op.define(x), wanted.numpy(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("opset", [13, 17, 18])
+@pytest.mark.parametrize("coordinates", ["asymmetric", "align_corners"])
+@pytest.mark.parametrize("shape", [("N", 3, 9, 12), ("N", 3, "H", 12)])
+def test_sizes_beside_open_ones(opset: int, coordinates: str, shape: tuple[str | int, ...], tmp_path: Path) -> None:
+    """17 ÷ 9 as float32 times 9 is below 17, so that scales give 16 positions, or sizes that were not asked for."""
+    layer = {"resize": {"size": [17, 5], "mode": "linear", "coordinates": coordinates}}
+    if coordinates == "asymmetric":
+        layer["resize"] |= {"mode": "nearest", "round": "floor"}
+    sizes = ", ".join(map(str, shape))
+    network = onnxconv.read({"inputs": {"x": f"float32[{sizes}]"}, "layers": [layer]})
+    network.build(tmp_path / "m.onnx", opset=opset)
+    (node,) = load(tmp_path / "m.onnx")[0].nodes
+    assert node.op == network.graph.nodes[0].op
+    assert node.type.shape == ("N", 3, 17, 5)
+    x = integers((2, 3, 9, 12), 1, -99, 99)
+    theirs = by_onnxruntime((tmp_path / "m.onnx").read_bytes(), x)
+    assert theirs.shape == (2, 3, 17, 5)
+    np.testing.assert_allclose(theirs, node.op.define(x.astype(np.float64)), rtol=1e-5, atol=1e-3)
