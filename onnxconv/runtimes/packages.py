@@ -10,9 +10,9 @@ from typing import Any
 from onnxconv.runtimes.protocol import RuntimeAbsent
 
 
-def imported(module: str, package: str) -> Any:
-    """A module of a package. Raises `RuntimeAbsent`, with the line that installs it."""
-    fix = f"pip install {package}"
+def imported(module: str, package: str, how: str = "") -> Any:
+    """A module of a package. Raises `RuntimeAbsent`, with the line that installs it; `how`: options that this needs."""
+    fix = f"pip install {how}{package}"
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:

@@ -1,7 +1,7 @@
 """Probe `field`: an output depends on no pixel outside its receptive field, whatever stands there.
 
-Everything that a position is not reported to see is made NaN; what the runtime computes at that position must not change by
-a bit. Then pixels at the borders of its field are made huge, one at a time: where the output changes, that border is
+Everything that a position is not reported to see is made large; what the runtime computes at that position must not change
+by a bit. (NaN would blame runtimes that multiply what is outside by 0, as onnx's reference evaluator does.) Then pixels at the borders of its field are made huge, one at a time: where the output changes, that border is
 seen, as the report says. A ReLU may stand in the way of that, so that it is told and not demanded.
 """
 
@@ -30,6 +30,8 @@ LOOKED_AT = 8
 """Tensors, spread over the network, at whose first and middle positions is looked."""
 BUDGET = 1 << 35
 """Terms summed in all runs together."""
+LARGE = 2.0**24
+"""What stands outside: enough to show in the last bit of anything, and not to overflow on its way."""
 HUGE = 2.0**40
 
 
@@ -48,7 +50,7 @@ class _Look:
 
 
 def applies(graph: Graph) -> bool:
-    """Inputs are floating-point numbers, of which NaN is one, and some position does not see all of them."""
+    """Inputs are floating-point numbers, and some position does not see all of them."""
     if not all(type.dtype in FLOATS for _, type in graph.inputs):
         return False
     return next(_looks(_pinned(graph)), None) is not None
@@ -72,7 +74,7 @@ def field(case: Case) -> Iterator[Finding]:
     elements = borders = met = 0
     for done, look in enumerate(looks):
         case.advance(done / len(looks), f"field: {look.node.name}")
-        spoilt = {name: np.where(look.seen[name], x, np.asarray(np.nan, x.dtype)) for name, x in inputs.items()}
+        spoilt = {name: np.where(look.seen[name], x, _of_size(LARGE, x)) for name, x in inputs.items()}
         before, after = (
             look.at(base[look.node.output]),
             look.at(outputs_of(case.bench, model, spoilt)[look.node.output]),
@@ -97,6 +99,12 @@ def _affordable(graph: Graph, looks: tuple[_Look, ...]) -> tuple[_Look, ...]:
     return looks[:: -max(1, -(-len(looks) // most))][::-1]
 
 
+def _of_size(size: float, x: Array) -> Array:
+    """Numbers of that size, or a quarter of the largest there is, with the signs of x."""
+    found: Array = np.copysign(np.asarray(min(size, DTYPES[x.dtype.name].high / 4), x.dtype), x)
+    return found
+
+
 def _differs(one: Array, other: Array) -> Array:
     differs: Array = (one != other) & ~(np.isnan(one) & np.isnan(other))
     return differs
@@ -108,7 +116,7 @@ def _blamed(case: Case, look: _Look, before: Array, after: Array, wrong: Array, 
     got, expected = float(after[image, channel]), float(before[image, channel])
     what = (
         f"layer {look.node.name!r} ({look.node.op.kind}): its output at {list(index)} depends on pixels outside its "
-        f"receptive field: {got!r} instead of {expected!r} when they are NaN"
+        f"receptive field: {got!r} instead of {expected!r} when they are large"
     )
     divergence = Divergence(look.node.name, look.node.op.kind, index, got, expected, 0.0)
     return Finding(case.output, Verdict.FAIL, what, int(wrong.sum()), elements, first_divergence=divergence)
@@ -146,7 +154,7 @@ def _looks(graph: Graph) -> Iterator[_Look]:
 
 
 def _blurred(graph: Graph) -> set[str]:
-    """Tensors behind a weighted resize: a runtime multiplies NaN by the weights of 0 around a position, too."""
+    """Tensors behind a weighted resize: the weights around a position that are 0 are so but for rounding."""
     types, found = graph.types(), set[str]()
     for node in graph.nodes:
         weighted = node.op.kind == "Resize" and node.op.roundings(*shapes_of(node, types)) > 0
@@ -186,9 +194,4 @@ def _borders(look: _Look, inputs: Mapping[str, Array]) -> Iterator[dict[str, Arr
             spike = np.zeros(mask.shape[2:], bool)
             spike[tuple(pixel)] = True
             x = inputs[name]
-            yield {
-                **inputs,
-                name: np.where(
-                    spike, np.asarray(min(HUGE, DTYPES[x.dtype.name].high / 4), x.dtype) * np.sign(x), x
-                ).astype(x.dtype),
-            }
+            yield {**inputs, name: np.where(spike, _of_size(HUGE, x), x)}

@@ -107,7 +107,10 @@ def test_absent_with_the_line_that_installs_it(name: str, monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "meta_path", [Without(module), *sys.meta_path])
     with pytest.raises(RuntimeAbsent) as caught:
         runtime({})
-    assert (caught.value.reason, caught.value.fix) == (f"{package} is not installed", f"pip install {package}")
+    assert (caught.value.reason, caught.value.fix) == (
+        f"{package} is not installed",
+        f"pip install {'--no-deps ' * (name == 'openvino')}{package}",
+    )
 
 
 class Without:
@@ -174,10 +177,13 @@ def test_wrong_options_are_the_users_mistake(name: str, options: dict[str, str],
     assert message in str(caught.value)
 
 
-def test_each_is_an_extra() -> None:
+def test_each_is_an_extra_but_openvino_whose_package_brings_telemetry() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for name, (_, _, package) in OPEN.items():
         assert name in registry.BUILT_IN
+        if name == "openvino":
+            assert name not in extras
+            continue
         assert package in [line.partition(">")[0] for line in extras[name]]
 
 
@@ -197,10 +203,9 @@ def bfloat16_processor() -> bool:
 
 
 @pytest.mark.extra("openvino")
-@pytest.mark.skipif(not bfloat16_processor(), reason="the processor has no bfloat16 instructions")
-def test_openvino_as_it_comes_computes_in_bfloat16() -> None:
+def test_openvino_as_it_comes_computes_in_bfloat16_where_the_processor_does() -> None:
     demand("openvino")
     network = onnxconv.read(ROOT / "specs" / "quickstart.yaml")
     found = network.verify(runtimes=["openvino,precision=default"], probes=["exact"], timeout=300)
-    assert found.verdict is Verdict.FAIL
-    assert found.checks[0].finding.arithmetic == "bfloat16"
+    named = ("fail", "bfloat16") if bfloat16_processor() else ("pass", "direct")
+    assert (found.verdict.value, found.checks[0].finding.arithmetic) == named

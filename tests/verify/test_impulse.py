@@ -106,16 +106,16 @@ def test_a_network_without_products_is_not_asked() -> None:
     s = Sketch(("N", 2, 8))
     s.add(Relu(), name="relu")
     probes = {check.probe for check in verify(s.graph(), seeded()).checks}
-    assert probes == {"shape", "exact", "bound", "routing"}
+    assert "impulse" not in probes
 
 
 AXES = st.builds(
-    Axis, st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.tuples(st.integers(0, 3), st.integers(0, 3))
+    Axis, st.integers(1, 3), st.integers(1, 3), st.integers(1, 2), st.tuples(st.integers(0, 3), st.integers(0, 3))
 )
 
 
 @drawn(st.lists(AXES, min_size=1, max_size=2), st.integers(1, 3), st.integers(0, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_no_output_sees_two_impulses_and_what_counts_as_read_is_read(
     axes: list[Axis], channels: int, seed: int
 ) -> None:

@@ -117,7 +117,7 @@ def test_constants_are_rounded_to_float16_as_the_runtime_rounds_them(op: Operato
 def test_deep_networks_are_equal_bit_for_bit() -> None:
     (finding,) = routing(case(deep(), InProcess(), trials=2))
     assert finding.verdict is Verdict.PASS
-    assert finding.note == "equal bit for bit"
+    assert finding.note == "equal bit for bit; 2 trials"
     assert finding.bound_used == 0
     assert finding.coverage["filters"] > 0.9
     assert finding.coverage["taps"] > 0.5

@@ -15,7 +15,7 @@ from onnxconv.runtimes.shapes import signature
 
 TELEMETRY = "openvino_telemetry"
 """A package that openvino asks for. Importing openvino 2026.4 sends an event to its vendor through it, and does without
-where it cannot be imported."""
+where it cannot be imported. So openvino is installed without what it depends on (NumPy is there), and is no extra."""
 
 UNKNOWN_OPERATION = "does not support the following ONNX operations"
 
@@ -28,7 +28,7 @@ class OpenVino:
         readers = {"precision": one_of("f32", "default"), "threads": count}
         values = read_options("openvino", options, readers)
         sys.modules.setdefault(TELEMETRY, None)  # type: ignore[arg-type]
-        self.openvino = imported("openvino", "openvino")
+        self.openvino = imported("openvino", "openvino", "--no-deps ")
         self.version = str(self.openvino.__version__).partition("-")[0]
         self.properties: dict[str, Any] = {}
         if values.get("precision", "f32") == "f32":
