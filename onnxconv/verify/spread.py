@@ -96,8 +96,7 @@ def _one_branch(kind: str, values: Sequence[Array], errors: Sequence[Array]) -> 
         case "Pow":
             base, exponent = values
             whole: Array = (errors[1] == 0) & (exponent >= 1) & (exponent == np.floor(exponent))
-            whole |= base > errors[0]
-            return whole
+            return whole | (base > errors[0])
         case _:
             return np.ones_like(away)
 

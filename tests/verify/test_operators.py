@@ -18,6 +18,7 @@ from onnxconv.ops import (
     Erf,
     Exp,
     Floor,
+    GlobalMaxPool,
     GroupNorm,
     Identity,
     InstanceNorm,
@@ -130,3 +131,19 @@ def test_another_operator_fails(op: Operator, other: Operator, two: bool) -> Non
     found = verdicts(net(op, two), Swapped(op, other))
     assert found["exact"] is Verdict.FAIL
     assert Verdict.FAIL in (found["bound"], found["routing"]) or "Norm" in type(op).__name__
+
+
+@pytest.mark.parametrize("wide_first", [True, False])
+@pytest.mark.parametrize("op", [op for op, _ in TWO if not isinstance(op, MatMul)], ids=str)
+def test_onnxruntime_passes_where_one_side_is_broadcast(op: Operator, wide_first: bool) -> None:
+    """One number a channel, positive for the sake of powers and quotients, against a whole image."""
+    s = Sketch(("N", 3, 9, 8))
+    s.conv(6)
+    wide = s.add(Abs(), name="wide")
+    s.add(GlobalMaxPool())
+    s.add(Tanh())
+    narrow = s.add(Exp(), name="narrow")
+    s.add(op, *((wide, narrow) if wide_first else (narrow, wide)))
+    found = verdicts(s.graph(), InProcess())
+    assert found["exact"] is found["bound"] is Verdict.PASS
+    assert found["routing"] in (Verdict.PASS, Verdict.UNTRUSTED)
