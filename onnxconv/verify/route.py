@@ -177,6 +177,8 @@ def _shift(spread: Array, error: Array, next: Ahead, grid: int, stream: Stream) 
         wanted = (next.low + next.high) / 2 - centre
     elif math.isfinite(next.low):
         wanted = next.low - error - np.minimum(first, low + extent / 4)
+        lone = (error > 0) & (extent <= error)  # nothing can be cut of one value: it stays, above all that is flat
+        wanted = np.where(lone, next.low + np.maximum(np.abs(centre), -2 * next.low) - centre, wanted)
     elif math.isfinite(next.high):
         wanted = next.high - np.maximum(third, high - extent / 4)
     else:

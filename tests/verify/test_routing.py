@@ -14,7 +14,7 @@ from verify.sketch import Sketch, mobilenet, pooled, resnet
 
 from onnxconv.execute import run
 from onnxconv.graph import Graph
-from onnxconv.ops import Add, Clip, Concat, GlobalAveragePool, Mul, Operator, Pad, Relu, Sigmoid, Silu
+from onnxconv.ops import Add, Clip, Concat, GlobalAveragePool, HardSwish, Mul, Operator, Pad, Relu, Sigmoid, Silu
 from onnxconv.verify import Finding, Verdict
 from onnxconv.verify.bound import bound
 from onnxconv.verify.carried import error_after
@@ -255,6 +255,25 @@ def test_most_faults_before_gates_show_at_the_output(layer: str) -> None:
     verdicts = [next(routing(case(graph, Tampered(f"{layer}.weight", sign, int(m))))).verdict for m in observed]
     assert len(observed) >= 3
     assert verdicts.count(Verdict.FAIL) >= 0.7 * len(observed)
+
+
+def test_one_image_has_no_range_behind_a_mean_and_reaches_the_output_all_the_same() -> None:
+    """As in MobileNetV3 exported for a batch of 1: each mean is one value, which no ReLU or hard swish may cut off."""
+    s = Sketch((1, 3, 24, 24))
+    s.conv(8, 3)
+    whole = s.add(HardSwish())
+    s.add(GlobalAveragePool())
+    s.conv(4, 1)
+    s.add(Relu())
+    s.conv(8, 1)
+    s.add(Mul(), whole, s.add(Sigmoid()))
+    s.add(GlobalAveragePool())
+    s.conv(16, 1)
+    s.add(HardSwish())
+    s.conv(5, 1)
+    (finding,) = routing(case(s.graph(), InProcess()))
+    assert finding.verdict is Verdict.PASS, finding.reason
+    assert finding.coverage["filters"] > 0.3
 
 
 def test_a_bound_as_large_as_the_values_proves_nothing() -> None:
