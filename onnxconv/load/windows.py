@@ -74,6 +74,10 @@ def transposed_window(at: Reading, kernel: tuple[int, ...]) -> TransposedWindow:
         raise Refusal("attribute-length", f"output_shape has {len(asked)} numbers", f"there are {rank} spatial axes")
     if asked or auto in _SAME:
         outs = asked or tuple(_known(n) * a.stride for a, n in zip(bare, sizes, strict=True))
+        if not asked and any(a.out_size(_known(n)) < out for a, n, out in zip(bare, sizes, outs, strict=True)):
+            why = "the standard has n·stride outputs, onnxruntime 1.32 those that the kernel reaches"
+            fix = "write output_shape, or pads"
+            raise Refusal("ambiguous", f"it has auto_pad {auto} and strides beyond its kernel", why, fix)
         return tuple(
             _reaching(a, _known(n), out, lower=auto != "SAME_UPPER")
             for a, n, out in zip(bare, sizes, outs, strict=True)

@@ -136,3 +136,14 @@ def test_a_quantised_type_is_said_once(tmp_path: Path) -> None:
     proto = one("QuantizeLinear", (2, 3), held, 21, output_dtype=TensorProto.INT8)
     with pytest.raises(ModelError, match="int8"):
         load(saved(proto, tmp_path))
+
+
+@pytest.mark.parametrize("auto", ["SAME_UPPER", "SAME_LOWER"])
+def test_a_transposed_same_that_the_kernel_does_not_fill_is_refused(auto: str, tmp_path: Path) -> None:
+    """onnx's shape inference says 15 outputs, onnxruntime gives 14."""
+    w = {"w": integers((1, 1, 2))}
+    proto = one("ConvTranspose", (1, 1, 5), w, auto_pad=auto, strides=[3])
+    with pytest.raises(ModelError, match="strides beyond its kernel"):
+        load(saved(proto, tmp_path))
+    filled = one("ConvTranspose", (1, 1, 5), {"w": integers((1, 1, 3))}, auto_pad=auto, strides=[3])
+    assert_as_onnxruntime(filled, integers((1, 1, 5)), tmp_path)
