@@ -12,11 +12,13 @@ __all__ = ["pad"]
 
 
 def pad(at: Reading) -> Sequence[Step]:
-    """Pads are an attribute before opset 11; axes came with 18."""
+    """Pads are an attribute before opset 11; axes came with 18, mode wrap with 19."""
     x = at.shape()
     mode = at.word("mode", "constant")
     if mode not in PAD_MODES:
         raise Refusal("pad-mode", f"its mode is {mode!r}", f"it is one of {', '.join(PAD_MODES)}")
+    if mode == "wrap" and at.opset < 19:
+        raise Refusal("pad-mode", "its mode is 'wrap'", "Pad has that since opset 19", "convert the model to opset 19")
     if at.opset < 11:
         pads = tuple(at.attributes.get("pads" if at.opset >= 2 else "paddings", ()))
         axes = tuple(range(len(x)))
