@@ -94,4 +94,5 @@ def _pin(inputs: Mapping[str, TensorType]) -> str:
         for name, type in inputs.items()
         if any(isinstance(n, str) for n in type.shape)
     ]
-    return f"give the open sizes numbers: {' '.join(said)}" if said else ""
+    names = dict.fromkeys(n for type in inputs.values() for n in type.shape if isinstance(n, str))
+    return f"write a number for {', '.join(names)}: {' '.join(said)}" if said else ""

@@ -93,7 +93,7 @@ def _before(param: Param, array: Array, held: Mapping[str, onnx.TensorProto]) ->
 def _demand_meaning(path: Path, graph: Graph, weights: Weights) -> None:
     """Raise `RuntimeAbsent` unless the changed file reads as the same graph with these weights."""
     try:
-        again, arrays = load(path)
+        again, arrays = load(path, input_shapes={name: type.shape for name, type in graph.inputs})
     except OnnxconvError as error:
         raise RuntimeAbsent(f"with other weights the model does not read: {error.diagnostics[0].what}") from error
     mine = {param.name: param for param in again.params()}

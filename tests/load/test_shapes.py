@@ -93,7 +93,7 @@ def test_what_depends_on_an_open_size_says_how_to_pin_it(tmp_path: Path) -> None
         load(path)
     document = onnxconv.report(path).document
     assert document["unread"][0]["op"] == "ReduceProd"
-    assert document["unread"][0]["reason"].endswith("give the open sizes numbers: --input-shape x=N,2,H,4")
+    assert document["unread"][0]["reason"].endswith("write a number for N, H: --input-shape x=N,2,H,4")
     graph, _ = load(path, input_shapes={"x": (1, 2, 3, 4)})
     assert graph.types()["y"].shape == (24,)
 

@@ -329,3 +329,15 @@ def test_external_data_go_along(tmp_path: Path) -> None:
 def test_a_network_from_a_spec_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(OnnxconvError, match="was not read from a model"):
         onnxconv.read("mb1_ic3ih8_oc4_kh3").rewrite(tmp_path / "p.onnx")
+
+
+def test_a_model_that_reads_with_a_size_pinned_alone_is_routed_too(tmp_path: Path) -> None:
+    """A class token beside the patches: for an open batch, the two cannot be put side by side."""
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"]), helper.make_node("Concat", ["token", "c"], ["y"], axis=2)]
+    proto = model(nodes, {"x": ["N", 3, 8]}, {"w": floats(4, 3, 3), "token": floats(2, 4, 1)}, opset=17)
+    file = saved(proto, tmp_path)
+    assert call("build", str(file), "-o", str(tmp_path / "y.onnx")).exit_code == 2
+    told = call("build", str(file), "-o", str(tmp_path / "y.onnx"), "--input-shape", "x=2,3,8")
+    assert told.exit_code == 0
+    assert "does not read" not in told.stderr
+    assert " ".join(told.stderr.split()).count("proved the whole original with weights that route values") == 1
