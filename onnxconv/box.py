@@ -9,7 +9,7 @@ from typing import TypeAlias
 from onnxconv.errors import Diagnostic, Refusal, UsageError, Where, closest
 from onnxconv.geometry import Positions, Size
 from onnxconv.graph import Graph, Node, TensorType, shapes_of
-from onnxconv.ops import BROADCAST, POINT, UNKNOWN, WHOLE_AXIS, Operator, Pad, Step, To, shape_text
+from onnxconv.ops import BROADCAST, POINT, UNKNOWN, WHOLE_AXIS, Operator, Pad, Resize, Step, To, shape_text
 from onnxconv.receptive import Sights, sights
 
 __all__ = ["Seen", "View", "views"]
@@ -212,9 +212,16 @@ def _clipped(read: Positions, op: Operator, n: Size) -> Along:
     """What is there of an axis of n positions. Reflected, repeated and wrapped padding is taken from it."""
     if not isinstance(n, int):
         return read.within(None)
-    mode = op.mode if isinstance(op, Pad) else "constant"
+    mode = op.mode if isinstance(op, Pad) else "edge" if _held(op) else "constant"
     kept = read.within(n) if mode == "constant" else read.folded(mode, n)
     return None if len(kept) == n else kept
+
+
+def _held(op: Operator) -> bool:
+    """Positions beyond the border are taken for the border's: as a resize does, unless it leaves them out."""
+    if not isinstance(op, Resize) or op.coordinates == "tf_crop_and_resize":
+        return False
+    return op.sampling.mode == "nearest" or op.sampling.outside
 
 
 def _with(boxes: tuple[Box, ...], new: Box) -> tuple[Box, ...]:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from onnxconv.geometry import ANYTHING, IDENTITY, WHOLE, Axis, Field, Reach, Size, TransposedAxis, held, through, union
 from onnxconv.graph import Graph, Node, TensorType, shapes_of
-from onnxconv.ops import BROADCAST, POINT, UNKNOWN, WHOLE_AXIS, Step, To
+from onnxconv.ops import BROADCAST, POINT, UNKNOWN, WHOLE_AXIS, Footprint, Step, To
 
 __all__ = ["Reaches", "Sight", "Sights", "receptive_fields", "sights"]
 
@@ -57,8 +57,10 @@ def sights(graph: Graph) -> dict[str, Sights]:
         name: {name: tuple(Sight(axis, IDENTITY, axis) for axis in range(1, len(type.shape)))}
         for name, type in graph.inputs
     }
+    alike = {name: True for name, _ in graph.inputs}
     for node in graph.nodes:
-        every[node.output] = _joined(node, every, types, slid)
+        every[node.output] = _joined(node, every, types, slid, alike)
+        alike[node.output] = _alike(node, every, types, alike)
     spatial = {name: slid.spatial(name, len(type.shape)) for name, type in graph.inputs}
     return {tensor: dict(_published(seen, spatial)) for tensor, seen in every.items()}
 
@@ -87,12 +89,36 @@ def _slides(step: Step) -> bool:
     return isinstance(step, Axis | TransposedAxis) and (step.size > 1 or step.stride > 1)
 
 
-def _joined(node: Node, every: Mapping[str, Sights], types: Mapping[str, TensorType], slid: _Slid) -> Sights:
+def _alike(node: Node, every: Mapping[str, Sights], types: Mapping[str, TensorType], alike: Mapping[str, bool]) -> bool:
+    """All channels of a position see the same: so in the inputs, and wherever a layer takes all channels together."""
+    footprints = node.op.footprint(*shapes_of(node, types))
+    if footprints and all(f[1:2] == (WHOLE_AXIS,) for f in footprints) and getattr(node.op, "groups", 1) == 1:
+        return True
+    if node.op.kind == "SpaceToDepth":
+        return False
+    if node.op.kind == "Concat" and any(every[name] != every[node.inputs[0]] for name in node.inputs):
+        return False
+    return all(alike[name] for name in node.inputs)
+
+
+def _apart(footprint: Footprint) -> bool:
+    """A layer that chooses among channels, or moves them elsewhere."""
+    return any(entry not in (POINT, WHOLE_AXIS, BROADCAST) for entry in footprint[1:2])
+
+
+def _joined(
+    node: Node,
+    every: Mapping[str, Sights],
+    types: Mapping[str, TensorType],
+    slid: _Slid,
+    alike: Mapping[str, bool],
+) -> Sights:
     paths: dict[str, list[tuple[Sight, ...]]] = {}
     footprints = node.op.footprint(*shapes_of(node, types))
     for tensor, footprint in zip(node.inputs, footprints, strict=True):
         entries = tuple(entry if isinstance(entry, To) else To(axis, entry) for axis, entry in enumerate(footprint))
         sizes = types[tensor].shape
+        sure = alike[tensor] or not _apart(footprint)
         for name, found in every[tensor].items():
             path = []
             for sight in found:
@@ -102,7 +128,7 @@ def _joined(node: Node, every: Mapping[str, Sights], types: Mapping[str, TensorT
                 entry = entries[sight.axis]
                 slid.note(name, sight, entry.step)
                 reach = _along(sight.reach, entry.step, sizes[sight.axis])
-                path.append(Sight(sight.source, replace(reach, exact=reach.exact and entry.exact), entry.axis))
+                path.append(Sight(sight.source, replace(reach, exact=reach.exact and entry.exact and sure), entry.axis))
             if not any(sight.reach.sees_nothing for sight in path):
                 paths.setdefault(name, []).append(tuple(path))
     return {name: tuple(map(_union, zip(*found, strict=True))) for name, found in paths.items()}

@@ -17,7 +17,10 @@ _SPELT = {"float32": "float", "float64": "double"}
 
 def check_types(node: onnx.NodeProto, opset: int, dtype_of: Callable[[str], str | None]) -> None:
     """Raises `Refusal` where an input's data type, if known, is none that the operator takes, or two differ that must not."""
-    schema = onnx.defs.get_schema(node.op_type, opset)
+    try:
+        schema = onnx.defs.get_schema(node.op_type, opset)
+    except onnx.defs.SchemaError as missing:
+        raise Refusal("opset", f"there is no {node.op_type} in opset {opset}", "it came later, or is gone") from missing
     allowed = {constraint.type_param_str: constraint.allowed_type_strs for constraint in schema.type_constraints}
     bound: dict[str, str] = {}
     for index, name in enumerate(node.input):

@@ -260,6 +260,10 @@ def compare(graph: Graph) -> int:
                 for o in safe[tensor][axis]:
                     found = set(np.flatnonzero(spoilt[:, o]).tolist())
                     expected = clipped(reach, o, int(n)) if reach else set()
+                    if reach and not reach.exact:
+                        assert found <= expected
+                        compared += bool(found)
+                        continue
                     assert found == expected, f"{graph.name} {tensor} axis {axis} output {o} of {source}"
                     if reach and found and len(reach.fields) == 1:
                         (field,) = reach.fields
@@ -268,7 +272,8 @@ def compare(graph: Graph) -> int:
                             moved = set(np.flatnonzero(spoilt[:, later]).tolist())
                             assert moved == {i + field.advance for i in found}
                     compared += bool(found)
-                _compare_summary(reach, spoilt, safe[tensor][axis])
+                if reach is None or reach.exact:
+                    _compare_summary(reach, spoilt, safe[tensor][axis])
     return compared
 
 
