@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.files import whole_folder
 from onnxconv.graph import Graph, Initial, Param
 from onnxconv.resolve import resolve
@@ -39,6 +40,12 @@ def save(specified: Specified, weights: Weights, path: Path) -> None:
 
     Both are read back first. Raises `UsageError` where nothing can be written.
     """
+    if not path.parent.is_dir():
+        what, fix = (
+            f"{path} cannot be written: there is no folder {path.parent}",
+            "choose a path in a folder that is there",
+        )
+        raise UsageError(Diagnostic(Where(), "cannot-write", what, "", fix))
     with whole_folder(path.parent) as hidden:
         spec, arrays = hidden / path.name, hidden / weights_path(path).name
         spec.write_text(specified.text, encoding="utf-8")

@@ -316,7 +316,10 @@ def test_a_graph_with_nodes_left_out_is_refused() -> None:
         specify(replace(graph, unread=(Unread("w", "Foo", "it is odd"),)))
 
 
-@pytest.mark.parametrize(("source", "output"), [("net.yaml", "s.yaml"), ("m.onnx", "s.txt"), ("m.onnx", "-")])
+@pytest.mark.parametrize(
+    ("source", "output"),
+    [("net.yaml", "s.yaml"), ("m.onnx", "s.txt"), ("m.onnx", "-"), ("m.onnx", "absent/s.yaml")],
+)
 @pytest.mark.usefixtures("tmp_path")
 def test_wrong_files(source: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
