@@ -36,6 +36,9 @@ SLOPES: Mapping[str, Draw] = MappingProxyType({"weight": ("uniform", (0.125, 0.3
 SCALE: Mapping[str, Draw] = MappingProxyType({"weight": ("uniform", (0.5, 1.5))})
 """Of learned factors."""
 
+VALUE: Mapping[str, Draw] = MappingProxyType({"value": ("uniform", (0.5, 1.5))})
+"""Of constants: no divisor is 0."""
+
 NORM: Mapping[str, Draw] = MappingProxyType({role: BATCH_NORM[role] for role in ("weight", "bias")})
 """Of layer, group and instance norms, by role."""
 
@@ -55,6 +58,7 @@ _OWN: Mapping[str, Mapping[str, Draw]] = MappingProxyType(
         "BatchNormalization": BATCH_NORM,
         "PRelu": SLOPES,
         "Scale": SCALE,
+        "Constant": VALUE,
     }
 )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from onnxconv.errors import Refusal
-from onnxconv.graph import Node
+from onnxconv.graph import Initial, Node
 from onnxconv.ops import (
     Add,
     BatchNorm,
@@ -148,6 +149,17 @@ def scale(site: Site) -> tuple[Node, ...]:
         )
     factor = site.constant("weight", (fixed(site.x[1], "the number of channels"), *(1,) * (len(site.x) - 2)), "Scale")
     return (factor, replace(site, inputs=(*site.inputs, factor.output), types=(*site.types, factor.type)).node(Mul()))
+
+
+def constant(site: Site) -> tuple[Node, ...]:
+    """A tensor that reads nothing. Raises `Refusal` where it is too large."""
+    given = site.get("shape")
+    shape = tuple(site.check("shape", n) for n in (given if isinstance(given, tuple) else (given,)))
+    made = site.constant("value", shape, "Constant")
+    ((_, param),) = made.params
+    assert isinstance(param.recipe, Initial), "constants are drawn or read"
+    learned = replace(param, recipe=replace(param.recipe, learned=math.prod(shape) > 1))
+    return (replace(made, name=site.layer.name, output=site.layer.name, params=(("value", learned),)),)
 
 
 def identity(site: Site) -> tuple[Node, ...]:

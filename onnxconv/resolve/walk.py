@@ -52,6 +52,7 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "softmax": plain.softmax,
         "batch_norm": plain.batch_norm,
         "scale": plain.scale,
+        "constant": plain.constant,
         **ARITHMETIC,
         "add": plain.add,
         "mul": plain.mul,
@@ -107,7 +108,10 @@ def _walk(
     for layer in spec.layers:
         if not all(name in types for name in layer.inputs):
             continue
-        site = Site(layer, layer.inputs, tuple(types[name] for name in layer.inputs))
+        read = layer.inputs or tuple(
+            given.name for given in spec.inputs[:1]
+        )  # a source has the first input's data type
+        site = Site(layer, layer.inputs, tuple(types[name] for name in read if name in types))
         try:
             made = _lowered(site, nodes, readers)
         except Refusal as refusal:

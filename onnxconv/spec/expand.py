@@ -92,9 +92,9 @@ class Expander:
         """One repetition, or the only one, called `name`; layers in its branches have names in the scope `inner`."""
         if step.kind is not None:
             troubles = self._troubles()
-            inputs = self._joined(step, place, inner, source) if step.kind.join else self._start_of(step, source, place)
+            inputs = self._read(step, step.kind, place, inner, source)
             layer = self._layer(step, step.kind, name, place.scope, inputs)
-            orphan = not inputs and len(self._mistakes)  # of inputs that were refused
+            orphan = not inputs and not step.kind.source and len(self._mistakes)  # of inputs that were refused
             if not step.wrong and self._troubles() == troubles and not orphan:
                 self.layers.append(layer)
             self.tensors.add(name, name, step.where)
@@ -145,6 +145,19 @@ class Expander:
                 "name one, or join them with add or concat",
             )
         return found[0] if found else None
+
+    def _read(
+        self, step: Step, kind: Kind, place: _Place, inner: str, source: tuple[Reference, ...]
+    ) -> tuple[str, ...]:
+        """The tensors that a layer reads."""
+        if kind.join:
+            return self._joined(step, place, inner, source)
+        if not kind.source:
+            return self._start_of(step, source, place)
+        if source:
+            rule = "it is the same whatever comes before"
+            self._mistakes.add(step.where, "reads-nothing", f"{step.word} reads nothing", rule, "leave out from")
+        return ()
 
     def _start_of(self, step: Step, source: tuple[Reference, ...], place: _Place) -> tuple[str, ...]:
         start = self._start(source, place)

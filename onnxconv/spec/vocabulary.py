@@ -82,7 +82,8 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of layer. `bare` names the attribute that may be given without its name; a join reads many tensors.
+    """One kind of layer. `bare` names the attribute that may be given without its name; a join reads many tensors, a
+    `source` none.
 
     `roles` names its weights, as `init` addresses them.
     """
@@ -93,6 +94,7 @@ class Kind:
     bare: str | None = None
     join: bool = False
     roles: tuple[str, ...] = ()
+    source: bool = False
 
     def attribute(self, name: str) -> Attribute:
         """The attribute of that name; KeyError where there is none."""
@@ -336,6 +338,14 @@ _KINDS = (
     Kind("erf", "error function"),
     Kind("reciprocal", "1 / x"),
     Kind("scale", "each channel times a learned number", (_INIT,), roles=("weight",)),
+    Kind(
+        "constant",
+        "numbers that are the same whatever the input, for a join to read; learned where there are several",
+        (Attribute("shape", "integers", "its sizes, batch and channels too", required=True, least=1), _INIT),
+        bare="shape",
+        roles=("value",),
+        source=True,
+    ),
     Kind("add", "sum of tensors, broadcast as in NumPy", join=True),
     Kind("sub", "first tensor less the second, broadcast as in NumPy", join=True),
     Kind("mul", "product of tensors, broadcast as in NumPy", join=True),

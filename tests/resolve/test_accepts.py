@@ -253,6 +253,8 @@ ACCEPTED = [
     ("minimum: [x, x, x]", IMAGE, (Min(),), ("N", 4, 9, 8)),
     ("matmul: [x, x]", "float32[N, 4, 9, 9]", (MatMul(),), ("N", 4, 9, 9)),
     ("scale", IMAGE, (Constant((4, 1, 1)), Mul()), ("N", 4, 9, 8)),
+    ("constant: [4, 1, 1]", IMAGE, (Constant((4, 1, 1)),), (4, 1, 1)),
+    ("add: [previous, [constant: [9, 1]]]", IMAGE, (Constant((9, 1)), Add()), ("N", 4, 9, 8)),
     ("tanh", IMAGE, (Tanh(),), ("N", 4, 9, 8)),
     ("elu", IMAGE, (Elu(1.0),), ("N", 4, 9, 8)),
     ("elu: 0.5", IMAGE, (Elu(0.5),), ("N", 4, 9, 8)),

@@ -294,6 +294,29 @@ def test_weights_files_are_those_of_the_format(tmp_path: Path) -> None:
         assert arrays[param.name].tobytes() == seeded(1)[param].tobytes()
 
 
+def test_constants_are_read_by_joins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From a spec to a model and back: the same numbers, the same outputs; one reads nothing, wherever it stands."""
+    monkeypatch.chdir(tmp_path)
+    text = """\
+inputs: {x: 'float32[N, 4, 9, 9]'}
+layers:
+- conv: {filters: 6, kernel: 3}
+- add: [previous, [constant: [6, 1, 1]]]
+- constant: [1, 6, 7, 7]
+  name: mask
+- sub: [add, mask]
+"""
+    (tmp_path / "s.yaml").write_text(text)
+    assert call("build", "s.yaml", "-o", "m.onnx", "--seed", "3").exit_code == 0
+    assert call("import", "m.onnx", "-o", "t.yaml").exit_code == 0
+    first, second = onnxconv.read("s.yaml", seed=3), onnxconv.read("t.yaml", weights="t.safetensors")
+    assert [node.op for node in first.graph.nodes] == [node.op for node in second.graph.nodes]
+    x = {"x": np.random.default_rng(0).standard_normal((2, 4, 9, 9)).astype(np.float32)}
+    (one,), (other,) = first.run(x).values(), second.run(x).values()
+    assert np.array_equal(one, other)
+    assert sum(param.learned for param in first.graph.params()) == 6 * 4 * 9 + 6 + 6 + 6 * 49
+
+
 # What cannot be
 
 
