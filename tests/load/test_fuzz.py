@@ -20,10 +20,10 @@ def answers(first: int, count: int) -> dict[str, int]:
 
 
 def test_no_damage_makes_a_report_fail() -> None:
-    found = answers(0, 32)
-    assert sum(found.values()) == 32
-    assert found["partly"] > 5, found
-    assert found["refused"] > 5, found
+    found = answers(0, 20)
+    assert sum(found.values()) == 20
+    assert found["partly"] > 2, found
+    assert found["refused"] > 2, found
 
 
 @pytest.mark.slow

@@ -213,13 +213,13 @@ def test_damaged_files_are_refused_or_read(tmp_path: Path) -> None:
     """Cut short at every length, and with random bytes changed: a `ModelError` or a graph, nothing else."""
     whole, path = network(), tmp_path / "model.onnx"
     assert load_or_refuse(whole, path)
-    for length in range(0, len(whole), 17):
+    for length in range(0, len(whole), 41):
         load_or_refuse(whole[:length], path)
     random = np.random.default_rng(0)
     read = 0
-    for _ in range(500):
+    for _ in range(120):
         damaged = bytearray(whole)
         for at in random.integers(0, len(whole), random.integers(1, 4)):
             damaged[at] = random.integers(0, 256)
         read += load_or_refuse(bytes(damaged), path)
-    assert 0 < read < 500
+    assert 0 < read < 120
