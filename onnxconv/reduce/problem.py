@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from onnxconv.execute import apply, run
-from onnxconv.graph import Graph, Node, TensorType, only
+from onnxconv.graph import Graph, Node, only
 from onnxconv.runtimes import RuntimeAbsent, RuntimeFailed
 from onnxconv.verify.arithmetic import Layer, allowed
 from onnxconv.verify.case import Bench, Case
@@ -16,13 +16,13 @@ from onnxconv.verify.compare import Comparison, outputs_differ, within
 from onnxconv.verify.draw import KINDS, Stream, real
 from onnxconv.verify.instance import instances
 from onnxconv.verify.routing import plan
-from onnxconv.verify.sizes import concrete
+from onnxconv.verify.sizes import pinned
 from onnxconv.verify.verdict import Verdict
 from onnxconv.verify.verify import gravity
 from onnxconv.verify.words import Array
 from onnxconv.weights import Weights, given
 
-__all__ = ["FAMILIES", "Disagreement", "Problem", "disagreement", "pinned", "problems"]
+__all__ = ["FAMILIES", "Disagreement", "Problem", "disagreement", "problems"]
 
 FAMILIES = ("exact", "bound", "routing")
 """Where the numbers come from: integers for one layer, the network's own weights for one layer, a routed network."""
@@ -64,14 +64,6 @@ class Disagreement:
     got: Mapping[str, Array]
     found: Comparison | None
     reason: str
-
-
-def pinned(graph: Graph, batch: int = 1) -> Graph:
-    """The graph with numbers for all symbolic sizes."""
-    shapes = concrete(graph, batch)
-    inputs = tuple((name, TensorType(type.dtype, shapes[name])) for name, type in graph.inputs)
-    nodes = tuple(replace(node, type=TensorType(node.type.dtype, shapes[node.output])) for node in graph.nodes)
-    return replace(graph, inputs=inputs, nodes=nodes)
 
 
 def problems(graph: Graph, family: str, seed: int, weights: Weights | None = None) -> Iterator[Problem]:

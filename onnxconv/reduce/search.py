@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from onnxconv.graph import Graph
 from onnxconv.reduce.fewer import fewer
-from onnxconv.reduce.problem import FAMILIES, Disagreement, Problem, alone, disagreement, pinned, problems
+from onnxconv.reduce.problem import FAMILIES, Disagreement, Problem, alone, disagreement, problems
 from onnxconv.reduce.smaller import chain, measure, simpler
 from onnxconv.verify.case import Bench
 from onnxconv.verify.exact import layers
+from onnxconv.verify.sizes import pinned
 from onnxconv.weights import Weights
 
 __all__ = ["Reduced", "reduce"]

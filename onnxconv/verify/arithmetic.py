@@ -21,11 +21,10 @@ from onnxconv.verify.compare import within
 from onnxconv.verify.rounding import bound, gamma
 from onnxconv.verify.signal import Signal
 from onnxconv.verify.winograd import winograd
-from onnxconv.verify.words import Array
+from onnxconv.verify.words import PRODUCTS, Array
 
-__all__ = ["ARITHMETICS", "DIRECT", "NONE", "PRODUCTS", "Arithmetic", "Layer", "allowed", "fitting", "narrower"]
+__all__ = ["ARITHMETICS", "DIRECT", "NONE", "Arithmetic", "Layer", "allowed", "fitting", "narrower"]
 
-PRODUCTS = ("Conv", "ConvTranspose", "Gemm")
 DIRECT = "direct"
 NONE = "none"
 

@@ -11,7 +11,7 @@ from onnxconv.dtypes import rounded
 from onnxconv.execute import apply
 from onnxconv.graph import Graph, Node, TensorType, only
 from onnxconv.runtimes import RuntimeFailed
-from onnxconv.verify.arithmetic import ARITHMETICS, DIRECT, NONE, PRODUCTS, narrower
+from onnxconv.verify.arithmetic import ARITHMETICS, DIRECT, NONE, narrower
 from onnxconv.verify.case import Case, judged
 from onnxconv.verify.compare import Comparison, all_same, merge, outputs_differ, within
 from onnxconv.verify.fingerprint import fingerprint
@@ -20,7 +20,7 @@ from onnxconv.verify.judge import compared
 from onnxconv.verify.rounding import representable
 from onnxconv.verify.sizes import concrete
 from onnxconv.verify.verdict import Finding, Verdict
-from onnxconv.verify.words import Array
+from onnxconv.verify.words import PRODUCTS, Array
 from onnxconv.weights import given
 
 __all__ = ["exact", "layers"]

@@ -20,7 +20,7 @@ from onnxconv.graph import Graph, Node, TensorType, shapes_of
 from onnxconv.receptive import Sights, sights
 from onnxconv.verify.case import Case, outputs_of
 from onnxconv.verify.draw import Stream, real
-from onnxconv.verify.sizes import concrete, terms
+from onnxconv.verify.sizes import concrete, pinned, terms
 from onnxconv.verify.verdict import Divergence, Finding, Verdict
 from onnxconv.verify.words import Array
 
@@ -53,12 +53,12 @@ def applies(graph: Graph) -> bool:
     """Inputs are floating-point numbers, and some position does not see all of them."""
     if not all(type.dtype in FLOATS for _, type in graph.inputs):
         return False
-    return next(_looks(_pinned(graph)), None) is not None
+    return next(_looks(pinned(graph)), None) is not None
 
 
 def field(case: Case) -> Iterator[Finding]:
     """One finding for the whole model: the first position that depends on what it cannot see, or that none does."""
-    graph = _pinned(case.graph)
+    graph = pinned(case.graph)
     looks = _affordable(graph, tuple(_looks(graph)))
     if not looks:
         yield Finding(case.output, Verdict.UNTRUSTED, "every position that was looked at sees the whole input")
@@ -120,13 +120,6 @@ def _blamed(case: Case, look: _Look, before: Array, after: Array, wrong: Array, 
     )
     divergence = Divergence(look.node.name, look.node.op.kind, index, got, expected, 0.0)
     return Finding(case.output, Verdict.FAIL, what, int(wrong.sum()), elements, first_divergence=divergence)
-
-
-def _pinned(graph: Graph) -> Graph:
-    shapes = concrete(graph, 1)
-    inputs = tuple((name, TensorType(type.dtype, shapes[name])) for name, type in graph.inputs)
-    nodes = tuple(replace(node, type=TensorType(node.type.dtype, shapes[node.output])) for node in graph.nodes)
-    return replace(graph, inputs=inputs, nodes=nodes)
 
 
 def _looks(graph: Graph) -> Iterator[_Look]:

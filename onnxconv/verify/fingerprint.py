@@ -78,7 +78,7 @@ class _Bench:
 
     @property
     def filters(self) -> Array:
-        """View weights as [M, terms]: the flat index of every term of every filter."""
+        """The weights as [M, terms]: the flat index of every term of every filter."""
         flat = np.arange(math.prod(self.kernel)).reshape(self.kernel)
         if self.node.op.kind != "ConvTranspose":
             return flat.reshape(self.kernel[0], -1)
@@ -86,7 +86,7 @@ class _Bench:
         blocks = flat.reshape(groups, self.kernel[0] // groups, *self.kernel[1:])  # [g, C/g, M/g, *K]
         return np.swapaxes(blocks, 1, 2).reshape(groups * self.kernel[1], -1)
 
-    def taps(self, count: int, values: tuple[float, ...] | None = None, stream: Stream | None = None) -> Array:
+    def taps(self, count: int, values: tuple[float, ...] | None = None) -> Array:
         """A kernel with `count` taps a filter, of `values` in turn (1), spread over its terms from the middle."""
         rows = self.filters
         weight = np.zeros(math.prod(self.kernel))

@@ -23,12 +23,11 @@ from onnxconv.verify.compare import Comparison, merge, outputs_differ, within
 from onnxconv.verify.draw import Stream
 from onnxconv.verify.sizes import concrete
 from onnxconv.verify.verdict import Finding, Verdict
-from onnxconv.verify.words import Array
+from onnxconv.verify.words import PRODUCTS, Array
 from onnxconv.weights import given
 
 __all__ = ["Impulses", "applies", "impulse", "impulses"]
 
-PRODUCTS = ("Conv", "ConvTranspose", "Gemm")
 BUDGET = 1 << 28
 """Multiply-adds spent on one layer; where weights remain unread then, the coverage says so."""
 FAINT = 0.02

@@ -26,14 +26,13 @@ from onnxconv.verify.route import Routed, route_batch_norm, route_prelu, route_p
 from onnxconv.verify.signal import Signal, channels, exact_sum, grid_of
 from onnxconv.verify.sizes import concrete, terms
 from onnxconv.verify.verdict import Finding, Verdict
-from onnxconv.verify.words import Array
+from onnxconv.verify.words import PRODUCTS, Array
 from onnxconv.weights import given
 
 __all__ = ["Plan", "plan", "routing"]
 
 LARGE = 1 << 33
 """Terms summed for one image above which one image is routed, not two."""
-PRODUCTS = ("Conv", "ConvTranspose", "Gemm")
 MEANS = ("AveragePool", "GlobalAveragePool", "ReduceMean")
 CHOSEN = (*PRODUCTS, "BatchNormalization", "PRelu")
 """Layers whose weights are chosen; others keep the network's own."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from onnxconv.errors import Diagnostic, Refusal, UsageError, Where
-from onnxconv.graph import Graph
+from onnxconv.graph import Graph, TensorType
 
-__all__ = ["concrete", "terms"]
+__all__ = ["concrete", "pinned", "terms"]
 
 SPATIAL = (32, 64, 128, 256, 512, 24, 48, 96, 224)
 """Sizes tried for symbolic axes other than the batch, in this order."""
@@ -37,6 +38,14 @@ def concrete(graph: Graph, batch: int) -> Shapes:
             "give the inputs numbers as sizes",
         )
     )
+
+
+def pinned(graph: Graph, batch: int = 1) -> Graph:
+    """The graph with numbers for all symbolic sizes, those of `concrete`."""
+    shapes = concrete(graph, batch)
+    inputs = tuple((name, TensorType(type.dtype, shapes[name])) for name, type in graph.inputs)
+    nodes = tuple(replace(node, type=TensorType(node.type.dtype, shapes[node.output])) for node in graph.nodes)
+    return replace(graph, inputs=inputs, nodes=nodes)
 
 
 def terms(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> int:

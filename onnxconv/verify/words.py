@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy.typing as npt
 
-__all__ = ["MOVING", "Array"]
+__all__ = ["MOVING", "PRODUCTS", "Array"]
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -25,3 +25,6 @@ MOVING = (
     "Unsqueeze",
 )
 """Values arrive as they were, in other places, perhaps in other channels."""
+
+PRODUCTS = ("Conv", "ConvTranspose", "Gemm")
+"""Kinds of layers that sum products with a kernel of their own."""
