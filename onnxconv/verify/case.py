@@ -19,7 +19,7 @@ from onnxconv.verify.verdict import Divergence, Finding, Verdict
 from onnxconv.verify.words import Array
 from onnxconv.weights import Weights
 
-__all__ = ["Bench", "Case", "judged", "outputs_of"]
+__all__ = ["Bench", "Case", "judged", "named", "outputs_of"]
 
 INLINE = 1 << 28
 """Bytes of weights above which they go beside the model, to keep fewer copies in memory."""
@@ -104,7 +104,12 @@ class Case:
 
     @property
     def output(self) -> str:
-        return ", ".join(self.graph.outputs)
+        return named(self.graph)
+
+
+def named(graph: Graph) -> str:
+    """All outputs of a graph, as findings about the whole of it name them."""
+    return ", ".join(graph.outputs)
 
 
 def judged(

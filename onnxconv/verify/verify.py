@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from onnxconv.errors import Diagnostic, ModelError, UsageError, Where, closest
 from onnxconv.graph import Graph
@@ -14,7 +15,7 @@ from onnxconv.runtimes import RuntimeAbsent, RuntimeFailed
 from onnxconv.verify import field, impulse, relations
 from onnxconv.verify.arithmetic import ARITHMETICS, DIRECT, NONE, narrower
 from onnxconv.verify.bound import bound
-from onnxconv.verify.case import Bench, Case
+from onnxconv.verify.case import Bench, Case, named
 from onnxconv.verify.exact import exact
 from onnxconv.verify.routing import routing
 from onnxconv.verify.shape import shape
@@ -78,42 +79,41 @@ def verify(
     and for a model that cannot be written or has no legal size. `coverage`: a share from 0 to 1 of all filters; routing goes
     on with further seeds until it has observed as many, through 64 trials at most.
     """
-    if arithmetic not in ARITHMETICS or arithmetic == NONE:
-        named = [name for name in ARITHMETICS if name != NONE]
-        what = f"there is no arithmetic {arithmetic!r}"
-        raise UsageError(
-            Diagnostic(Where(), "arithmetic", what, f"known: {', '.join(named)}", closest(arithmetic, named))
-        )
-    asked = (
-        tuple(name for name, p in PROBES.items() if p.applies(graph, arithmetic)) if probes is None else tuple(probes)
-    )
-    if unknown := [name for name in asked if name not in PROBES]:
-        raise UsageError(
-            Diagnostic(Where(), "probe", f"there is no probe {unknown[0]!r}", "", closest(unknown[0], PROBES))
-        )
+    asked = _asked(graph, probes, arithmetic)
     if trials < 1:
         raise UsageError(
             Diagnostic(Where(), "trials", f"{trials} trials", "at least one trial is made", "write 1 or more")
         )
     if sum(math.prod(p.shape) for p in graph.params()) <= KEPT:
         weights = given({param.name: weights[param] for param in graph.params()})
+    how: dict[str, Any] = {"seed": seed, "trials": trials, "arithmetic": arithmetic, "coverage": coverage}
+    case = partial(Case, graph, weights, **how)
     checks: list[Check] = []
-    case = partial(Case, graph, weights, seed=seed, trials=trials, arithmetic=arithmetic, coverage=coverage)
     for i, runtime in enumerate(runtimes):
         tell = partial(_tell, progress, len(runtimes) * len(asked), i * len(asked), runtime)
-        line = partial(
-            reproduction,
-            source or graph.name,
-            runtime,
-            seed=seed,
-            trials=trials,
-            arithmetic=arithmetic,
-            coverage=coverage,
-        )
-        for probe, finding, bench in _probe(case, runtime, asked, timeout, options or {}, tell):
-            version, placement, unplaced = bench
+        line = partial(reproduction, source or graph.name, runtime, **how)
+        for probe, finding, (version, placement, unplaced) in _probe(
+            case, named(graph), runtime, asked, timeout, options or {}, tell
+        ):
             checks.append(Check(runtime, version, probe, finding, placement, unplaced, seed, line(probe)))
     return Verification(source, tuple(checks))
+
+
+def _asked(graph: Graph, probes: Sequence[str] | None, arithmetic: str) -> tuple[str, ...]:
+    """The probes by name, all that apply unless some were named. Raises `UsageError` for unknown ones and arithmetics."""
+    if arithmetic not in ARITHMETICS or arithmetic == NONE:
+        known = [name for name in ARITHMETICS if name != NONE]
+        what = f"there is no arithmetic {arithmetic!r}"
+        raise UsageError(
+            Diagnostic(Where(), "arithmetic", what, f"known: {', '.join(known)}", closest(arithmetic, known))
+        )
+    if probes is None:
+        return tuple(name for name, probe in PROBES.items() if probe.applies(graph, arithmetic))
+    if unknown := [name for name in probes if name not in PROBES]:
+        raise UsageError(
+            Diagnostic(Where(), "probe", f"there is no probe {unknown[0]!r}", "", closest(unknown[0], PROBES))
+        )
+    return tuple(probes)
 
 
 Ran = tuple[str, Mapping[str, int], tuple[str, ...]]
@@ -122,6 +122,7 @@ Ran = tuple[str, Mapping[str, int], tuple[str, ...]]
 
 def _probe(
     case: Callable[..., Case],
+    output: str,
     runtime: str,
     probes: Sequence[str],
     timeout: float,
@@ -130,7 +131,7 @@ def _probe(
 ) -> Iterator[tuple[str, Finding, Ran]]:
     def unrun(verdict: Verdict, reason: str) -> Iterator[tuple[str, Finding, Ran]]:
         for probe in probes:
-            yield probe, Finding(case(None).output, verdict, reason), ("", {}, ())
+            yield probe, Finding(output, verdict, reason), ("", {}, ())
 
     try:
         bench = Bench(runtime, timeout, options)
