@@ -91,11 +91,11 @@ def verify(
     checks: list[Check] = []
     for i, runtime in enumerate(runtimes):
         tell = partial(_tell, progress, len(runtimes) * len(asked), i * len(asked), runtime)
-        line = partial(reproduction, source or graph.name, runtime, **how)
+        line = partial(reproduction, source or graph.name, runtime)
         for probe, finding, (version, placement, unplaced) in _probe(
             case, named(graph), runtime, asked, timeout, options or {}, tell
         ):
-            checks.append(Check(runtime, version, probe, finding, placement, unplaced, seed, line(probe)))
+            checks.append(Check(runtime, version, probe, finding, placement, unplaced, seed, line(probe, **how)))
     return Verification(source, tuple(checks))
 
 
