@@ -17,7 +17,7 @@ import numpy as np
 
 from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.verify.case import Case, judged, outputs_of
-from onnxconv.verify.compare import Comparison, merge, within
+from onnxconv.verify.compare import Comparison, all_same, merge, within
 from onnxconv.verify.exact import layers
 from onnxconv.verify.instance import Instance, instances
 from onnxconv.verify.sizes import concrete
@@ -63,11 +63,15 @@ def applies(graph: Graph) -> bool:
 
 
 def relations(case: Case) -> Iterator[Finding]:
-    """One finding for the whole model: the first layer that breaks a relation, or that all keep all."""
+    """One finding for the whole model: the first layer that breaks a relation, or that all keep all.
+
+    Untrusted where what a relation compares does not depend on the input: it could not have been broken.
+    """
     found = [node for node in layers(case.graph) if node.op.kind in KINDS and len(node.inputs) == 1]
     shapes = concrete(case.graph, 2)
     total: Comparison | None = None
     kept: dict[str, int] = {}
+    blind: list[str] = []
     for done, node in enumerate(found):
         instance = _operands(case, node, _cropped(node, shapes[node.inputs[0]]))
         layer = Layer(node, instance.xs[0], instance.weights, _runner(case))
@@ -82,21 +86,36 @@ def relations(case: Case) -> Iterator[Finding]:
                 comparison = within(left, right, 0.0)
                 total = merge(total, comparison)
                 kept[name] = kept.get(name, 0) + 1
+                if not _telling(layer, right):
+                    blind.append(f"{name} of {node.name!r}")
                 if comparison.mismatches:
                     mine = replace(comparison, elements=total.elements)
                     finding = judged(case.output, mine, node, note=f"relation: {name}")
                     yield replace(finding, reason=f"{finding.reason}; relation: {name}")
                     return
-    yield _summary(case, found, total, kept)
+    yield _summary(case, found, total, kept, blind)
 
 
-def _summary(case: Case, found: list[Node], total: Comparison | None, kept: Mapping[str, int]) -> Finding:
+def _telling(layer: Layer, y: Array) -> bool:
+    """Without its bias y is not all zero, nor one value throughout; of a single group the bias stays."""
+    bias = layer.w.get("bias")
+    if bias is not None and len(bias) == y.shape[1]:
+        y = y - bias.astype(np.float64).reshape(-1, *[1] * (y.ndim - 2))
+    return bool(y.any()) and (y.size == 1 or not all_same(y))
+
+
+def _summary(
+    case: Case, found: list[Node], total: Comparison | None, kept: Mapping[str, int], blind: list[str]
+) -> Finding:
     if total is None:
         return Finding(case.output, Verdict.UNTRUSTED, "no layer convolves")
     note = f"{len(found)} distinct layers keep {sum(kept.values())} relations: " + ", ".join(
         f"{name} {count}" for name, count in kept.items()
     )
-    return Finding(case.output, Verdict.PASS, "", 0, total.elements, note=note)
+    more = f" and {len(blind) - 1} more" if len(blind) > 1 else ""
+    reason = f"what is compared does not depend on the input: {blind[0]}{more}" if blind else ""
+    verdict = Verdict.UNTRUSTED if blind else Verdict.PASS
+    return Finding(case.output, verdict, reason, 0, total.elements, note=note)
 
 
 def _cropped(node: Node, shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -227,7 +246,7 @@ def _sum(layer: Layer, y: Array) -> Pairs:
     x = layer.x[:1]
     other = x[:, ::-1] if x.shape[1] > 1 else -x[..., ::-1]
     bias = layer.w["bias"].astype(np.float64).reshape(1, -1, *[1] * (x.ndim - 2)) if "bias" in layer.w else 0.0
-    yield layer.run(layer.node, x + other, layer.w) + bias, y[:1] + layer.run(layer.node, other, layer.w)
+    yield layer.run(layer.node, x + other, layer.w), y[:1] + layer.run(layer.node, other, layer.w) - bias
 
 
 RELATIONS: Mapping[str, Callable[[Layer, Array], Pairs]] = {

@@ -182,3 +182,12 @@ def test_what_is_written_out_is_what_torch_computes(axes: list[Any], groups: int
         tensors[0] = torch.nn.functional.pad(tensors[0], widths)
         y = function(*tensors, stride, 0, dilation, groups)
     assert np.array_equal(written_out(node, x, w), y.numpy())
+
+
+def test_what_does_not_depend_on_the_input_proves_nothing() -> None:
+    """Two taps, two pixels apart, around a lone pixel, see padding alone: each output is its filter's bias."""
+    s = Sketch(("N", 4, 1, 1))
+    s.add(Conv(window((2, 1, 2, 1, 1), (2, 1, 2, 1, 1)), 6), name="blind")
+    finding = next(relations(Case(s.graph(), seeded(), InProcess())))  # type: ignore[arg-type]
+    assert finding.verdict is Verdict.UNTRUSTED
+    assert finding.reason == "what is compared does not depend on the input: taps of 'blind' and 4 more"
