@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from onnxconv.geometry import Axis, Sampling, TransposedAxis
 from onnxconv.graph import Graph, Initial, Node, Param, TensorType
 from onnxconv.ops import (
+    COMPARISONS,
     END,
     REDUCTIONS,
     Abs,
@@ -17,6 +18,7 @@ from onnxconv.ops import (
     Ceil,
     ChannelShuffle,
     Clip,
+    Comparison,
     Concat,
     Conv,
     ConvTranspose,
@@ -100,7 +102,7 @@ def chain(x: Shape, *ops: Operator, dtype: str = "float32") -> Graph:
             3
             if isinstance(op, Add | Mul | Max | Min | Concat)
             else 2
-            if isinstance(op, Sub | Div | Pow | MatMul)
+            if isinstance(op, Sub | Div | Pow | MatMul | Comparison)
             else 1
         )
         node = node_of(f"l{index}", op, [(tensor, shape)] * count, dtype)
@@ -190,6 +192,7 @@ def every_operator() -> list[tuple[Operator, Shape]]:
         (MatMul(), (4, 4)),
         (Max(), two),
         (Min(), ("N", 4)),
+        *((op(), two) for op in COMPARISONS),
         (Neg(), two),
         (Abs(), two),
         (Sqrt(), two),

@@ -11,9 +11,11 @@ from onnxconv.errors import Refusal
 from onnxconv.load.statistics import layer_statistics
 from onnxconv.load.step import PREVIOUS, Constant, Reader, Reading, Step
 from onnxconv.ops import (
+    COMPARISONS,
     REDUCTIONS,
     Abs,
     Add,
+    And,
     Ceil,
     Div,
     Erf,
@@ -29,7 +31,9 @@ from onnxconv.ops import (
     Min,
     Mul,
     Neg,
+    Not,
     Operator,
+    Or,
     Pow,
     Reciprocal,
     ReduceL1,
@@ -42,6 +46,8 @@ from onnxconv.ops import (
     Silu,
     Sqrt,
     Sub,
+    Where,
+    Xor,
     shape_text,
 )
 
@@ -162,6 +168,7 @@ def _reduction(op: type[Reduction]) -> Reader:
 ARITHMETIC: dict[str, Reader] = {
     "Abs": of_one(Abs()),
     "Add": _of_many(Add()),
+    "And": _of_many(And()),
     "Ceil": of_one(Ceil()),
     "Div": _of_many(Div()),
     "Erf": of_one(Erf()),
@@ -177,6 +184,8 @@ ARITHMETIC: dict[str, Reader] = {
     "Min": _of_many(Min()),
     "Mul": _of_many(Mul()),
     "Neg": of_one(Neg()),
+    "Not": of_one(Not()),
+    "Or": _of_many(Or()),
     "Pow": _of_many(Pow()),
     "RMSNormalization": _rms_norm,
     "Reciprocal": of_one(Reciprocal()),
@@ -185,6 +194,9 @@ ARITHMETIC: dict[str, Reader] = {
     "Sub": _of_many(Sub()),
     "Swish": _swish,
     "Sum": _of_many(Add()),
+    "Where": _of_many(Where()),
+    "Xor": _of_many(Xor()),
+    **{op.kind: _of_many(op()) for op in COMPARISONS},
     **{op.kind: _reduction(op) for op in REDUCTIONS},
 }
 """ONNX operators of the default domain by name."""

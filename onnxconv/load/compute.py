@@ -49,6 +49,7 @@ EXACT: dict[str, Callable[[Array, Array], Array]] = {
     "Mul": np.multiply,
     "Or": np.logical_or,
     "Sub": np.subtract,
+    "Xor": np.logical_xor,
 }
 """Operators of two operands whose result IEEE 754 or integer arithmetic determines to the bit."""
 

@@ -3,6 +3,20 @@
 from onnxconv.ops.arithmetic import Add, Div, Max, Min, Mul, Pow, Sub
 from onnxconv.ops.broadcast import Elementwise
 from onnxconv.ops.cast import Cast
+from onnxconv.ops.choice import (
+    COMPARISONS,
+    And,
+    Comparison,
+    Equal,
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+    Not,
+    Or,
+    Where,
+    Xor,
+)
 from onnxconv.ops.conv import Conv, ConvTranspose, Dense
 from onnxconv.ops.curves import GELU_FORMS, Elu, Gelu, HardSigmoid, HardSwish, Mish, Softplus, Tanh
 from onnxconv.ops.deform import DeformConv
@@ -105,6 +119,12 @@ OPERATORS: tuple[type[Operator], ...] = (
     Floor,
     Ceil,
     Round,
+    *COMPARISONS,
+    Not,
+    And,
+    Or,
+    Xor,
+    Where,
     Concat,
     Flatten,
     Reshape,
@@ -136,6 +156,7 @@ OPERATORS: tuple[type[Operator], ...] = (
 
 __all__ = [
     "BROADCAST",
+    "COMPARISONS",
     "DEPTH_ORDERS",
     "END",
     "GELU_FORMS",
@@ -147,6 +168,7 @@ __all__ = [
     "WHOLE_AXIS",
     "Abs",
     "Add",
+    "And",
     "AttributeValue",
     "AveragePool",
     "BatchNorm",
@@ -154,6 +176,7 @@ __all__ = [
     "Ceil",
     "ChannelShuffle",
     "Clip",
+    "Comparison",
     "Concat",
     "Const",
     "Constant",
@@ -170,6 +193,7 @@ __all__ = [
     "DynamicQuantizeLinear",
     "Elementwise",
     "Elu",
+    "Equal",
     "Erf",
     "Exp",
     "Expand",
@@ -182,6 +206,8 @@ __all__ = [
     "GlobalAveragePool",
     "GlobalLpPool",
     "GlobalMaxPool",
+    "Greater",
+    "GreaterOrEqual",
     "GroupNorm",
     "HardSigmoid",
     "HardSwish",
@@ -189,6 +215,8 @@ __all__ = [
     "InstanceNorm",
     "LayerNorm",
     "LeakyRelu",
+    "Less",
+    "LessOrEqual",
     "LocalResponseNorm",
     "Log",
     "LpPool",
@@ -202,8 +230,10 @@ __all__ = [
     "Mish",
     "Mul",
     "Neg",
+    "Not",
     "Opaque",
     "Operator",
+    "Or",
     "PRelu",
     "Pad",
     "Pow",
@@ -242,7 +272,9 @@ __all__ = [
     "To",
     "Transpose",
     "Unsqueeze",
+    "Where",
     "Work",
+    "Xor",
     "average",
     "shape_text",
 ]

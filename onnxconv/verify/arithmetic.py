@@ -17,6 +17,7 @@ from onnxconv.dtypes import DTYPES
 from onnxconv.execute import apply, magnitude
 from onnxconv.graph import Node
 from onnxconv.verify.carried import error_after
+from onnxconv.verify.choice import COMPARED, undecided
 from onnxconv.verify.compare import within
 from onnxconv.verify.rounding import bound, gamma
 from onnxconv.verify.signal import Signal
@@ -152,7 +153,10 @@ def _of_rounded_inputs(layer: Layer, unit: float) -> Array:
         return _flushed(layer)
     narrow = gamma(layer.roundings + 1, unit) * layer.magnitude() if layer.roundings else 0.0
     values = [x.astype(np.float64) for x in layer.xs]
-    signals = [Signal(x, 0, np.abs(x), unit * np.abs(x)) for x in values]
+    signals = [
+        Signal(x, 0, np.abs(x), unit * np.abs(x) if given.dtype.kind == "f" else None)
+        for x, given in zip(values, layer.xs, strict=True)
+    ]
     with np.errstate(all="ignore"):
         return _flushed(layer) + narrow + error_after(layer.node, signals, layer.w, layer.y, layer.magnitude())
 
@@ -196,7 +200,22 @@ ARITHMETICS: Mapping[str, Arithmetic] = {model.name: model for model in _MODELS}
 
 def allowed(layer: Layer, demanded: str) -> Array:
     """The largest error of each output of a layer; those of other types than float32 are computed directly."""
+    if layer.node.op.kind in COMPARED and layer.xs[0].dtype == np.float32 and demanded != DIRECT:
+        return _of_comparison(layer, demanded)
     return ARITHMETICS[demanded if layer.node.type.dtype == "float32" else DIRECT].allowed(layer)
+
+
+def _of_comparison(layer: Layer, demanded: str) -> Array:
+    """Nothing is said of numbers that lie apart by no more than what rounding them to the arithmetic, or flushing, takes."""
+    unit = {"float16": 2.0**-11, "float16-sums": 2.0**-11, "bfloat16": 2.0**-8}.get(demanded, 0.0)
+    half, tiny = DTYPES["float16"], DTYPES["float32"].normal
+    values = [x.astype(np.float64) for x in layer.xs]
+    errors = [unit * np.abs(x) + tiny for x in values]
+    if demanded.startswith("float16"):
+        errors = [
+            np.where(np.abs(x) < half.high, e + half.smallest, np.inf) for x, e in zip(values, errors, strict=True)
+        ]
+    return np.where(undecided(values, errors), np.inf, 0.0)
 
 
 def narrower(name: str, demanded: str) -> bool:

@@ -105,7 +105,7 @@ def _instances(case: Case, node: Node) -> Iterator[tuple[Instance, Node, Array]]
         one = replace(node, type=TensorType(dtype, shapes[node.output]))
         instance = make(tuple(shapes[name] for name in node.inputs))
         if held != dtype:
-            instance = _widened(instance, dtype)
+            instance = _widened(instance, held, dtype)
         y = apply(one, instance.xs, instance.weights)
         moves = one.op.roundings(*(x.shape for x in instance.xs)) == 0
         assert not instance.exact or moves or representable(y, dtype), (
@@ -114,10 +114,11 @@ def _instances(case: Case, node: Node) -> Iterator[tuple[Instance, Node, Array]]
         yield instance, one, y
 
 
-def _widened(instance: Instance, dtype: str) -> Instance:
-    """The same operands in the layer's data type, where those of a narrower one were drawn."""
+def _widened(instance: Instance, held: str, dtype: str) -> Instance:
+    """The same operands in the layer's data type, where those of a narrower one, `held`, were drawn."""
     weights = {role: rounded(a, dtype) for role, a in instance.weights.items()}
-    return replace(instance, xs=tuple(rounded(x, dtype) for x in instance.xs), weights=weights)
+    xs = tuple(rounded(x, dtype) if x.dtype.name == held else x for x in instance.xs)
+    return replace(instance, xs=xs, weights=weights)
 
 
 def _try(case: Case, one: Node, instance: Instance, y: Array) -> Comparison | str:

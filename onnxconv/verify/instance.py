@@ -18,6 +18,7 @@ import numpy as np
 
 from onnxconv.dtypes import DTYPES, numpy_dtype, rounded
 from onnxconv.graph import Node
+from onnxconv.verify.choice import CHOICES, operands
 from onnxconv.verify.draw import Stream, real
 from onnxconv.verify.integers import DEQUANTIZED, KINDS, dequantized, integers
 from onnxconv.verify.rounding import representable
@@ -48,6 +49,8 @@ def instances(node: Node, dtype: str, keys: tuple[object, ...], dtypes: tuple[st
                 yield lambda shapes, grade=grade: _products(node, dtype, shapes, grade, Stream(*keys, grade))  # type: ignore[misc]
         case kind if kind in KINDS:
             yield lambda shapes: Instance(*integers(node, dtypes, shapes, Stream(*keys)))
+        case kind if kind in CHOICES:
+            yield lambda shapes: Instance("full-width", True, operands(node, dtypes, shapes, Stream(*keys)))
         case "MaxUnpool":
             yield lambda shapes: _unpooled(node, dtype, shapes, Stream(*keys))
         case "MaxPoolIndices":

@@ -16,6 +16,7 @@ import numpy as np
 
 from onnxconv.execute import apply, magnitude
 from onnxconv.graph import Node
+from onnxconv.verify.choice import CHOICES, error_of_choice
 from onnxconv.verify.rounding import bound
 from onnxconv.verify.signal import Signal
 from onnxconv.verify.words import Array
@@ -54,6 +55,8 @@ def _spread(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Array) 
             return np.where(errors[0] > 0, errors[0] + 1, 0)
         case "Max" | "Min":
             return reduce(np.maximum, errors)
+        case kind if kind in CHOICES:
+            return error_of_choice(node, values, errors)
         case "Sub":
             added: Array = reduce(np.add, errors) + own(reduce(np.add, reach))
             return added

@@ -14,7 +14,7 @@ import onnx
 import onnxruntime
 import pytest
 from chains import chain, every_operator, node_of
-from ops.on_integers import ON_INTEGERS
+from ops.on_integers import ON_INTEGERS, ON_TRUTH
 
 from onnxconv.emit import EmitOptions, fitting, to_bytes
 from onnxconv.errors import UsageError
@@ -54,8 +54,9 @@ def declared(model: onnx.ModelProto) -> dict[str, tuple[int | str, ...]]:
 
 
 def test_every_operator_is_tried() -> None:
-    """Those on integers in ops/test_integers.py, places and offsets in nodes/test_opsets.py and ops/test_deform.py."""
-    assert {type(op) for op, _ in CASES} == set(OPERATORS) - {*ON_INTEGERS, DeformConv, MaxUnpool}
+    """Those on integers in ops/test_integers.py, on truth values in ops/test_choice.py, places and offsets in
+    nodes/test_opsets.py and ops/test_deform.py."""
+    assert {type(op) for op, _ in CASES} == set(OPERATORS) - {*ON_INTEGERS, *ON_TRUTH, DeformConv, MaxUnpool}
 
 
 @pytest.mark.parametrize("opset", [13, 17, 19, NEWEST])

@@ -18,12 +18,13 @@ from onnx import numpy_helper
 from onnx.backend.test.case import node as generated
 
 OPERATORS = """
-Add AveragePool BatchNormalization Cast Clip Concat Constant ConstantOfShape Conv ConvInteger ConvTranspose DeformConv
-DepthToSpace DequantizeLinear Div Dropout DynamicQuantizeLinear Elu Exp Expand Flatten Gather Gelu Gemm
-GlobalAveragePool GlobalMaxPool GroupNormalization HardSigmoid HardSwish Identity If InstanceNormalization
-LayerNormalization LeakyRelu Loop LpPool LRN MatMul MatMulInteger MaxPool MaxUnpool Mish Mul Pad Pow PRelu QLinearConv QLinearMatMul QuantizeLinear
-ReduceMax ReduceMean ReduceSum Relu Reshape Resize Scan Shape Sigmoid Slice Softmax Softplus SpaceToDepth Split Sqrt
-Squeeze Sub Sum Tanh Transpose Unsqueeze Upsample
+Add And AveragePool BatchNormalization Cast Clip Concat Constant ConstantOfShape Conv ConvInteger ConvTranspose
+DeformConv DepthToSpace DequantizeLinear Div Dropout DynamicQuantizeLinear Elu Equal Exp Expand Flatten Gather Gelu
+Gemm GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual GroupNormalization HardSigmoid HardSwish Identity If
+InstanceNormalization LayerNormalization LeakyRelu Less LessOrEqual Loop LpPool LRN MatMul MatMulInteger MaxPool
+MaxUnpool Mish Mul Not Or Pad Pow PRelu QLinearConv QLinearMatMul QuantizeLinear ReduceMax ReduceMean ReduceSum Relu
+Reshape Resize Scan Shape Sigmoid Slice Softmax Softplus SpaceToDepth Split Sqrt Squeeze Sub Sum Tanh Transpose
+Unsqueeze Upsample Where Xor
 """.split()
 """Those of convolutional networks that onnx has node cases of; it has none of GlobalLpPool."""
 
@@ -68,8 +69,13 @@ initializers of the same values. Every other operand, the data, stays an input."
 
 MODULES = {
     "BatchNormalization": "batch_normalization",
+    "And": "and_",
+    "GreaterOrEqual": "greater_or_equal",
     "If": "if_",
     "InstanceNormalization": "instance_normalization",
+    "LessOrEqual": "less_or_equal",
+    "Not": "not_",
+    "Or": "or_",
 }
 """Modules of node cases that are not called as their operator in lower case."""
 

@@ -41,14 +41,7 @@ OUTSIDE: dict[str, str] = {
     "sequences and optional values, which are no tensors": """
         test_identity_sequence test_identity_opt test_loop13_seq test_loop16_seq_none
     """,
-    "the function's body compares and chooses, which layers of networks do not": """
-        test_clip_example_expanded test_clip_expanded test_clip_inbounds_expanded test_clip_outbounds_expanded
-        test_clip_splitbounds_expanded test_clip_min_greater_than_max_expanded test_clip_default_min_expanded
-        test_clip_default_max_expanded test_clip_default_int8_min_expanded test_clip_default_int8_max_expanded
-        test_elu_example_expanded_ver18 test_elu_expanded_ver18 test_elu_default_expanded_ver18
-        test_leakyrelu_example_expanded test_leakyrelu_expanded test_leakyrelu_default_expanded
-        test_prelu_example_expanded test_prelu_broadcast_expanded
-    """,
+    "text, which is no number": "test_equal_string test_equal_string_broadcast",
     "what is dropped is random, and the vector's choice that of a certain generator": """
         test_training_dropout_default test_training_dropout_default_mask test_training_dropout
         test_training_dropout_mask

@@ -14,6 +14,7 @@ INTEGER_POOL = "it fails for integers, and with uneven pads"
 ABSENT = "it does not know it"
 BATCH_FOR_CHANNELS = "it stops at as many channels as there are images"
 NORM = {"scale": normal(3, seed=1), "shift": normal(3, seed=2), "mean": normal(3, seed=3), "var": P}
+SIGNS = np.sign(X)
 LIMITS = {"low": real(-0.5), "high": real(0.75)}
 
 POINTWISE: list[Spelling] = [
@@ -68,6 +69,16 @@ POINTWISE: list[Spelling] = [
     *at((7, 13, 14), "Sub", (normal(4, 1), X)),
     *at((7, 13, 14), "Div", (counted(3, 4, dtype="int32") - 5, np.array([[3], [-2], [2]], np.int32))),
     *at((7, 13, 14), "Mul", (X.astype(np.float64), normal(4, 1).astype(np.float64))),
+    *at((7, 11, 13, 19), "Equal", (whole(1, 2, 3), whole(3, 2, 1))),
+    *at((11, 13, 19), "Equal", (SIGNS, SIGNS[:, :1])),
+    *at((7, 9, 13), "Less", (SIGNS, SIGNS[:, :1])),
+    *at((9, 13), "Less", (counted(2, 3, dtype="int32"), counted(3, dtype="int32"))),
+    *at((7, 9, 13), "Greater", (SIGNS, SIGNS[:, :1])),
+    *at((12, 16), "LessOrEqual", (SIGNS, SIGNS[:, :1])),
+    *at((12, 16), "GreaterOrEqual", (SIGNS, SIGNS[:, :1])),
+    *(one for kind in ("And", "Or", "Xor") for one in at((7,), kind, (X > 0, X[:, :1] > 0))),
+    *at((7,), "Not", X > 0),
+    *at((9, 16), "Where", (X[0, :1] > 0, X, normal(4, 1))),
     *at((14, 22), "HardSwish", X),
     *at((7, 22), "HardSigmoid", X),
     *at((7, 22), "Elu", X),

@@ -58,6 +58,8 @@ def _types(of: Spelling, outputs: list[str]) -> dict[str, int]:
     """The element types of the outputs, which onnxruntime wants to be told."""
     operands = [helper.np_dtype_to_tensor_dtype(array.dtype) for array in (*of.inputs.values(), *of.held.values())]
     first = {"Cast": of.attributes.get("to"), "QuantizeLinear": operands[-1], "DequantizeLinear": operands[-2:][0]}
+    answers = ("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "And", "Or", "Xor", "Not")
+    first |= dict.fromkeys(answers, onnx.TensorProto.BOOL) | {"Where": operands[-1]}
     second = {"MaxPool": onnx.TensorProto.INT64, "Dropout": onnx.TensorProto.BOOL}.get(of.op, operands[0])
     return dict(zip(outputs, (first.get(of.op) or operands[0], *[second] * 9), strict=False))
 

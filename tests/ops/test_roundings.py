@@ -8,11 +8,12 @@ from typing import cast
 
 import numpy as np
 import pytest
-from ops.on_integers import ON_INTEGERS
+from ops.on_integers import ON_INTEGERS, ON_TRUTH
 
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Axis, Sampling, TransposedAxis
 from onnxconv.ops import (
+    COMPARISONS,
     END,
     OPERATORS,
     REDUCTIONS,
@@ -146,6 +147,7 @@ EXAMPLES: tuple[tuple[Operator, tuple[tuple[int, ...], ...]], ...] = (
     (MatMul(), ((2, 1, 3, 4), (2, 5, 4, 2))),
     (MatMul(), ((2, 3, 4), (4,))),
     (Min(), (IMAGE, (2, 1, 1, 6))),
+    *((op(), (IMAGE, (4, 1, 6))) for op in COMPARISONS),
     *((op, (IMAGE,)) for op in (Neg(), Abs(), Sqrt(), Exp(), Log(), Erf(), Reciprocal(), Floor(), Ceil(), Round())),
     (Add(), ((2, 1, 7, 1), (2, 4, 1, 1), (2, 4, 1, 6))),
     (Concat(1), (IMAGE, IMAGE)),
@@ -188,8 +190,9 @@ def wide(xs: list[np.ndarray], w: dict[str, np.ndarray]) -> tuple[list[np.ndarra
 
 
 def test_every_operator_has_an_example() -> None:
-    """Those on integers are in test_integers.py, and their rounding in verify/test_integers.py; places in nodes/."""
-    assert {type(op) for op, _ in EXAMPLES} == set(OPERATORS) - {*ON_INTEGERS, MaxPoolIndices, MaxUnpool}
+    """Those on integers are in test_integers.py, and their rounding in verify/test_integers.py; on truth values in
+    test_choice.py; places in nodes/."""
+    assert {type(op) for op, _ in EXAMPLES} == set(OPERATORS) - {*ON_INTEGERS, *ON_TRUTH, MaxPoolIndices, MaxUnpool}
 
 
 @CASES

@@ -32,9 +32,9 @@ PUBLIC = {
     "detector": Public(OCR, "ch_PP-OCRv4_det_infer.onnx", 1_171_488, {"x": (1, 3, 64, 64)}),
     "recogniser": Public(OCR, "ch_PP-OCRv4_rec_infer.onnx", 2_688_397, {"x": (1, 3, 48, 64)}),
     "classifier": Public(OCR, "ch_ppocr_mobile_v2.0_cls_infer.onnx", 129_356, {"x": (1, 3, 48, 192)}),
-    "pitch": Public("basic-pitch==0.4.0", "nmp.onnx", 35_735, unknown=frozenset({"Equal", "Where"})),
+    "pitch": Public("basic-pitch==0.4.0", "nmp.onnx", 35_734),
     "voice": Public(VOICE, "silero_vad_openvino_16k.onnx", 309_633, unknown=frozenset({"LSTM"})),
-    "voice by sample rate": Public(VOICE, "silero_vad.onnx", 545_286, unknown=frozenset({"Equal", "If"})),
+    "voice by sample rate": Public(VOICE, "silero_vad.onnx", 545_286, unknown=frozenset({"If"})),
 }
 KNOWN = [name for name, public in PUBLIC.items() if not public.unknown]
 

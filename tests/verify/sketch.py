@@ -56,7 +56,8 @@ class Sketch:
             }[role]
             initial = Initial(f"{name}.{role}", shape, kind, values, (fan, fan))
             params.append((role, Param(f"{name}.{role}", self.dtype, shape, initial)))
-        self.types[name] = TensorType(self.dtype, op.out_shape(*shapes))
+        dtype = op.out_dtype(*(self.types[i].dtype for i in inputs))
+        self.types[name] = TensorType(dtype, op.out_shape(*shapes))
         self.nodes.append(Node(name, op, inputs, name, self.types[name], tuple(params)))
         self.last = name
         return name
