@@ -123,7 +123,8 @@ def _scale(w: Mapping[str, Array], dtype: str) -> int | None:
 def impulses(node: Node, shape: tuple[int, ...], scale: int, stream: Stream, before: Array | None = None) -> Impulses:
     """As many images as it takes to read every weight of a filter that was not read `before`, or as `BUDGET` allows.
 
-    Image by image the channels of which least was read come first, and the grid of impulses begins elsewhere.
+    Weights that meet padding alone, wherever the filter is laid, are never read, and not waited for.
+    Image by image the channels of which least was read are taken, each in a place drawn, and the grid of impulses begins elsewhere.
     """
     axes = getattr(node.op, "window", ())
     channels, sizes = shape[1], shape[2:]
@@ -131,16 +132,17 @@ def impulses(node: Node, shape: tuple[int, ...], scale: int, stream: Stream, bef
     images = _images(node, shape)
     x = np.zeros((images, *shape[1:]), numpy_dtype(node.type.dtype))
     seen = np.zeros((channels, *(h.shape[1] for h in hits)), bool) if before is None else before.copy()
+    legible = np.ix_(np.ones(channels, bool), *(h.any(axis=0) for h in hits))
     order = stream.order(channels)
     for image in range(images):
         grid = [_places(axis, n, stream) for axis, n in zip(axes, sizes, strict=True)]
         places = [p.reshape(-1) for p in np.meshgrid(*grid, indexing="ij")] if grid else []
         count = places[0].size if places else 1
         least = np.argsort(seen.reshape(channels, -1)[order].sum(axis=1), kind="stable")
-        chosen = order[least[np.arange(count) % channels]]
+        chosen = order[least[stream.order(count) % channels]]
         x[image][(chosen, *places)] = np.ldexp(stream.signs(count).astype(np.float64), scale)
         _note(seen, chosen, [h[p] for h, p in zip(hits, places, strict=True)])
-        if seen.all():
+        if seen[legible].all():
             return Impulses(x[: image + 1], seen)
     return Impulses(x, seen)
 
