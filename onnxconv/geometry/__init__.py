@@ -21,7 +21,21 @@ from onnxconv.geometry.resample import (
     sampled_field,
 )
 from onnxconv.geometry.sets import Positions
-from onnxconv.geometry.size import Size, apart, divided, floor_div, plus, shift, times
+from onnxconv.geometry.size import (
+    Size,
+    apart,
+    atoms,
+    divided,
+    evaluated,
+    floor_div,
+    is_formula,
+    least,
+    plus,
+    product,
+    quotient,
+    shift,
+    times,
+)
 from onnxconv.geometry.taps import Array, taps, transposed_taps
 
 __all__ = [
@@ -45,20 +59,26 @@ __all__ = [
     "TransposedWindow",
     "Window",
     "apart",
+    "atoms",
     "blocks",
     "causal_pads",
     "ceil_axis",
     "crop_reaching",
     "cycled",
     "divided",
+    "evaluated",
     "floor_div",
     "full_pads",
     "held",
+    "is_formula",
+    "least",
     "line",
     "listed",
     "pads_reaching",
     "plus",
     "positions",
+    "product",
+    "quotient",
     "rational",
     "repeated",
     "resized",

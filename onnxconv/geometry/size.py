@@ -1,93 +1,117 @@
-"""Sizes along an axis: an integer, or the text of a symbolic one such as ``H`` or ``(H+1)//2``."""
+"""Sizes along an axis: an integer, or the text of a formula over open ones such as ``H`` or ``(H+1)//2``.
+
+Formulas that are equal as polynomials have equal texts. Open sizes are at least 1.
+"""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
+
+from onnxconv.geometry.formula import read
+from onnxconv.geometry.polynomial import Polynomial, constant, symbol
+
+__all__ = [
+    "Size",
+    "apart",
+    "atoms",
+    "divided",
+    "evaluated",
+    "floor_div",
+    "formula",
+    "is_formula",
+    "least",
+    "plus",
+    "product",
+    "quotient",
+    "shift",
+    "times",
+]
 
 Size: TypeAlias = "int | str"
 
-_SYMBOLIC = re.compile(r"(?:\((?P<inner>.+?)(?P<r>\+\d+)?\)//(?P<s>\d+)|(?P<plain>.+?))(?P<q>[+-]\d+)?", re.DOTALL)
+
+def formula(n: Size) -> Polynomial:
+    """A size as a polynomial. Text that is no formula is one name."""
+    return constant(n) if isinstance(n, int) else read(n) or symbol(n)
 
 
-def _parts(n: str) -> tuple[str, int, int, int]:
-    """Read ``(base + r)//s + q``, the one form that sizes after sliding windows take."""
-    found = _SYMBOLIC.fullmatch(n)
-    assert found, f"a symbolic size is never empty, got {n!r}"
-    base = found["plain"] or found["inner"]
-    return base, int(found["r"] or 0), int(found["s"] or 1), int(found["q"] or 0)
+def is_formula(text: str) -> bool:
+    """It is the name of an open size, or a formula over such names."""
+    found = read(text)
+    return found is not None and found.known is None
 
 
-def _text(base: str, r: int, s: int, q: int) -> str:
-    q, r = q + r // s, r % s
-    inner = f"({base}{f'+{r}' if r else ''})//{s}" if s > 1 else base
-    return f"{inner}{f'{q:+d}' if q else ''}"
+def size(p: Polynomial) -> Size:
+    known = p.known
+    return str(p) if known is None else known
 
 
 def shift(n: Size, by: int) -> Size:
-    if isinstance(n, int):
-        return n + by
-    base, r, s, q = _parts(n)
-    return _text(base, r, s, q + by)
+    return n + by if isinstance(n, int) else size(formula(n) + by)
 
 
 def floor_div(n: Size, by: int) -> Size:
-    """⌊n ÷ by⌋; nested floors collapse: ⌊(⌊(b + r) ÷ s⌋ + q) ÷ d⌋ = ⌊(b + r + q·s) ÷ (s·d)⌋."""
-    if isinstance(n, int):
-        return n // by
-    base, r, s, q = _parts(n)
-    return _text(base, r + q * s, s * by, 0)
+    return n // by if isinstance(n, int) else size(formula(n) // by)
 
 
 def times(n: Size, by: int) -> Size:
-    if isinstance(n, int):
-        return n * by
-    base, r, s, q = _parts(n)
-    if by == 1:
-        return n
-    return _text(f"{by}*{base}" if s == 1 else f"{by}*({_text(base, r, s, 0)})", 0, 1, q * by)
+    return n * by if isinstance(n, int) else size(formula(n) * by)
 
 
 def apart(a: Size, b: Size) -> int | None:
     """a − b where that is the same whatever the symbols stand for; None where it is not."""
-    if isinstance(a, int) and isinstance(b, int):
-        return a - b
-    if isinstance(a, int) or isinstance(b, int):
-        return None
-    (*one, p), (*other, q) = _parts(a), _parts(b)
-    return p - q if one == other else None
+    return (formula(a) - formula(b)).known
+
+
+def least(n: Size) -> int | None:
+    """A number that a size is never less than; None where none is known."""
+    return formula(n).least()
 
 
 def plus(sizes: Iterable[Size]) -> Size:
     """The sum of sizes."""
-    sizes = tuple(sizes)
-    symbols = [n for n in sizes if isinstance(n, str)]
-    known = sum(n for n in sizes if isinstance(n, int))
-    return known if not symbols else shift(symbols[0] if len(symbols) == 1 else f"({'+'.join(symbols)})", known)
+    return size(sum(map(formula, sizes), constant(0)))
+
+
+def product(sizes: Iterable[Size]) -> Size:
+    """The product of sizes."""
+    return size(math.prod(map(formula, sizes), start=constant(1)))
+
+
+def quotient(a: Size, by: Size) -> Size | None:
+    """a ÷ by where that leaves nothing, whatever the symbols stand for; None where it may."""
+    exact = formula(a).over(formula(by))
+    return None if exact is None else size(exact)
 
 
 def divided(sizes: Iterable[Size], by: Iterable[Size]) -> Size | None:
-    """The product of sizes divided by others: what one axis has when the others take theirs, rounded down.
+    """The product of sizes divided by others: what one axis has when the others take theirs.
 
-    None where the divisor is 0 or holds a symbol that is not among the sizes.
+    Rounded down where all that is left to divide by is a number. None where the divisor is 0, or a formula that does not
+    divide.
     """
-    above, below = list(sizes), list(by)
-    symbols = [n for n in above if isinstance(n, str)]
-    for n in below:
-        if isinstance(n, str) and n in symbols:
-            symbols.remove(n)
-        elif isinstance(n, str):
-            return None
-    number = math.prod(n for n in above if isinstance(n, int))
-    divisor = math.prod(n for n in below if isinstance(n, int))
-    if not symbols or not divisor:
-        return number // divisor if divisor else None
-    shared = math.gcd(number, divisor)
-    text = symbols[0] if len(symbols) == 1 else "*".join(map(_factor, symbols))
-    return floor_div(times(text, number // shared), divisor // shared)
+    above, below = (math.prod(map(formula, n), start=constant(1)) for n in (sizes, by))
+    exact = above.over(below)
+    if exact is not None:
+        return size(exact)
+    number = math.gcd(*(c for _, c in below.terms))
+    whole = None if not number else above.over(_part(below, number))
+    return None if whole is None else size(whole // number)
 
 
-def _factor(n: str) -> str:
-    return n if re.fullmatch(r"\w+", n) else f"({n})"
+def _part(p: Polynomial, by: int) -> Polynomial:
+    found = p.over(constant(by))
+    assert found is not None, "it divides every coefficient"
+    return found
+
+
+def atoms(n: Size) -> tuple[Size, ...]:
+    """The open sizes and the quotients that a formula is made of."""
+    return tuple(map(str, formula(n).atoms))
+
+
+def evaluated(n: Size, known: Mapping[str, Size]) -> Size:
+    """A formula with sizes in place of the names that are known."""
+    return n if isinstance(n, int) else size(formula(n).at(lambda name: formula(known.get(name, name))))

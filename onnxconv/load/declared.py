@@ -9,7 +9,7 @@ import onnx
 
 from onnxconv.dtypes import DTYPES
 from onnxconv.errors import Refusal
-from onnxconv.geometry import Array, Size
+from onnxconv.geometry import Array, Size, is_formula
 from onnxconv.graph import TensorType
 from onnxconv.load.file import dtype_name
 from onnxconv.resolve.limits import LARGEST_INTEGER, check_tensor
@@ -45,11 +45,11 @@ def declared(type: onnx.TypeProto, name: str, known: Mapping[str, Size], role: s
 
 
 def _size(dim: onnx.TensorShapeProto.Dimension, own: str, known: Mapping[str, Size]) -> Size:
-    """A number, or the name of an open size. Exporters write -1, ``?`` or nothing for one without a name."""
+    """A number, or an open size by name or formula. Exporters write -1, ``?`` or nothing for one without a name."""
     if dim.HasField("dim_value") and dim.dim_value != -1:
         return int(dim.dim_value)
     name = dim.dim_param
-    if not name or len(name) > LONGEST or not any(letter.isalpha() for letter in name):
+    if len(name) > LONGEST or not is_formula(name):
         name = own
     return known.get(name, name)
 

@@ -5,98 +5,88 @@ A known number is an int or a float, an open size the text of a `Size`. Sizes of
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable
 from typing import TypeAlias
 
 from onnxconv.errors import Refusal
-from onnxconv.geometry.size import floor_div, shift, times
+from onnxconv.geometry import Size, floor_div, least, plus, product, quotient, times
 
 __all__ = ["OPEN", "Number"]
 
 Number: TypeAlias = "int | float | str"
 
-_MULTIPLE = re.compile(r"(\d+)\*(\w+|\([^()]*\))")
-
 
 def _add(a: Number, b: Number) -> Number:
-    a, b = (b, a) if isinstance(b, str) else (a, b)
-    if isinstance(a, str) and isinstance(whole := _whole(b), int):
-        return shift(a, whole)
-    raise _unknown("+", a, b)
+    return plus(_whole("+", a, b))
 
 
 def _sub(a: Number, b: Number) -> Number:
-    if a == b:
-        return 0
-    if isinstance(a, str) and isinstance(whole := _whole(b), int):
-        return shift(a, -whole)
-    raise _unknown("-", a, b)
+    return plus(_difference("-", a, b))
 
 
 def _mul(a: Number, b: Number) -> Number:
-    a, b = (b, a) if isinstance(b, str) else (a, b)
-    whole = _whole(b)
-    if isinstance(a, str) and isinstance(whole, int) and whole >= 0:
-        return times(a, whole) if whole else 0
-    raise _unknown("*", a, b)
+    return product(_whole("*", a, b))
 
 
 def _div(a: Number, b: Number) -> Number:
-    if a == b:
-        return 1
-    if isinstance(a, str) and (b == 1 or (isinstance(b, int) and b > 0)):
-        multiple = _MULTIPLE.fullmatch(a)
-        if multiple and int(multiple[1]) % int(b) == 0:
-            return times(multiple[2], int(multiple[1]) // int(b))
-        return floor_div(a, int(b))
+    """Exact; of integers by an integer also rounded towards 0 (ONNX, Div), where that is known to be down."""
+    above, below = _whole("/", a, b)
+    exact = quotient(above, below)
+    if exact is not None:
+        return exact
+    if isinstance(b, int) and b > 0 and _at_least(above, 0):
+        return floor_div(above, b)
     raise _unknown("/", a, b)
 
 
+def _mod(a: Number, b: Number) -> Number:
+    """What is left of a, with the sign of the divisor."""
+    above, below = _whole("%", a, b)
+    if quotient(above, below) is not None:
+        return 0
+    if isinstance(b, int) and b > 0:
+        return _sub(above, times(floor_div(above, b), b))
+    raise _unknown("%", a, b)
+
+
 def _equal(a: Number, b: Number) -> bool:
-    if a == b:
-        return True
-    if any(isinstance(n, int | float) and n < 1 for n in (a, b)) and any(
-        isinstance(n, str) and _plain(n) for n in (a, b)
-    ):
-        return False
+    over, under = (plus(_difference("==", *pair)) for pair in ((a, b), (b, a)))
+    if over == 0 or _at_least(over, 1) or _at_least(under, 1):
+        return over == 0
     raise _unknown("==", a, b)
 
 
-def _greater(a: Number, b: Number) -> bool:
-    if a == b:
-        return False
-    if isinstance(a, str) and isinstance(b, int | float) and b < 1 and _plain(a):
-        return True
-    if isinstance(b, str) and isinstance(a, int | float) and a <= 1 and _plain(b):
-        return False
-    raise _unknown(">", a, b)
+def _greater(a: Number, b: Number, sign: str = ">") -> bool:
+    over, under = (plus(_difference(sign, *pair)) for pair in ((a, b), (b, a)))
+    if _at_least(over, 1) or _at_least(under, 0):
+        return _at_least(over, 1)
+    raise _unknown(sign, a, b)
 
 
 def _max(a: Number, b: Number) -> Number:
-    a, b = (b, a) if isinstance(b, str) else (a, b)
-    if a == b or (isinstance(a, str) and isinstance(b, int | float) and b <= 1 and _plain(a)):
-        return a
-    raise _unknown("max", a, b)
+    return a if _greater(a, b, "max") else b
 
 
 def _min(a: Number, b: Number) -> Number:
-    a, b = (b, a) if isinstance(b, str) else (a, b)
-    if a == b:
-        return a
-    if isinstance(a, str) and isinstance(b, int | float) and b <= 1 and _plain(a):
-        return b
-    raise _unknown("min", a, b)
+    return b if _greater(a, b, "min") else a
 
 
-def _whole(n: Number) -> int | None:
-    return int(n) if isinstance(n, int) or (isinstance(n, float) and math.isfinite(n) and n.is_integer()) else None
+def _at_least(n: Size, limit: int) -> bool:
+    bound = least(n)
+    return bound is not None and bound >= limit
 
 
-def _plain(size: str) -> bool:
-    """It is the size of a tensor itself, not what was computed from one."""
-    return shift(size, 0) == size and not any(sign in size for sign in "+-/*")
+def _whole(sign: str, a: Number, b: Number) -> tuple[Size, Size]:
+    """Both as sizes. Raises `Refusal` for numbers that are not whole."""
+    for n in (a, b):
+        if isinstance(n, float) and not n.is_integer():
+            raise _unknown(sign, a, b)
+    return tuple(int(n) if isinstance(n, float) else n for n in (a, b))  # type: ignore[return-value]
+
+
+def _difference(sign: str, a: Number, b: Number) -> tuple[Size, Size]:
+    left, right = _whole(sign, a, b)
+    return left, times(right, -1)
 
 
 def _unknown(sign: str, *operands: Number) -> Refusal:
@@ -109,9 +99,12 @@ OPEN: dict[str, Callable[[Number, Number], Number]] = {
     "Sub": _sub,
     "Mul": _mul,
     "Div": _div,
+    "Mod": _mod,
     "Equal": _equal,
     "Greater": _greater,
+    "GreaterOrEqual": lambda a, b: not _greater(b, a),
     "Less": lambda a, b: _greater(b, a),
+    "LessOrEqual": lambda a, b: not _greater(a, b),
     "Max": _max,
     "Min": _min,
 }

@@ -289,7 +289,7 @@ ACCEPTED = [
     ("channel_shuffle: 2", IMAGE, (ChannelShuffle(2),), ("N", 4, 9, 8)),
     ("depth_to_space: 2", IMAGE, (DepthToSpace(2),), ("N", 1, 18, 16)),
     ("depth_to_space: {block: 2, order: crd}", IMAGE, (DepthToSpace(2, "CRD"),), ("N", 1, 18, 16)),
-    ("space_to_depth: 2", "float32[N, 3, 8, W]", (SpaceToDepth(2),), ("N", 12, 4, "(W)//2")),
+    ("space_to_depth: 2", "float32[N, 3, 8, W]", (SpaceToDepth(2),), ("N", 12, 4, "W//2")),
     ("space_to_depth: {block: 3, order: crd}", "float32[N, 3, 9, 6]", (SpaceToDepth(3, "CRD"),), ("N", 27, 3, 2)),
     ("upsample: 2", IMAGE, (Resize((Rescale(2, (2, 1)), Rescale(3, (2, 1))), Sampling(nearest="floor"), "asymmetric"),), ("N", 4, 18, 16)),
     ("upsample: {factor: [3, 1], mode: linear}", IMAGE, (Resize((Rescale(2, (3, 1)), Rescale(3, (1, 1))), Sampling("linear")),), ("N", 4, 27, 8)),
