@@ -37,11 +37,12 @@ OVERFLOWING = 2.0**126
 class Normalised(Pointwise):
     """y = weight · (x − mean) ÷ √(variance + epsilon) + bias, where mean and variance are those of some of the values.
 
-    `magnitude`: with n values, whose mean of squares is m₂ and V = variance + epsilon, every evaluation, also that of the
-    variance as a difference m₂ − mean², errs by at most γ_(2n+5)·(2·m₂ + ε) in V and γ_(n+1)·mean|x| in the mean.
-    V^−½ then errs relatively by at most t = γ_(2n+5)·r, r = (2·m₂ + ε)/V, as (1 − t)^−½ − 1 ≤ t up to t = 0.6; a root
-    (3 ulp), a division (2.5 ulp), the products and the sums add less than 19. Where t could be larger, 2n·r > 2^22, and
-    where the squares overflow float32, the magnitude is infinite.
+    `lost`: with n values, whose mean of absolutes is A, of squares m₂, and V = variance + epsilon, every evaluation errs by
+    at most γ_(n+1)·A in the mean, and in V, also as a difference m₂ − mean² + ε, by γ_(2n+5)·2·m₂ for the sums and 3u·V for
+    the last. V^−½ then errs relatively by at most t = γ_(2n+5)·r + 3u, r = 2·m₂/V, as (1 − t)^−½ − 1 ≤ t up to t = 0.6; a root
+    (3 ulp), a division (2.5 ulp), the products and the sums add less than 19 roundings of what they meet, and 2 cover what
+    multiplies two of all these errors. In N = 2n + 24 roundings altogether, γ_k ≤ k/N·γ_N. Where t could be larger,
+    2n·r > 2^22, and where the squares overflow float32, the magnitude is infinite.
     """
 
     __slots__ = ()
@@ -68,17 +69,23 @@ class Normalised(Pointwise):
     def magnitude(self, *xs: Array, **w: Array) -> Array:
         (x,) = xs
         view, axes = self.statistics(x.shape)
-        seen, epsilon = x.reshape(view), self._epsilon(x)
+        seen = x.reshape(view)
         away = np.abs(seen - seen.mean(axis=axes, keepdims=True))
-        variance = np.square(away).mean(axis=axes, keepdims=True) + epsilon
-        cancelling = (2 * np.square(seen).mean(axis=axes, keepdims=True) + epsilon) / variance
-        absolute = np.abs(seen)
-        terms = 2 * (absolute + absolute.mean(axis=axes, keepdims=True)) + away * cancelling
-        count = math.prod(view[i] for i in axes)
-        overflowing = count * np.square(seen).mean(axis=axes, keepdims=True) > OVERFLOWING
-        terms = np.where((2 * count * cancelling > VANISHING) | overflowing, np.inf, terms)
-        y: Array = (terms / np.sqrt(variance)).reshape(x.shape) * np.abs(self.affine(x.shape, w["weight"]))
+        variance = np.square(away).mean(axis=axes, keepdims=True) + self._epsilon(x)
+        lost = self.lost(np.abs(seen), away, variance, axes).reshape(x.shape)
+        y: Array = lost * np.abs(self.affine(x.shape, w["weight"]))
         return y + np.abs(self.affine(x.shape, w["bias"])) if "bias" in w else y
+
+    def lost(self, absolute: Array, away: Array, variance: Array, axes: tuple[int, ...]) -> Array:
+        """What (x − mean) ÷ √(variance) errs relative to, for |x|, |x − mean| and variance + epsilon in the view of `statistics`."""
+        mean, squares = (a.mean(axis=axes, keepdims=True) for a in (absolute, np.square(absolute)))
+        count = math.prod(absolute.shape[i] for i in axes)
+        cancelling = 2 * squares / variance
+        sums = 2 * (count + 1) * mean + (2 * count + 5) * away * cancelling
+        terms = (sums + 24 * (absolute + mean + away)) / (2 * count + 24) / np.sqrt(variance)
+        unknown = (2 * count * cancelling > VANISHING) | (count * squares > OVERFLOWING)
+        y: Array = np.where(unknown, np.inf, terms)
+        return y
 
     def roundings(self, *xs: Shape) -> int:
         (x,) = xs
@@ -298,8 +305,7 @@ class LocalResponseNorm(Pointwise):
 
     def define(self, *xs: Array, **w: Array) -> Array:
         (x,) = xs
-        share, beta, bias = self._numbers(x)
-        y: Array = x / np.power(bias + share * self.sums(x), beta)
+        y: Array = x / np.power(self.base(x), self._numbers(x)[1])
         return y
 
     def roundings(self, *xs: Shape) -> int:
@@ -314,12 +320,24 @@ class LocalResponseNorm(Pointwise):
         relative to the squares of all channels. Infinite where they overflow, or hide the base.
         """
         (x,) = xs
-        share, beta, bias = self._numbers(x)
-        base = bias + share * self.sums(x)
-        terms = bias + share * np.square(x).sum(axis=1, keepdims=True)
-        y: Array = np.abs(x) / np.power(base, beta) * (terms / base)
-        lost = terms / base * self.roundings(x.shape) > VANISHING
-        return np.where(lost | (np.square(x).sum(axis=1, keepdims=True) > OVERFLOWING), np.inf, y)
+        base = self.base(x)
+        y: Array = np.abs(x) / np.power(base, self._numbers(x)[1]) * self.lost(np.abs(x), base)
+        return y
+
+    def lost(self, absolute: Array, base: Array) -> Array:
+        """What the base is summed from, for |x|, relative to the base."""
+        share, _, bias = self._numbers(absolute)
+        squares = np.square(absolute).sum(axis=1, keepdims=True)
+        relative = (bias + share * squares) / base
+        unknown = (relative * self.roundings(absolute.shape) > VANISHING) | (squares > OVERFLOWING)
+        y: Array = np.where(unknown, np.inf, relative)
+        return y
+
+    def base(self, x: Array) -> Array:
+        """bias + alpha/size · Σ x²."""
+        share, _, bias = self._numbers(x)
+        y: Array = bias + share * self.sums(x)
+        return y
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
         """Of the channels, those around its own; counted as all of them."""

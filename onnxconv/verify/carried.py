@@ -1,6 +1,8 @@
-"""How an error on a layer's inputs shows in its output, once values have stopped being exact.
+"""How an error on a layer's inputs shows in its output, once values have stopped being exact: a rule for each kind.
 
-Routed networks have one tap a filter, so that errors hardly grow and the bound stays tight at any depth.
+Routed networks have one tap a filter, so that errors hardly grow and the bound stays tight at any depth. Every rule gives
+|runtime − reference| of the output at most: what the inputs' errors may change, plus the runtime's own roundings at the
+largest values that it may have read.
 """
 
 from __future__ import annotations
@@ -11,127 +13,206 @@ from functools import reduce
 import numpy as np
 
 from onnxconv.dtypes import DTYPES
-from onnxconv.execute import apply, magnitude
 from onnxconv.graph import Node
+from onnxconv.verify.choice import CHOICES, error_of_choice
+from onnxconv.verify.curved import bounded, clipped, leaky, monotone, one_branch, rectified, softmax, steep
 from onnxconv.verify.legal import legal
 from onnxconv.verify.rounding import bound
 from onnxconv.verify.signal import Signal
-from onnxconv.verify.spread import spread_after
+from onnxconv.verify.spread import local_response, normalised
+from onnxconv.verify.step import Rule, Step
 from onnxconv.verify.words import MOVING, Array
 
-__all__ = ["error_after"]
-
-STRAIGHT = 50.0
-"""From here on hard swish, SiLU, GELU and Mish differ from a ReLU by less than float64 tells apart: 50·e^-50 < 2^-66."""
+__all__ = ["RULES", "error_after"]
 
 
 def error_after(node: Node, xs: Sequence[Signal], w: Mapping[str, Array], y: Array, terms: Array) -> Array:
     """|runtime − reference| of the output y is at most this, given that of the inputs.
 
-    Lipschitz constants: 1 for pools (of p-norms too), clips and what moves values, ¼ for the sigmoid, below 1.1 for SiLU and
-    Mish, below 1.13 for GELU, 3/2 for hard swish, 1 for tanh and softplus, the slope of what is a line. A softmax
-    changes by a factor of at most e^2ε when all its inputs change by at most ε. Zero products of a routed kernel are
-    exact, which leaves two roundings: of the product and of the sum with the bias.
+    Infinite where nothing is known, or the kind is not.
     """
-    dtype, op = node.type.dtype, node.op
-    errors = [x.slack() for x in xs]
-    reach = [x.terms + e for x, e in zip(xs, errors, strict=True)]
-    n = op.roundings(*(x.value.shape for x in xs))
-    none = {role: np.zeros_like(a) for role, a in w.items()}
-    match op.kind:
-        case "Conv" | "ConvTranspose" | "Gemm":
-            through = apply(node, errors, none | {"weight": np.abs(w["weight"])})
-            return through + bound(dtype, 2, terms + through)
-        case "DequantizedConv" | "DequantizedGemm":
-            through = apply(node, errors, none | {"weight": np.abs(w["weight"]), "weight_scale": w["weight_scale"]})
-            return through + bound(dtype, n, terms + through)
-        case "BatchNormalization":
-            scaling = none | {"weight": w["weight"], "running_var": w["running_var"]}
-            return magnitude(node, errors, scaling) + bound(dtype, n, magnitude(node, reach, w))
-        case "Add":
-            return reduce(np.add, errors) + bound(dtype, n, reduce(np.add, reach))
-        case "Mul":
-            with np.errstate(invalid="ignore"):  # nothing is known of an infinite error times 0
-                product: Array = reduce(np.multiply, [np.abs(x.value) + e for x, e in zip(xs, errors, strict=True)])
-            least: Array = reduce(np.multiply, [np.abs(x.value) for x in xs])
-            grown: Array = product - least + bound(dtype, n, product)
-            return grown
-        case "AveragePool" | "GlobalAveragePool" | "LpPool" | "GlobalLpPool":
-            return apply(node, errors, {}) + bound(dtype, n, magnitude(node, reach, {}))
-        case "Relu":
-            return np.where(xs[0].value + errors[0] < 0, 0, errors[0])
-        case "Identity":
-            return errors[0]
-        case "Clip":  # its limits are rounded to the data type
-            return errors[0] + bound(dtype, 1, np.abs(y))
-        case "Pad":  # and so is its value
-            return np.abs(apply(node, errors, {})) + bound(dtype, 1, np.abs(y))
-        case "LeakyRelu":
-            slope = max(1.0, abs(float(getattr(op, "slope", 1.0))))
-            return slope * errors[0] + bound(dtype, n, slope * reach[0])
-        case "PRelu":
-            steepest = max(1.0, float(np.abs(w["weight"]).max()))
-            return steepest * errors[0] + bound(dtype, n, steepest * reach[0])
-        case "MaxPool" | "GlobalMaxPool" | "Concat":
-            return np.abs(apply(node, errors, {}))
-        case "Cast":  # towards 0, a small error may make a difference of 1
-            floating = DTYPES[dtype].family == "float"
-            return errors[0] + (bound(dtype, 1, np.abs(y) + errors[0]) if floating else 1)
-        case "Resize":  # weights of cubic ones may be negative
-            cubic = getattr(getattr(op, "sampling", None), "mode", "") == "cubic"
-            through = magnitude(node, errors, {}) if cubic else np.abs(apply(node, errors, {}))
-            return through + bound(dtype, n, magnitude(node, reach, {}))
-        case kind if kind in MOVING:
-            return np.abs(apply(node, errors, {}))
-        case "Sigmoid":
-            return np.minimum(errors[0] / 4, 1) + bound(dtype, n, np.ones_like(y))
-        case "Silu":
-            return _steepness(xs[0], 1.1) * errors[0] + bound(dtype, n, reach[0])
-        case "Tanh":
-            return np.minimum(errors[0], 2) + bound(dtype, n, np.ones_like(y))
-        case "Elu":
-            scale = abs(float(getattr(op, "alpha", 1.0)))
-            return max(1.0, scale) * errors[0] + bound(dtype, n, np.maximum(2 * scale, reach[0]))
-        case "HardSigmoid":
-            slope, offset = (abs(float(getattr(op, name, 1.0))) for name in ("alpha", "beta"))
-            return np.minimum(slope * errors[0], 1) + bound(dtype, n, np.full_like(y, 1 + 2 * offset))
-        case "HardSwish":
-            return _steepness(xs[0], 1.5) * errors[0] + bound(dtype, n, 2 * reach[0])
-        case "Gelu" | "Mish":
-            return _steepness(xs[0], 1.13) * errors[0] + bound(dtype, n, reach[0])
-        case "Softplus":
-            return errors[0] + bound(dtype, n, 2 + reach[0])
-        case "QuantizeLinear" if not any(e.any() for e in errors[1:]):  # the order is kept, whatever is rounded
-            rest = [x.value for x in xs[1:]]
-            low, high = (
-                legal(node, [xs[0].value - errors[0], *rest], {})[0],
-                legal(node, [xs[0].value + errors[0], *rest], {})[1],
-            )
-            return np.asarray(np.maximum(high - y, y - low))
-        case "DequantizeLinear" if not any(e.any() for e in errors[2:]):
-            step, zeros = xs[1].value + errors[1], [np.zeros_like(x.value) for x in xs[2:]]
-            moved = apply(node, [errors[0], step, *zeros], {})
-            moved = moved + magnitude(node, [xs[0].value, errors[1], *(x.value for x in xs[2:])], {})
-            return moved + bound(dtype, n, np.abs(y) + moved)
-        case "ConvInteger" | "MatMulInteger" if not any(e.any() for e in errors[1:]):
-            zero = xs[3].value if len(xs) > 3 else np.zeros(())
-            per_filter = zero.reshape(-1, *[1] * (xs[1].value.ndim - 1)) if op.kind == "ConvInteger" else zero
-            return apply(node, [errors[0], np.abs(xs[1].value - per_filter), *(0 * x.value for x in xs[2:])], {})
-        case "DynamicQuantizeLinear" | "QLinearConv" | "QLinearMatMul" if not any(e.any() for e in errors):
-            low, high = legal(node, [x.value for x in xs], {})
-            return np.asarray(np.maximum(high - y, y - low))
-        case "Softmax":
-            with np.errstate(all="ignore"):
-                factor = np.exp(2 * errors[0].max())
-            own = bound(dtype, n, factor * (1 + 2 * errors[0].max()) * magnitude(node, [x.value for x in xs], {}))
-            changed: Array = y * (factor - 1) + own
-            return changed
-        case _:
-            return spread_after(node, xs, w, y)
+    rule = RULES.get(node.op.kind)
+    if rule is None:
+        return np.full_like(y, np.inf)
+    with np.errstate(all="ignore"):
+        found = rule(Step(node, xs, w, y, terms))
+    return np.where(np.isnan(found), np.inf, found)  # of an infinite error times 0 nothing is known
 
 
-def _steepness(x: Signal, steepest: float) -> Array:
-    """The largest slope between x − error and x + error of a curve that is 0 or x, to the last bit, where |x| > 50."""
-    with np.errstate(invalid="ignore"):  # of a bound that is no number, nothing is said
-        low, high = x.value - x.slack(), x.value + x.slack()
-    return np.select([high < -3, low > STRAIGHT], [0.1, 1.0], steepest)
+def _routed(s: Step) -> Array:
+    """A sum of products. Those with the zeros of a routed kernel are exact, which leaves the product and the bias: two roundings."""
+    none = {role: np.zeros_like(a) for role, a in s.w.items()}
+    through = s.through(*s.errors, w=none | {"weight": np.abs(s.w["weight"])})
+    return through + bound(s.dtype, 2, s.terms + through)
+
+
+def _dequantized(s: Step) -> Array:
+    none = {role: np.zeros_like(a) for role, a in s.w.items()}
+    kernel = {"weight": np.abs(s.w["weight"]), "weight_scale": s.w["weight_scale"]}
+    through = s.through(*s.errors, w=none | kernel)
+    return through + s.own(s.terms + through)
+
+
+def _batch_norm(s: Step) -> Array:
+    none = {role: np.zeros_like(a) for role, a in s.w.items()}
+    scaling = none | {"weight": s.w["weight"], "running_var": s.w["running_var"]}
+    return s.magnitude(*s.errors, w=scaling) + s.own(s.magnitude(*s.partial, w=s.w))
+
+
+def _nothing(s: Step) -> Array:
+    return np.zeros_like(s.y)
+
+
+def _kept(s: Step) -> Array:
+    return s.errors[0]
+
+
+def _moved(s: Step) -> Array:
+    """Values arrive as they were, in other places; a maximum changes no more than what it is taken of."""
+    return np.abs(s.through(*s.errors))
+
+
+def _most(s: Step) -> Array:
+    """The larger or the smaller of numbers changes no more than one of them."""
+    return reduce(np.maximum, s.errors)
+
+
+def _least(s: Step) -> Array:
+    return np.abs(s.through(-s.errors[0]))
+
+
+def _padded(s: Step) -> Array:
+    """The value of a pad is rounded to the data type."""
+    return _moved(s) + bound(s.dtype, 1, np.abs(s.y))
+
+
+def _sum(s: Step) -> Array:
+    total: Array = reduce(np.add, s.errors) + s.own(reduce(np.add, s.partial))
+    return total
+
+
+def _difference(s: Step) -> Array:
+    total: Array = reduce(np.add, s.errors) + s.own(reduce(np.add, s.reach))
+    return total
+
+
+def _product(s: Step) -> Array:
+    """Largest where all factors are."""
+    largest: Array = reduce(np.multiply, s.reach)
+    least: Array = reduce(np.multiply, [np.abs(v) for v in s.values])
+    grown: Array = largest - least + s.own(largest)
+    return grown
+
+
+def _matrices(s: Step) -> Array:
+    largest = s.through(*s.reach)
+    return largest - s.through(*(np.abs(v) for v in s.values)) + s.own(largest)
+
+
+def _pooled(s: Step) -> Array:
+    """Means and p-norms change no more than the values they are taken of."""
+    return s.through(*s.errors) + s.own(s.magnitude(*s.partial))
+
+
+def _reduced(s: Step) -> Array:
+    return s.through(*s.errors) + s.own(s.magnitude(*s.reach))
+
+
+def _growing(s: Step) -> Array:
+    """Sums of squares and products grow most where all their terms do."""
+    return s.through(*s.reach) - np.abs(s.y) + s.own(s.magnitude(*s.reach))
+
+
+def _resized(s: Step) -> Array:
+    """Weights of cubic ones may be negative."""
+    cubic = getattr(getattr(s.op, "sampling", None), "mode", "") == "cubic"
+    through = s.magnitude(*s.errors) if cubic else np.abs(s.through(*s.errors))
+    return through + s.own(s.magnitude(*s.partial))
+
+
+def _cast(s: Step) -> Array:
+    """Towards 0, a small error may make a difference of 1."""
+    floating = DTYPES[s.dtype].family == "float"
+    return s.errors[0] + (bound(s.dtype, 1, np.abs(s.y) + s.errors[0]) if floating else 1)
+
+
+def _whole(s: Step) -> Array:
+    """Floor, ceiling and rounding may go to the next integer."""
+    return np.where(s.errors[0] > 0, s.errors[0] + 1, 0)
+
+
+def _chosen(s: Step) -> Array:
+    return error_of_choice(s.node, s.values, s.errors)
+
+
+def _quantised(s: Step) -> Array:
+    """The order is kept, whatever is rounded."""
+    if any(e.any() for e in s.errors[1:]):
+        return np.full_like(s.y, np.inf)
+    rest, (x, error) = s.values[1:], (s.values[0], s.errors[0])
+    low, high = (legal(s.node, [end, *rest], {})[i] for i, end in enumerate((x - error, x + error)))
+    return np.asarray(np.maximum(high - s.y, s.y - low))
+
+
+def _dequantised(s: Step) -> Array:
+    if any(e.any() for e in s.errors[2:]):
+        return np.full_like(s.y, np.inf)
+    x, scale, *zeros = s.values
+    moved = s.through(s.errors[0], scale + s.errors[1], *(np.zeros_like(zero) for zero in zeros))
+    moved = moved + s.magnitude(x, s.errors[1], *zeros)
+    return moved + s.own(np.abs(s.y) + moved)
+
+
+def _integer_sums(s: Step) -> Array:
+    if any(e.any() for e in s.errors[1:]):
+        return np.full_like(s.y, np.inf)
+    kernel = s.values[1]
+    zero = s.values[3] if len(s.xs) > 3 else np.zeros(())
+    per_filter = zero.reshape(-1, *[1] * (kernel.ndim - 1)) if s.op.kind == "ConvInteger" else zero
+    return s.through(s.errors[0], np.abs(kernel - per_filter), *(0 * v for v in s.values[2:]))
+
+
+def _rescaled(s: Step) -> Array:
+    if any(e.any() for e in s.errors):
+        return np.full_like(s.y, np.inf)
+    low, high = legal(s.node, s.values, {})
+    return np.asarray(np.maximum(high - s.y, s.y - low))
+
+
+RULES: Mapping[str, Rule] = {
+    **dict.fromkeys(("Conv", "ConvTranspose", "Gemm"), _routed),
+    **dict.fromkeys(("DequantizedConv", "DequantizedGemm"), _dequantized),
+    "BatchNormalization": _batch_norm,
+    "Add": _sum,
+    "Sub": _difference,
+    "Mul": _product,
+    "MatMul": _matrices,
+    **dict.fromkeys(("AveragePool", "GlobalAveragePool", "LpPool", "GlobalLpPool"), _pooled),
+    **dict.fromkeys(("ReduceSum", "ReduceMean", "ReduceL1", "ReduceL2"), _reduced),
+    **dict.fromkeys(("ReduceSumSquare", "ReduceProd"), _growing),
+    "Constant": _nothing,
+    **dict.fromkeys(("Identity", "Neg", "Abs"), _kept),
+    **dict.fromkeys((*MOVING, "MaxPool", "GlobalMaxPool", "Concat", "ReduceMax"), _moved),
+    "ReduceMin": _least,
+    **dict.fromkeys(("Max", "Min"), _most),
+    **dict.fromkeys(CHOICES, _chosen),
+    "Pad": _padded,
+    "Resize": _resized,
+    "Cast": _cast,
+    **dict.fromkeys(("Floor", "Ceil", "Round"), _whole),
+    "Relu": rectified,
+    "Clip": clipped,
+    **dict.fromkeys(("LeakyRelu", "PRelu"), leaky),
+    **dict.fromkeys(("Sigmoid", "Tanh"), bounded),
+    **dict.fromkeys(("Elu", "HardSigmoid", "Softplus"), monotone),
+    **dict.fromkeys(("Silu", "HardSwish", "Gelu", "Mish"), steep),
+    **dict.fromkeys(("Sqrt", "Exp", "Log", "Erf", "Reciprocal", "Div", "Pow"), one_branch),
+    "Softmax": softmax,
+    **dict.fromkeys(("LayerNormalization", "GroupNormalization", "InstanceNormalization"), normalised),
+    "LRN": local_response,
+    "QuantizeLinear": _quantised,
+    "DequantizeLinear": _dequantised,
+    **dict.fromkeys(("ConvInteger", "MatMulInteger"), _integer_sums),
+    **dict.fromkeys(("DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul"), _rescaled),
+}
+"""The rule for each kind of layer."""

@@ -27,9 +27,9 @@ from onnxconv.ops import (
 )
 from onnxconv.verify import Verdict
 from onnxconv.verify.arithmetic import ARITHMETICS, DIRECT, Layer, allowed
+from onnxconv.verify.carried import error_after
 from onnxconv.verify.choice import CHOICES, COMPARED
 from onnxconv.verify.signal import Signal
-from onnxconv.verify.spread import spread_after
 
 SWAPS: tuple[tuple[Operator, Operator], ...] = (
     (Equal(), LessOrEqual()),
@@ -95,7 +95,7 @@ def test_a_carried_error_covers_all_that_inputs_may_be(kind: str) -> None:
     node = Node("y", op, tuple("abc"[: len(drawn)]), "y", TensorType(op.out_dtype(*dtypes), shape))
     y = np.asarray(op.define(*(value for value, _ in drawn)), np.float64)
     signals = [Signal(value, 0, np.abs(value), error) for value, error in drawn]
-    limit = np.broadcast_to(spread_after(node, signals, {}, y), shape)
+    limit = np.broadcast_to(error_after(node, signals, {}, y, y), shape)
     for _ in range(40):
         moved = []
         for (value, error), dtype in zip(drawn, dtypes, strict=True):
