@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["DTYPES", "FLOATS", "DataType", "numpy_dtype", "rounded", "stored"]
+__all__ = ["DTYPES", "FLOATS", "DataType", "numpy_dtype", "rounded", "shortest", "stored"]
 
 Family: TypeAlias = Literal["float", "integer", "boolean"]
 
@@ -111,6 +111,17 @@ def _on_grid(values: npt.NDArray[Any], dtype: DataType) -> npt.NDArray[Any]:
     quantum = np.maximum(quantum, dtype.smallest)
     whole: npt.NDArray[Any] = np.where(np.isfinite(values), np.rint(values / quantum) * quantum, values)
     return whole
+
+
+def shortest(value: float, name: str) -> float:
+    """The decimal of fewest digits that rounds to the same number of a float type: 0.01, not 0.009999999776482582."""
+    import numpy as np
+
+    def near(number: float) -> bytes:
+        return rounded(np.array(number), name).tobytes()
+
+    tried = (float(f"{value:.{digits}g}") for digits in range(1, 18))
+    return next(number for number in tried if near(number) == near(value))
 
 
 def stored(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

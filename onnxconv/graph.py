@@ -17,6 +17,7 @@ __all__ = [
     "Graph",
     "Initial",
     "Node",
+    "Number",
     "Param",
     "Quantised",
     "Recipe",
@@ -55,6 +56,13 @@ class Initial:
     values: tuple[float, ...] = ()
     fan: tuple[int, int] = (1, 1)
     learned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One number, the same for every element: it is part of the network's text, and no file holds it."""
+
+    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,7 @@ class Quantised:
     scale: ScaleOf
 
 
-Recipe: TypeAlias = "Initial | Tiled | FoldedWeight | FoldedBias | Quantised | ScaleOf"
+Recipe: TypeAlias = "Initial | Number | Tiled | FoldedWeight | FoldedBias | Quantised | ScaleOf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +139,7 @@ class Param:
                 return _product(self.shape)
             case Quantised(source=source):
                 return source.learned
-            case ScaleOf():
+            case ScaleOf() | Number():
                 return 0
 
     def stored(self) -> tuple[Initial, ...]:
@@ -149,6 +157,8 @@ class Param:
                 return tuple(dict.fromkeys((*source.stored(), *scale.source.stored())))
             case ScaleOf(source=source):
                 return source.stored()
+            case Number():
+                return ()
 
 
 @dataclass(frozen=True, slots=True)

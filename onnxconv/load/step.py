@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx
 
-from onnxconv.dtypes import FLOATS
+from onnxconv.dtypes import FLOATS, shortest
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array
 from onnxconv.graph import TensorType
@@ -187,14 +187,14 @@ class Reading:
         value = float(array.reshape(-1)[0])
         if math.isnan(value) or float(np.float32(value)) != value:
             raise Refusal("not-a-number", f"its {meaning} is {value!r}, which is no float32")
-        return shortest(value)
+        return shortest(value, "float32")
 
     def integer(self, name: str, default: int) -> int:
         value: int = self.attributes.get(name, default)
         return value
 
     def real(self, name: str, default: float) -> float:
-        return shortest(self.attributes.get(name, default))
+        return shortest(self.attributes.get(name, default), "float32")
 
     def word(self, name: str, default: str) -> str:
         value: bytes = self.attributes.get(name, default.encode())
@@ -232,11 +232,6 @@ class Reading:
         value = self.attributes.get(name, only)
         if value != only:
             raise Refusal("unsupported-attribute", f"{name} is {value}", f"onnxconv understands {name} {only} only")
-
-
-def shortest(value: float) -> float:
-    """The shortest decimal that names the same float32: 0.01, not 0.009999999776482582."""
-    return float(str(np.float32(value)))
 
 
 Reader: TypeAlias = Callable[[Reading], Sequence[Step]]

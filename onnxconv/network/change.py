@@ -7,15 +7,18 @@ from dataclasses import replace
 
 from onnxconv.dtypes import FLOATS
 from onnxconv.errors import Diagnostic, Refusal, SpecError, UsageError, Where, closest
-from onnxconv.graph import Graph, Node, Param, TensorType, shapes_of
-from onnxconv.ops import Shape
+from onnxconv.graph import Graph, Node, TensorType, shapes_of
+from onnxconv.ops import Cast, Shape
 from onnxconv.resolve.open import opened
 
 __all__ = ["retyped", "sized"]
 
 
 def retyped(graph: Graph, dtype: str) -> Graph:
-    """The same graph with every tensor and parameter of this data type. Raises `UsageError` for an unknown one."""
+    """The same graph with every tensor and parameter of floats in this data type; integers stay.
+
+    Raises `UsageError` for an unknown one, `SpecError` where an operator does not take it.
+    """
     if dtype not in FLOATS:
         raise UsageError(
             Diagnostic(
@@ -23,20 +26,28 @@ def retyped(graph: Graph, dtype: str) -> Graph:
             )
         )
 
-    def type_(old: TensorType) -> TensorType:
-        return replace(old, dtype=dtype)
+    def of(old: str) -> str:
+        return dtype if old in FLOATS else old
 
-    def param(old: Param) -> Param:
-        return replace(old, dtype=dtype)
+    types = {name: replace(old, dtype=of(old.dtype)) for name, old in graph.types().items()}
+    nodes = []
+    for node in graph.nodes:
+        params = tuple((role, replace(param, dtype=of(param.dtype))) for role, param in node.params)
+        op = replace(node.op, to=of(node.op.to)) if isinstance(node.op, Cast) else node.op
+        nodes.append(replace(node, op=op, type=types[node.output], params=params))
+        _check(nodes[-1], types)
+    return replace(graph, inputs=tuple((name, types[name]) for name, _ in graph.inputs), nodes=tuple(nodes))
 
-    def node(old: Node) -> Node:
-        return replace(old, type=type_(old.type), params=tuple((role, param(p)) for role, p in old.params))
 
-    return replace(
-        graph,
-        inputs=tuple((name, type_(old)) for name, old in graph.inputs),
-        nodes=tuple(map(node, graph.nodes)),
-    )
+def _check(node: Node, types: Mapping[str, TensorType]) -> None:
+    """Refuse an operator that does not take its data types."""
+    try:
+        found = node.op.out_dtype(*(types[name].dtype for name in node.inputs)) if node.inputs else node.type.dtype
+        if found != node.type.dtype:
+            raise Refusal("dtype", f"it gives {found}, not {node.type.dtype}", "this operator fixes its data type")
+    except Refusal as refusal:
+        where = node.where if node.where.file else Where(f"layer {node.name!r}")
+        raise SpecError(refusal.at(where)) from refusal
 
 
 def sized(graph: Graph, shapes: Mapping[str, Shape], source: str = "") -> Graph:

@@ -98,7 +98,7 @@ class Network:
         """
         from onnxconv.specify import save, specify
 
-        specified = specify(self.graph, self.source)
+        specified = specify(self.graph, self.source, self.weights)
         save(specified, self.weights, Path(path))
         return specified
 

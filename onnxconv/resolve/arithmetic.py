@@ -8,9 +8,11 @@ from onnxconv.errors import Refusal
 from onnxconv.graph import Node
 from onnxconv.ops import (
     Abs,
+    Ceil,
     Div,
     Erf,
     Exp,
+    Floor,
     GroupNorm,
     InstanceNorm,
     LayerNorm,
@@ -32,6 +34,7 @@ from onnxconv.ops import (
     ReduceSum,
     ReduceSumSquare,
     Reduction,
+    Round,
     Sqrt,
     Sub,
     shape_text,
@@ -81,6 +84,12 @@ def _layer_norm(site: Site) -> tuple[Node, ...]:
             "give the input an axis beside the batch",
         )
     axes = {"channel_axis": (1,), "last_axis": (rank - 1,), "all_axes": tuple(range(1, rank))}[site.get("over")]
+    if "last" in site.layer:
+        last = site.integer("last")
+        if last > rank:
+            why = "so many axes are there"
+            raise Refusal("axis", f"the last {last} axes of {shape_text(site.x)}", why, f"write {rank - 1}", "last")
+        axes = tuple(range(rank - last, rank))
     return (site.node(LayerNorm(axes, float(site.get("epsilon")), bool(site.get("bias")))),)
 
 
@@ -127,6 +136,9 @@ ARITHMETIC: dict[str, Lowering] = {
     "log": _function(Log()),
     "erf": _function(Erf()),
     "reciprocal": _function(Reciprocal()),
+    "floor": _function(Floor()),
+    "ceil": _function(Ceil()),
+    "round": _function(Round()),
     **{kind: _reduction(op) for kind, op in REDUCED.items()},
 }
 """How each of these kinds of layers becomes operators."""

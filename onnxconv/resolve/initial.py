@@ -39,6 +39,9 @@ SCALE: Mapping[str, Draw] = MappingProxyType({"weight": ("uniform", (0.5, 1.5))}
 VALUE: Mapping[str, Draw] = MappingProxyType({"value": ("uniform", (0.5, 1.5))})
 """Of constants: no divisor is 0."""
 
+INTEGER_VALUE: Mapping[str, Draw] = MappingProxyType({"value": ("integers", (1.0, 7.0))})
+"""Of constants of integers."""
+
 NORM: Mapping[str, Draw] = MappingProxyType({role: BATCH_NORM[role] for role in ("weight", "bias")})
 """Of layer, group and instance norms, by role."""
 
@@ -59,6 +62,7 @@ _OWN: Mapping[str, Mapping[str, Draw]] = MappingProxyType(
         "PRelu": SLOPES,
         "Scale": SCALE,
         "Constant": VALUE,
+        "Integers": INTEGER_VALUE,
     }
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from onnxconv.dtypes import FLOATS
+from onnxconv.dtypes import DTYPES
 from onnxconv.errors import Diagnostic, Refusal, Where, closest
 from onnxconv.geometry import Size
 from onnxconv.graph import TensorType
@@ -58,12 +58,12 @@ def _shape(given: Input, asked: Shape | None, bound: Mapping[str, int]) -> Shape
 
 def _check(given: Input, shape: tuple[Size, ...]) -> None:
     """Refuse an input that no graph can have."""
-    if given.dtype not in FLOATS:
+    if given.dtype not in DTYPES:
         raise Refusal(
             "dtype",
             f"input {given.name!r} is of {given.dtype}",
-            "tensors hold floating-point numbers",
-            f"use one of {', '.join(FLOATS)}",
+            f"data types are {', '.join(DTYPES)}",
+            closest(given.dtype, DTYPES),
         )
     for n in shape:
         if isinstance(n, int) and not 1 <= n <= LARGEST_INTEGER:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+from onnxconv.errors import Refusal
 from onnxconv.graph import Node
 from onnxconv.ops import (
     END,
@@ -19,6 +22,7 @@ from onnxconv.ops import (
     Tile,
     Transpose,
     Unsqueeze,
+    shape_text,
 )
 from onnxconv.resolve.site import Site
 
@@ -68,10 +72,15 @@ def part(site: Site) -> tuple[Node, ...]:
 
 
 def gather(site: Site) -> tuple[Node, ...]:
-    given = site.get("indices")
-    indices = given if isinstance(given, tuple) else (given,)
-    shape = (len(indices),) if isinstance(given, tuple) else ()
-    return (site.node(Gather(tuple(site.check("indices", i) for i in indices), shape, site.integer("axis"))),)
+    """Positions of an axis, as a list or as axes. Raises `Refusal` where these do not hold as many."""
+    indices = _listed(site, "indices")
+    shape = _listed(site, "shape") if "shape" in site.layer else indices[:0]
+    if "shape" not in site.layer and isinstance(site.get("indices"), tuple):
+        shape = (len(indices),)
+    if math.prod(shape) != len(indices):
+        what = f"{len(indices)} indices as {shape_text(shape)}"
+        raise Refusal("gather", what, f"that takes {math.prod(shape)}", "leave shape out for a list", "shape")
+    return (site.node(Gather(indices, shape, site.integer("axis"))),)
 
 
 def expand(site: Site) -> tuple[Node, ...]:

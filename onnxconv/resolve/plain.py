@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from onnxconv.dtypes import FLOATS
 from onnxconv.errors import Refusal
-from onnxconv.graph import Initial, Node
+from onnxconv.graph import Node, TensorType
 from onnxconv.ops import (
     Add,
     BatchNorm,
@@ -147,19 +148,20 @@ def scale(site: Site) -> tuple[Node, ...]:
             "tensors are [N, C, *spatial], and scale has one number per channel",
             "give the input an axis of channels",
         )
-    factor = site.constant("weight", (fixed(site.x[1], "the number of channels"), *(1,) * (len(site.x) - 2)), "Scale")
+    site.need_floats()
+    shape = (fixed(site.x[1], "the number of channels"), *(1,) * (len(site.x) - 2))
+    factor = site.constant("weight", TensorType(site.dtype, shape), site.stored("Scale", "weight", shape, (1, 1)))
     return (factor, replace(site, inputs=(*site.inputs, factor.output), types=(*site.types, factor.type)).node(Mul()))
 
 
 def constant(site: Site) -> tuple[Node, ...]:
-    """A tensor that reads nothing. Raises `Refusal` where it is too large."""
-    given = site.get("shape")
+    """A tensor that reads nothing. Raises `Refusal` where it is too large, or its data type has no such number."""
+    given, dtype = site.get("shape", ()), site.get("dtype", site.dtype)
     shape = tuple(site.check("shape", n) for n in (given if isinstance(given, tuple) else (given,)))
-    made = site.constant("value", shape, "Constant")
-    ((_, param),) = made.params
-    assert isinstance(param.recipe, Initial), "constants are drawn or read"
-    learned = replace(param, recipe=replace(param.recipe, learned=math.prod(shape) > 1))
-    return (replace(made, name=site.layer.name, output=site.layer.name, params=(("value", learned),)),)
+    of = "Constant" if dtype in FLOATS else "Integers"
+    drawn = replace(site.stored(of, "value", shape, (1, 1)), learned=math.prod(shape) > 1)
+    made = site.constant("value", TensorType(dtype, shape), site.number("value", dtype) or drawn)
+    return (replace(made, name=site.layer.name, output=site.layer.name),)
 
 
 def identity(site: Site) -> tuple[Node, ...]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from onnxconv.dtypes import DTYPES, FLOATS
 from onnxconv.errors import Diagnostic, Refusal
-from onnxconv.graph import Node, Param, Recipe, TensorType
+from onnxconv.graph import Node, Number, Param, Recipe, TensorType
 from onnxconv.ops import Constant, Operator, Shape, shape_text
-from onnxconv.ops.protocol import need_spatial
+from onnxconv.ops.protocol import fixed, need_spatial
 from onnxconv.resolve.initial import initial
 from onnxconv.resolve.limits import LARGEST_INTEGER, check_tensor, check_weight
 from onnxconv.spec import Layer, Value
@@ -107,6 +108,8 @@ class Site:
         check_tensor(shape)
         name = f"{self.layer.name}.{part}" if part else self.layer.name
         roles = op.weight_shapes(*shapes)
+        if roles:
+            self.need_floats()
         made: dict[str, Recipe] = {role: self.stored(op.kind, role, roles[role], fan) for role in roles}
         params = []
         for role, recipe in (made | dict(recipes or {})).items():
@@ -115,12 +118,29 @@ class Site:
         type_ = TensorType(op.out_dtype(*(t.dtype for t in self.types)), shape)
         return Node(name, op, self.inputs, name, type_, tuple(params), self.layer.where)
 
-    def constant(self, role: str, shape: tuple[int, ...], op: str) -> Node:
-        """A learned tensor of the layer, which other nodes read; drawn as `op`'s weights are. Raises `Refusal`."""
-        check_weight(role, shape, self.dtype)
-        param = Param(f"{self.layer.name}.{role}", self.dtype, shape, self.stored(op, role, shape, (1, 1)))
-        type_ = TensorType(self.dtype, shape)
-        return Node(param.name, Constant(shape), (), param.name, type_, (("value", param),), self.layer.where)
+    def need_floats(self) -> None:
+        """Refuse to meet integers with weights."""
+        if self.dtype not in FLOATS:
+            why = f"weights are floating-point numbers: {', '.join(FLOATS)}"
+            raise Refusal("dtype", f"{self.layer.kind} on {self.dtype}", why, "put cast: float32 before it")
+
+    def constant(self, role: str, type: TensorType, recipe: Recipe) -> Node:
+        """A tensor of the layer's own, which other nodes read. Raises `Refusal`."""
+        shape = tuple(fixed(n, f"a size of the {role}") for n in type.shape)
+        check_weight(role, shape, type.dtype)
+        param = Param(f"{self.layer.name}.{role}", type.dtype, shape, recipe)
+        return Node(param.name, Constant(shape), (), param.name, type, (("value", param),), self.layer.where)
+
+    def number(self, attribute: str, dtype: str) -> Number | None:
+        """The number of an attribute, as a weight that no file holds; None where it is left out. Raises `Refusal`."""
+        value, of = self.get(attribute), DTYPES[dtype]
+        if value is None:
+            return None
+        if of.family != "float" and (value != int(value) or not of.low <= value <= of.high):
+            rule = f"{dtype} has the whole numbers from {of.low} to {of.high}"
+            nearest = f"write {int(min(max(round(value), of.low), of.high))}"
+            raise Refusal("range", f"{attribute} is {value}", rule, nearest, attribute)
+        return Number(value if of.family == "float" else int(value))
 
     def stored(self, op: str, role: str, shape: tuple[int, ...], fan: tuple[int, int]) -> Any:
         """The stored array of a role, drawn as the layer's `init` says or by default."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
+from onnxconv.dtypes import FLOATS
 from onnxconv.errors import Diagnostic, Refusal, SpecError, Where
 from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.ops import Shape
@@ -105,13 +106,11 @@ def _walk(
     readers = Counter([name for layer in spec.layers for name in layer.inputs] + list(spec.outputs))
     places = {given.name: given.where for given in spec.inputs} | {layer.name: layer.where for layer in spec.layers}
     nodes: dict[str, Node] = {}
+    usual = next((given.dtype for given in spec.inputs if given.dtype in FLOATS), FLOATS[0])
     for layer in spec.layers:
         if not all(name in types for name in layer.inputs):
             continue
-        read = layer.inputs or tuple(
-            given.name for given in spec.inputs[:1]
-        )  # a source has the first input's data type
-        site = Site(layer, layer.inputs, tuple(types[name] for name in read if name in types))
+        site = Site(layer, layer.inputs, tuple(types[name] for name in layer.inputs) or (TensorType(usual, ()),))
         try:
             made = _lowered(site, nodes, readers)
         except Refusal as refusal:

@@ -145,11 +145,11 @@ def _is_number(value: Value, attribute: Attribute, mistakes: Mistakes) -> bool:
 def _are_integers(value: Value, attribute: Attribute, mistakes: Mistakes) -> bool:
     items = value.items()
     most = attribute.longest
-    if value.pairs() or (items is not None and not 1 <= len(items) <= most):
+    if value.pairs() or (items is not None and not 1 - attribute.empty <= len(items) <= most):
         rule = f"a number, or a list of 1 to {most} numbers{', one per axis' if most == MOST_AXES else ''}"
         return _refuse(value, attribute.name, rule, "write a number", mistakes)
-    checks = [whole_number(one, attribute.name, mistakes, attribute.least or 0) for one in items or (value,)]
-    return None not in checks
+    each = (value,) if items is None else items
+    return None not in [whole_number(one, attribute.name, mistakes, attribute.least or 0) for one in each]
 
 
 def _is_pad(value: Value, attribute: Attribute, mistakes: Mistakes) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from onnxconv.dtypes import FLOATS
+from onnxconv.dtypes import DTYPES
 from onnxconv.errors import Where, closest
 from onnxconv.spec.form import Scope, whole_number, work_out
 from onnxconv.spec.mistakes import Mistakes
@@ -102,13 +102,13 @@ def _input(entry: Entry, dtype: str, scope: Scope, mistakes: Mistakes) -> tuple[
         )
         return dtype, ()
     given = match[1] or dtype
-    if given not in FLOATS:
+    if given not in DTYPES:
         mistakes.add(
             entry.value.where,
             "dtype",
             f"the input {entry.key} has the type {given!r}",
-            f"data types are {', '.join(FLOATS)}",
-            closest(given, FLOATS),
+            f"data types are {', '.join(DTYPES)}",
+            closest(given, DTYPES),
         )
     parts = [part.strip() for part in _split(match[2])]
     nodes = tuple(Scalar(resolve(part), part, entry.value.where) for part in parts)

@@ -15,11 +15,11 @@ _RULE = "init is the name of an initialiser, {name: its numbers}, or a table fro
 
 
 def initialisers(value: Value, roles: tuple[str, ...], mistakes: Mistakes) -> Value | None:
-    """A table from each role to a list of an initialiser's name and its numbers; without roles it is the weight's."""
+    """A table from each role to a list of an initialiser's name and its numbers; without roles it is the first one's."""
     pairs = value.pairs() or ()
     if not any(key in roles for key, _ in pairs):
         one = _initialiser(value, mistakes)
-        return None if one is None else Value((("weight", one),), value.where)
+        return None if one is None else Value(((roles[0], one),), value.where)
     found = []
     for role, how in pairs:
         if role not in roles:

@@ -139,7 +139,7 @@ def _form(attribute: Attribute) -> Schema:
     one: list[Schema] = [whole, *words, _expression()]
     axis: Schema = {"anyOf": [whole, _expression()]}
     if attribute.type == "integers":
-        one.append({"type": "array", "items": axis, "minItems": 1})
+        one.append({"type": "array", "items": axis, "minItems": 1 - attribute.empty})
     if attribute.type == "pad":
         pair: Schema = {"type": "array", "items": axis, "minItems": 2, "maxItems": 2}
         one.append({"type": "array", "items": {"anyOf": [axis, pair]}, "minItems": 1})

@@ -4,30 +4,37 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from onnxconv.dtypes import FLOATS
 from onnxconv.errors import Diagnostic, ModelError, Refusal, SpecError, Where
 from onnxconv.graph import Graph, Node, TensorType
+from onnxconv.ops import Constant
 from onnxconv.resolve import resolve
 from onnxconv.spec import parse
 from onnxconv.specify.blocks import blocked
 from onnxconv.specify.fused import Fused, fused
 from onnxconv.specify.items import flat, layers_in
 from onnxconv.specify.names import inputs_called, tensors_called
+from onnxconv.specify.numbers import numbers
 from onnxconv.specify.proof import differs, pairs
 from onnxconv.specify.save import Specified, save
 from onnxconv.specify.split import split
 from onnxconv.specify.structure import structure
 from onnxconv.specify.text import text
-from onnxconv.specify.writers import WITHOUT_WRITER, WRITERS, Said, said
+from onnxconv.specify.writers import WITHOUT_WRITER, WRITERS, Said, constant, said
+from onnxconv.weights import Weights
 
 __all__ = ["WITHOUT_WRITER", "WRITERS", "Specified", "save", "specify"]
 
 
-def specify(graph: Graph, source: str = "") -> Specified:
+def specify(graph: Graph, source: str = "", weights: Weights | None = None) -> Specified:
     """A spec that resolves to this graph: the same operators, connections and types, under other names.
 
-    It has been resolved and compared. Raises `ModelError` with one diagnostic for each layer that no spec can say.
+    With `weights`, it says the numbers of constants that are one number. It has been resolved and compared. Raises
+    `ModelError` with one diagnostic for each layer that no spec can say.
     """
     graph, whole = split(graph), graph
+    added = len(graph.nodes) - len(whole.nodes)
+    graph = graph if weights is None else numbers(graph, weights)
     one = fused(graph)
     words = _words(one, source)
     trunk = structure(one.graph, words)
@@ -48,18 +55,20 @@ def specify(graph: Graph, source: str = "") -> Specified:
         raise ModelError(Diagnostic(Where(source), "no-words", what, why)) from error
     difference = differs(graph, order, again)
     assert not difference, f"the spec that was written says something else: {difference}"
-    return Specified(
-        written, again, pairs(order, again), tuple(_remarks(graph, names, len(graph.nodes) - len(whole.nodes)))
-    )
+    return Specified(written, again, pairs(order, again), tuple(_remarks(graph, names, added)))
 
 
 def _words(one: Fused, source: str) -> dict[str, Said]:
     """What each node is said as, by its name."""
     graph, words, wrong = one.graph, dict[str, Said](), list[Diagnostic]()
     types = graph.types()
+    usual = next((type.dtype for _, type in graph.inputs if type.dtype in FLOATS), FLOATS[0])
     for node in graph.nodes:
         if node.name in one.kinds:
             words[node.name] = Said(one.kinds[node.name])
+            continue
+        if isinstance(node.op, Constant):
+            words[node.name] = constant(node, usual)
             continue
         try:
             words[node.name] = said(node.op, _first(node, types))

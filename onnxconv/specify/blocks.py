@@ -111,7 +111,14 @@ def _window_form(window: Window, forms: list[Form | None]) -> Form | None:
 
 def _open(item: Item, first: bool, last: bool) -> bool:
     assert not isinstance(item, Repeated), "repeats are looked for afterwards"
-    return (item.source is None or first) and (item.name is None or last)
+    reads = not isinstance(item, Layer) or bool(item.node.inputs)
+    return reads and (item.source is None or first) and (item.name is None or last)
+
+
+def _within(item: Item) -> bool:
+    """A branch has no names; it may be a constant."""
+    assert not isinstance(item, Repeated), "repeats are looked for afterwards"
+    return item.source is None and item.name is None
 
 
 def _form(item: Item) -> Form | None:
@@ -124,9 +131,9 @@ def _form(item: Item) -> Form | None:
         if isinstance(branch, str):
             branches.append(branch if branch == PREVIOUS else None)
             continue
-        inner = tuple(_form(one) if _open(one, False, False) else None for one in branch)
+        inner = tuple(_form(one) if _within(one) else None for one in branch)
         branches.append(None if None in inner else inner)
-    if None in branches or item.kept or not item.node.inputs:
+    if None in branches or item.kept:
         return None
     defaults = {a.name: a.default for a in LAYERS[item.said.kind].attributes}
     without = tuple(name for name, _ in item.said.attributes if defaults[name] is None)

@@ -9,7 +9,19 @@ from typing import Any, TypeAlias
 from onnxconv.graph import Node
 from onnxconv.specify.writers import Said
 
-__all__ = ["PREVIOUS", "Block", "Branch", "Item", "Layer", "Parameter", "Repeated", "Use", "flat", "layers_in"]
+__all__ = [
+    "PREVIOUS",
+    "Block",
+    "Branch",
+    "Item",
+    "Layer",
+    "Parameter",
+    "Repeated",
+    "Use",
+    "flat",
+    "in_line",
+    "layers_in",
+]
 
 PREVIOUS = "\0previous"
 """As a branch: the tensor before the layer."""
@@ -66,6 +78,15 @@ class Block:
 Item: TypeAlias = "Layer | Repeated | Use"
 Branch: TypeAlias = "tuple[Item, ...] | str"
 """Layers that start where the join's source is, or the name of a tensor."""
+
+
+def in_line(layer: Layer) -> bool:
+    """A join of names and constants alone, which takes one line."""
+    return all(isinstance(branch, str) or _is_source(branch) for branch in layer.branches)
+
+
+def _is_source(branch: tuple[Item, ...]) -> bool:
+    return len(branch) == 1 and isinstance(branch[0], Layer) and not branch[0].node.inputs and branch[0].name is None
 
 
 def flat(items: tuple[Item, ...]) -> Iterator[Node]:

@@ -15,6 +15,8 @@ _SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SELDOM = re.compile(r"[^A-Za-z0-9_]+")
 _SCOPE = re.compile(r"(.*?)(_[0-9]+)?\.")
 """What the names of layers inside of repeats and blocks that have no name begin with: a word, and a number from 2 on."""
+_PARTS = {role for kind in LAYERS.values() for role in kind.roles} | {"pad", "product"}
+"""What the parts of a layer are called, after its name and a dot."""
 
 
 def tensors_called(
@@ -40,7 +42,7 @@ def _legal(tensor: str, kind: str, scopes: set[str], *, kept: bool) -> str:
     """The name itself where the language takes it; of the network's own inputs and outputs as much as can be kept."""
     scope = _SCOPE.match(tensor)
     automatic = scope is not None and scope[1] in scopes
-    if _LEGAL.match(tensor) and not automatic and not tensor.endswith((".weight", ".bias")):
+    if _LEGAL.match(tensor) and not automatic and not ("." in tensor and tensor.rpartition(".")[2] in _PARTS):
         return tensor
     short = _SELDOM.sub("_", tensor).strip("_")[:40]
     return short if kept and short else f"{kind}_out"

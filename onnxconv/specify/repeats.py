@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from onnxconv.specify.items import PREVIOUS, Item, Layer, Repeated, Use
+from onnxconv.specify.items import PREVIOUS, Item, Layer, Repeated, Use, in_line
 
 __all__ = ["lines", "repeated"]
 
@@ -17,7 +17,7 @@ LEAST_SAVING = 1
 def repeated(items: tuple[Item, ...]) -> tuple[Item, ...]:
     """The items, runs of equal ones as a repeat: the one that saves most first, then what is left on both sides of it."""
     inside = tuple(_inside(item) for item in items)
-    keys = tuple(_key(item) for item in inside)
+    keys = tuple(_key(item) if not isinstance(item, Layer) or _reads(item) else None for item in inside)
     return min((_folded(inside, keys, side) for side in (-1, 1)), key=lambda found: sum(map(lines, found)))
 
 
@@ -64,7 +64,7 @@ def _key(item: Item) -> object:
         named = item.name is not None or item.source is not None
         return None if named else ("use", item.block, repr(item.arguments))
     branches = tuple((None if b != PREVIOUS else b) if isinstance(b, str) else _keys(b) for b in item.branches)
-    if item.name is not None or item.source is not None or None in branches or not _reads(item):
+    if item.name is not None or item.source is not None or None in branches:
         return None
     return item.said.kind, repr(item.said.attributes), branches
 
@@ -84,7 +84,7 @@ def lines(item: Item) -> int:
     if isinstance(item, Repeated):
         return sum(map(lines, item.times[0])) + (1 if len(item.times[0]) == 1 else 2)
     extra = (item.name is not None) + (item.source is not None)
-    if isinstance(item, Use):
+    if isinstance(item, Use) or in_line(item):
         return extra + 1
     return extra + 1 + sum(1 for branch in item.branches for _ in _inner(branch))
 

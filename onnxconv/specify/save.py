@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.files import whole_folder
-from onnxconv.graph import Graph, Initial, Param
+from onnxconv.graph import Graph, Initial, Number, Param
 from onnxconv.resolve import resolve
 from onnxconv.spec import read
 from onnxconv.specify.proof import Pairs
@@ -50,7 +51,7 @@ def save(specified: Specified, weights: Weights, path: Path) -> None:
         spec, arrays = hidden / path.name, hidden / weights_path(path).name
         spec.write_text(specified.text, encoding="utf-8")
         with arrays.open("wb") as stream:
-            write_safetensors(((_stored(new), old) for old, new in specified.pairs), weights, stream)
+            write_safetensors(_stored(specified.pairs), weights, stream)
         again = resolve(read(spec))
         assert again == specified.graph, "what was written says what was resolved"
         there = from_file(again, arrays)
@@ -59,6 +60,9 @@ def save(specified: Specified, weights: Weights, path: Path) -> None:
             assert all(a == b for a, b in zip(mine, theirs, strict=True)), f"{new.name} is the weight that it was"
 
 
-def _stored(param: Param) -> str:
-    assert isinstance(param.recipe, Initial), "a spec that was written folds and ties nothing"
-    return param.recipe.name
+def _stored(pairs: Pairs) -> Iterator[tuple[str, Param]]:
+    """The arrays that the spec does not say, by the names that it stores them under."""
+    for old, new in pairs:
+        if not isinstance(new.recipe, Number):
+            assert isinstance(new.recipe, Initial), "a spec that was written folds and ties nothing"
+            yield new.recipe.name, old

@@ -49,30 +49,48 @@ class _Forks:
         said = self.said[node.name]
         piece = _Piece(Layer(said, node), node.inputs)
         if LAYERS[said.kind].join:
-            piece = self._inlined(piece)
+            piece = self._joined(piece)
         self.pieces[node.output] = piece
 
-    def _inlined(self, piece: _Piece) -> _Piece:
-        """The join with its branches inside, where all start at one tensor and are short; else as it is."""
-        found = [self._chain(name) for name in piece.reads]
-        starts = {start for start, _ in found}
-        chains = [chain for _, chain in found]
-        size = max((sum(1 for _ in layers_in(chain)) for chain in chains), default=0)
-        if len(starts) != 1 or not any(chains) or size > LONGEST_BRANCH:
+    def _joined(self, piece: _Piece) -> _Piece:
+        """The join with constants that nobody else reads inside, and with its branches where they fit."""
+        held = {name: (self.pieces[name].layer,) for name in piece.reads if self._is_constant(name)}
+        others = tuple(name for name in piece.reads if name not in held)
+        if not others:
             return piece
-        (start,) = starts
-        for chain in chains:
+        for name in held:
+            del self.pieces[name]
+        chains = self._chains(others) if len(others) > 1 else None
+        if chains is None:
+            named: tuple[Branch, ...] = tuple(held.get(name, name) for name in piece.reads)
+            return _Piece(replace(piece.layer, branches=named), others)
+        start = self._chain(others[0])[0]
+        for chain in chains.values():
             for layer in chain:
                 del self.pieces[layer.node.output]
-        self.uses[start] -= len(chains) - 1
-        branches: tuple[Branch, ...] = tuple(chains)
+        self.uses[start] -= len(others) - 1
+        branches: tuple[Branch, ...] = tuple((held | chains)[name] for name in piece.reads)
         return _Piece(replace(piece.layer, branches=branches), (start,))
+
+    def _is_constant(self, name: str) -> bool:
+        """A constant that nobody else reads."""
+        return self.uses[name] == 1 and name in self.pieces and not self.pieces[name].reads
+
+    def _chains(self, names: tuple[str, ...]) -> dict[str, tuple[Layer, ...]] | None:
+        """What leads to each tensor, where all of it starts at one tensor and is short; else None."""
+        found = {name: self._chain(name) for name in names}
+        chains = {name: chain for name, (_, chain) in found.items()}
+        size = max(sum(1 for _ in layers_in(chain)) for chain in chains.values())
+        fits = len({start for start, _ in found.values()}) == 1 and any(chains.values()) and size <= LONGEST_BRANCH
+        return chains if fits else None
 
     def _chain(self, name: str) -> tuple[str, tuple[Layer, ...]]:
         """(tensor where it starts, layers from there to `name`): back as long as nobody else reads what lies between."""
         chain: list[Layer] = []
         while self.uses[name] == 1 and name in self.pieces and len(self.pieces[name].reads) == 1:
-            chain.insert(0, self.pieces[name].layer)
+            layer = self.pieces[name].layer
+            following = tuple(PREVIOUS if isinstance(branch, str) else branch for branch in layer.branches)
+            chain.insert(0, replace(layer, branches=following))
             (name,) = self.pieces[name].reads
         return name, tuple(chain)
 
@@ -100,9 +118,11 @@ def _named(pieces: tuple[_Piece, ...], graph: Graph) -> tuple[Layer, ...]:
     trunk: list[Layer] = []
     for piece in pieces:
         layer = piece.layer
-        if LAYERS[layer.said.kind].join and not layer.branches:
-            layer = replace(layer, branches=tuple(PREVIOUS if name == before else name for name in piece.reads))
-            wanted |= {name for name in piece.reads if name != before}
+        named = [branch for branch in layer.branches or piece.reads if isinstance(branch, str)]
+        if LAYERS[layer.said.kind].join and named:
+            branches = tuple(PREVIOUS if name == before else name for name in layer.branches or piece.reads)
+            layer = replace(layer, branches=branches)
+            wanted |= {name for name in named if name != before}
         elif piece.reads and piece.reads[0] != before:
             layer = replace(layer, source=piece.reads[0])
             wanted.add(piece.reads[0])

@@ -9,7 +9,7 @@ from typing import Any
 from onnxconv.graph import TensorType
 from onnxconv.spec import LAYERS
 from onnxconv.spec.scalar import resolve, surprise
-from onnxconv.specify.items import PREVIOUS, Block, Item, Layer, Repeated, Use
+from onnxconv.specify.items import PREVIOUS, Block, Branch, Item, Layer, Repeated, Use, in_line
 
 __all__ = ["text"]
 
@@ -108,8 +108,8 @@ class _Writer:
 
     def _join(self, layer: Layer, head: str, indent: str, attributes: dict[str, Any]) -> Iterator[str]:
         inner = indent + "    "
-        if all(isinstance(branch, str) for branch in layer.branches):
-            named = f"[{', '.join(self._reference(str(branch)) for branch in layer.branches)}]"
+        if in_line(layer):
+            named = f"[{', '.join(self._in_line(branch) for branch in layer.branches)}]"
             whole = {"of": named} | {key: _value(value) for key, value in attributes.items()}
             yield f"{head}: {named}" if not attributes else f"{head}: {_flow(whole)}"
             return
@@ -129,6 +129,12 @@ class _Writer:
                 first, *rest = self.items(branch, inner + "  ")
                 yield f"{inner}- {first.lstrip()}"
                 yield from rest
+
+    def _in_line(self, branch: Branch) -> str:
+        if isinstance(branch, str):
+            return self._reference(branch)
+        (one,) = self.items(branch, "")
+        return f"[{one.removeprefix('- ')}]"
 
     def _reference(self, tensor: str) -> str:
         return "previous" if tensor == PREVIOUS else _word(self.names[tensor])

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from onnxconv.dtypes import FLOATS
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Axis, Pads, TransposedAxis, causal_pads, ceil_axis, full_pads, same_crop, same_pads
+from onnxconv.graph import Node, Number
 from onnxconv.ops import (
     END,
     Abs,
@@ -21,6 +21,7 @@ from onnxconv.ops import (
     AveragePool,
     BatchNorm,
     Cast,
+    Ceil,
     ChannelShuffle,
     Clip,
     Concat,
@@ -35,6 +36,7 @@ from onnxconv.ops import (
     Exp,
     Expand,
     Flatten,
+    Floor,
     Gather,
     Gelu,
     GlobalAveragePool,
@@ -74,6 +76,7 @@ from onnxconv.ops import (
     Relu,
     Reshape,
     Resize,
+    Round,
     Shape,
     Sigmoid,
     Silu,
@@ -92,7 +95,7 @@ from onnxconv.ops import (
 from onnxconv.spec import LAYERS
 from onnxconv.specify import resample
 
-__all__ = ["WITHOUT_WRITER", "WRITERS", "Said", "crop", "said"]
+__all__ = ["WITHOUT_WRITER", "WRITERS", "Said", "constant", "crop", "said"]
 
 Attributes: TypeAlias = dict[str, Any]
 Writer: TypeAlias = Callable[[Any, Shape], "Attributes | None"]
@@ -114,6 +117,19 @@ def said(op: Operator, x: Shape) -> Said:
         if found is not None:
             return Said(kind, tuple(_needed(kind, found)))
     raise Refusal("no-words", f"{op.kind} has no kind of layer in the spec language that says it as it is here")
+
+
+def constant(node: Node, usual: str) -> Said:
+    """A constant: its sizes, the number that it is where it says that, and its data type where that is not the `usual` one."""
+    assert isinstance(node.op, Constant), "of a constant"
+    ((_, param),) = node.params
+    value = param.recipe.value if isinstance(param.recipe, Number) else None
+    dtype = None if node.type.dtype == usual else node.type.dtype
+    return Said("constant", tuple(_needed("constant", {**_constant(node.op, ()), "value": value, "dtype": dtype})))
+
+
+def _constant(op: Constant, _: Shape) -> Attributes:
+    return {"shape": list(op.shape) or None}
 
 
 def _needed(kind: str, found: Attributes) -> Sequence[tuple[str, Any]]:
@@ -283,7 +299,7 @@ def _slice(op: Slice, _: Shape) -> Attributes | None:
 
 def _gather(op: Gather, _: Shape) -> Attributes | None:
     if len(op.shape) > 1:
-        return None
+        return {"axis": op.axis, "indices": list(op.indices), "shape": list(op.shape)}
     return {"axis": op.axis, "indices": list(op.indices) if op.shape else op.indices[0]}
 
 
@@ -294,7 +310,8 @@ def _plain(_: Operator, __: Shape) -> Attributes:
 def _layer_norm(op: LayerNorm, x: Shape) -> Attributes | None:
     words = ("channel_axis", (1,)), ("last_axis", (len(x) - 1,)), ("all_axes", tuple(range(1, len(x))))
     over = next((word for word, axes in words if axes == op.axes), None)
-    return None if over is None else {"over": over, "epsilon": _number(op.epsilon), "bias": op.bias}
+    how = {"last": len(op.axes)} if over is None else {"over": over}
+    return {**how, "epsilon": _number(op.epsilon), "bias": op.bias}
 
 
 def _lrn(op: LocalResponseNorm, _: Shape) -> Attributes:
@@ -351,6 +368,9 @@ WRITERS: Mapping[str, tuple[type[Operator], Writer]] = MappingProxyType(
         "log": (Log, _plain),
         "erf": (Erf, _plain),
         "reciprocal": (Reciprocal, _plain),
+        "floor": (Floor, _plain),
+        "ceil": (Ceil, _plain),
+        "round": (Round, _plain),
         "sub": (Sub, _plain),
         "div": (Div, _plain),
         "pow": (Pow, _plain),
@@ -368,13 +388,13 @@ WRITERS: Mapping[str, tuple[type[Operator], Writer]] = MappingProxyType(
         "crop": (Slice, crop),
         "slice": (Slice, _slice),
         "gather": (Gather, _gather),
-        "constant": (Constant, lambda op, _: {"shape": _short(op.shape)} if op.shape else None),
+        "constant": (Constant, _constant),
         "expand": (Expand, lambda op, _: {"shape": _short(op.shape)}),
         "tile": (Tile, lambda op, _: {"repeats": _short(op.repeats)}),
         "channel_shuffle": (ChannelShuffle, lambda op, _: {"group": op.groups}),
         "depth_to_space": (DepthToSpace, lambda op, _: {"block": op.block, "order": op.order.lower()}),
         "space_to_depth": (SpaceToDepth, lambda op, _: {"block": op.block, "order": op.order.lower()}),
-        "cast": (Cast, lambda op, _: {"to": op.to} if op.to in FLOATS else None),
+        "cast": (Cast, lambda op, _: {"to": op.to}),
         "pad": (Pad, _padding),
         "upsample": (Resize, resample.upsample),
         "resize": (Resize, resample.resize),

@@ -13,7 +13,7 @@ import numpy as np
 from onnxconv.dtypes import DTYPES, FLOATS, numpy_dtype, rounded
 from onnxconv.errors import Diagnostic, WeightsError, Where, closest
 from onnxconv.geometry import Array
-from onnxconv.graph import FoldedBias, FoldedWeight, Graph, Initial, Param, Quantised, Recipe, ScaleOf, Tiled
+from onnxconv.graph import FoldedBias, FoldedWeight, Graph, Initial, Number, Param, Quantised, Recipe, ScaleOf, Tiled
 from onnxconv.weights.draw import KINDS, draw
 from onnxconv.weights.files import Stored, contents
 
@@ -60,6 +60,8 @@ class Weights:
     def _reader(self, param: Param) -> _Reader:
         if self.arrays is None or param.name in self.drawn:
             return self._recipe(param.recipe, param.dtype)
+        if param.name not in self.arrays and isinstance(param.recipe, Number):
+            return self._recipe(param.recipe, param.dtype)
         if param.name not in self.arrays:
             raise _missing(param.name, self.arrays)
         return _flat(self.arrays[param.name], param.name, param.shape, param.dtype)
@@ -73,6 +75,8 @@ class Weights:
                 return lambda start, stop: scales[start:stop]
             case Initial():
                 return self._initial(recipe, dtype)
+            case Number(value=value):
+                return lambda start, stop: rounded(np.full(stop - start, value), dtype)
             case Tiled(source=source, repeats=repeats):
                 return _tiled(self._whole(source, dtype), repeats)
             case FoldedWeight():
@@ -158,15 +162,16 @@ def given(arrays: Mapping[str, Array], *, drawn: Collection[str] = (), seed: int
 def from_file(graph: Graph, path: str | Path) -> Weights:
     """Weights read from a .npz or .safetensors file by the names of the graph's stored arrays.
 
-    Raises `WeightsError` with every tensor that is missing, superfluous, of another shape or not floating-point.
+    Raises `WeightsError` with every tensor that is missing, superfluous, of another shape, or not floating-point where
+    the graph has floats and of another type where it has integers.
     Counters named ``….num_batches_tracked``, which torch stores beside a batch norm, are passed over.
     """
     file = Path(path)
     stored = contents(file)
-    wanted = {initial.name: initial for param in graph.params() for initial in param.stored()}
+    wanted = {initial.name: (initial, _held(param)) for param in graph.params() for initial in param.stored()}
     found: list[Diagnostic] = []
-    for name, initial in wanted.items():
-        found += _compared(file, initial, stored.get(name), stored)
+    for name, (initial, dtype) in wanted.items():
+        found += _compared(file, initial, dtype, stored.get(name), stored)
     for name in stored:
         if name not in wanted and not name.endswith(".num_batches_tracked"):
             what = f"{name!r} with shape {list(stored[name].shape)} belongs to no layer"
@@ -176,7 +181,14 @@ def from_file(graph: Graph, path: str | Path) -> Weights:
     return Weights(stored=stored)
 
 
-def _compared(file: Path, initial: Initial, stored: Stored | None, known: Mapping[str, Stored]) -> list[Diagnostic]:
+def _held(param: Param) -> str:
+    """The data type of what a parameter is made from."""
+    return _held(param.recipe.source) if isinstance(param.recipe, Quantised | ScaleOf) else param.dtype
+
+
+def _compared(
+    file: Path, initial: Initial, dtype: str, stored: Stored | None, known: Mapping[str, Stored]
+) -> list[Diagnostic]:
     where = Where(str(file))
     if stored is None:
         what = f"{initial.name!r} with shape {list(initial.shape)} is not in the file"
@@ -185,7 +197,10 @@ def _compared(file: Path, initial: Initial, stored: Stored | None, known: Mappin
         what = f"{initial.name!r} has shape {list(stored.shape)} in the file, the layer needs {list(initial.shape)}"
         fix = "transpose it" if stored.shape == initial.shape[::-1] else "use the file that belongs to this network"
         return [Diagnostic(where, "weight-shape", what, "", fix)]
-    if not stored.number:
+    if dtype not in FLOATS and stored.holds != dtype:
+        what = f"{initial.name!r} holds {stored.dtype}"
+        return [Diagnostic(where, "weight-type", what, f"the layer computes with {dtype}", "convert it")]
+    if dtype in FLOATS and not stored.number:
         what = f"{initial.name!r} holds {stored.dtype}"
         why = "weights are floating-point numbers: float16, bfloat16, float32 or float64"
         return [Diagnostic(where, "weight-type", what, why, "convert it")]

@@ -38,10 +38,15 @@ class Stored:
     dtype: str
     """As the file calls it."""
     shape: tuple[int, ...]
-    number: bool
-    """It holds floating-point numbers."""
+    holds: str
+    """Its data type by NumPy's name, where it has one."""
     offset: int = -1
     """Byte at which a safetensors array begins; −1 for a member of an .npz."""
+
+    @property
+    def number(self) -> bool:
+        """It holds floating-point numbers."""
+        return self.holds in FLOATS or self.holds.startswith("float")
 
     def read(self) -> Array:
         """The array; that of a safetensors file is mapped, not read. Raises `WeightsError` if the file is damaged."""
@@ -82,8 +87,7 @@ def _npz(file: Path) -> dict[str, Stored]:
                 shape, _, dtype, header = _npy_header(stream)
             if member.file_size != header + math.prod(shape) * dtype.itemsize and dtype.kind != "O":
                 raise ValueError(f"{name!r} says shape {list(shape)} of {dtype}, which is not its length")
-            number = dtype.kind == "f" or stored(np.empty(0, dtype)).dtype.name in FLOATS
-            found[name] = Stored(file, name, str(dtype), shape, number)
+            found[name] = Stored(file, name, str(dtype), shape, stored(np.empty(0, dtype)).dtype.name)
     return found
 
 
@@ -123,7 +127,8 @@ def _safetensors(file: Path) -> dict[str, Stored]:
                 raise ValueError(
                     f"{name!r} says shape {list(shape)} of {dtype} in bytes {begin} to {end} of {length}, which do not match"
                 )
-        found[name] = Stored(file, name, dtype, shape, dtype in ("F64", "F32", "F16", "BF16"), start + begin)
+        holds = "bfloat16" if dtype == "BF16" else np.dtype(_SAFETENSORS.get(dtype, object)).name
+        found[name] = Stored(file, name, dtype, shape, holds, start + begin)
     return found
 
 

@@ -203,3 +203,51 @@ def test_two_folds_side_by_side_keep_their_own_weights() -> None:
     made = graph(f"- add: [{branch}, {branch}]", (1, 2, 4))
     assert [node.output for node in made.nodes] == ["batch_norm", "batch_norm_2", "add"]
     assert [param.name for param in made.params()] == ["conv.weight", "conv.bias", "conv_2.weight", "conv_2.bias"]
+
+
+def test_constants_say_their_numbers() -> None:
+    """No weight file holds what a spec says; what it does not say is drawn, and read from a file, in its own data type."""
+    text = """\
+- constant: {value: 0.1}
+  name: tenth
+- constant: {shape: [3, 1], dtype: int32, value: -7}
+  name: sevens
+- constant: {dtype: uint8}
+  name: drawn
+- constant: {shape: [2], init: {constant: 4}}
+  name: fours
+"""
+    made = resolve(parse(f"inputs: {{x: 'float32[N, 3]'}}\nlayers:\n{text}outputs: [tenth, sevens, drawn, fours]"))
+    found = run(made, seeded(1), {"x": np.zeros((1, 3), np.float32)})
+    assert found["tenth"].tobytes() == np.float32(0.1).tobytes()
+    assert (found["sevens"].dtype, found["sevens"].tolist()) == (np.dtype("int32"), [[-7]] * 3)
+    assert found["drawn"].dtype == np.dtype("uint8")
+    assert 1 <= found["drawn"] <= 7
+    assert found["fours"].tolist() == [4, 4]
+    assert [initial.name for param in made.params() for initial in param.stored()] == ["drawn.value", "fours.value"]
+
+
+def test_integers_as_numpy_computes_them() -> None:
+    made = resolve(
+        parse(
+            """\
+inputs: {x: 'uint8[2, 3, 4]'}
+layers:
+- gather: {axis: 2, indices: [3, 0, 0, -2], shape: [2, 2]}
+- cast: int32
+- mul: [previous, [constant: {value: -3, dtype: int32}]]
+  name: y
+- cast: float32
+- div: [previous, [constant: {value: 2}]]
+- round
+- cast: int64
+  name: z
+outputs: [y, z]
+"""
+        )
+    )
+    x = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    found = run(made, seeded(), {"x": x})
+    y = x[:, :, [[3, 0], [0, 2]]].astype(np.int32) * -3
+    assert (found["y"].dtype, found["y"].tolist()) == (np.dtype("int32"), y.tolist())
+    assert (found["z"].dtype, found["z"].tolist()) == (np.dtype("int64"), np.rint(y / 2).astype(int).tolist())

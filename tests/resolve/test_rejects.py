@@ -415,11 +415,44 @@ def test_joined_tensors_have_one_dtype_and_shape() -> None:
     assert "cannot add [N, 3, 8] and [N, 3, 9]: they differ in axis 2: 8 and 9 [join-shape]" in shape
 
 
-def test_data_types_are_floating_point() -> None:
+def test_data_types_that_there_are_not() -> None:
     good = spec("- relu")
-    (text,) = said(replace(good, inputs=(replace(good.inputs[0], dtype="int8"),)))
-    assert "input 'x' is of int8 [dtype]" in text
-    assert "use one of float32, float64, float16" in text
+    (text,) = said(replace(good, inputs=(replace(good.inputs[0], dtype="int9"),)))
+    assert "input 'x' is of int9 [dtype]" in text
+    assert "did you mean 'int8'" in text
+
+
+@pytest.mark.parametrize(
+    "layer",
+    ["conv: {filters: 4, kernel: 3}", "batch_norm", "prelu", "scale", "conv_transpose: {filters: 4, kernel: 3}"],
+)
+def test_weights_meet_floats(layer: str) -> None:
+    (text,) = said(parse(f"inputs: {{x: 'uint8[N, 3, 8, 8]'}}\nlayers:\n- {layer}"))
+    assert "on uint8 [dtype]" in text
+    assert "put cast: float32 before it" in text
+
+
+@pytest.mark.parametrize(
+    ("constant", "told"),
+    [
+        ("{value: 256, dtype: uint8}", "value is 256 [range]\n    rule: uint8 has the whole numbers from 0 to 255\n    fix: write 255"),
+        ("{value: 1.5, dtype: int32}", "value is 1.5 [range]"),
+        ("{value: -1, dtype: uint8, shape: [3, 1, 1]}", "fix: write 0"),
+    ],
+)  # fmt: skip
+def test_numbers_that_a_data_type_has_not(constant: str, told: str) -> None:
+    (text,) = said(parse(f"inputs: {{x: 'float32[N, 3, 8]'}}\nlayers:\n- constant: {constant}"))
+    assert told in text
+
+
+def test_gathers_that_do_not_fit() -> None:
+    text = "inputs: {x: 'float32[N, 3, 8]'}\nlayers:\n- gather: {axis: 2, indices: [0, 1, 2], shape: [2, 2]}"
+    assert "3 indices as [2, 2] [gather]\n    rule: that takes 4" in said(parse(text))[0]
+
+
+def test_a_layer_norm_over_more_axes_than_there_are() -> None:
+    text = "inputs: {x: 'float32[N, 3, 8]'}\nlayers:\n- layer_norm: {last: 4}"
+    assert "the last 4 axes of [N, 3, 8] [axis]" in said(parse(text))[0]
 
 
 def test_input_shapes_that_fit_no_input() -> None:

@@ -18,14 +18,13 @@ from receptive.test_nan_probing import random_graph
 from verify.random_graphs import net
 
 import onnxconv
-from onnxconv.dtypes import FLOATS
 from onnxconv.emit import save
 from onnxconv.errors import ModelError
 from onnxconv.execute import run, seeded_inputs
 from onnxconv.graph import Graph, Unread
 from onnxconv.load import load
 from onnxconv.network import Network
-from onnxconv.ops import Cast, Gather, LayerNorm, Operator, Relu, Resize, Sigmoid
+from onnxconv.ops import Operator, Relu, Resize, Sigmoid
 from onnxconv.resolve import LOWERINGS, resolve
 from onnxconv.spec import LAYERS, parse, read
 from onnxconv.specify import WITHOUT_WRITER, WRITERS, specify
@@ -83,12 +82,6 @@ def unsaid(op: Operator) -> bool:
     if not isinstance(op, tuple(operator for operator, _ in WRITERS.values())):
         return True
     match op:
-        case LayerNorm(axes=(2, 3)):
-            return True
-        case Cast(to=to):
-            return to not in FLOATS
-        case Gather(shape=shape):
-            return len(shape) > 1
         case Resize(axes=axes, coordinates=coordinates):
             scales = {axis.scale for axis in axes}
             return coordinates == "tf_crop_and_resize" or (
@@ -315,6 +308,72 @@ layers:
     (one,), (other,) = first.run(x).values(), second.run(x).values()
     assert np.array_equal(one, other)
     assert sum(param.learned for param in first.graph.params()) == 6 * 4 * 9 + 6 + 6 + 6 * 49
+
+
+def comes_back(proto: onnx.ModelProto, folder: Path) -> str:
+    """Imported and read again, on other files than the model's: the same bytes; the text."""
+    text = text_of(proto, folder)
+    graph, weights = load(folder / "model.onnx")
+    again = resolve(read(folder / "s.yaml"))
+    assert executed(again, from_file(again, folder / "s.safetensors")) == executed(graph, weights)
+    return text
+
+
+def test_a_gelu_in_parts_says_its_numbers(tmp_path: Path) -> None:
+    """As torch writes it before opset 20, its numbers shared between two of them."""
+    nodes = []
+    for x, y in (("x", "m"), ("m", "y")):
+        nodes += [
+            helper.make_node("Div", [x, "root"], [f"{y}0"]),
+            helper.make_node("Erf", [f"{y}0"], [f"{y}1"]),
+            helper.make_node("Add", [f"{y}1", "one"], [f"{y}2"]),
+            helper.make_node("Mul", [x, f"{y}2"], [f"{y}3"]),
+            helper.make_node("Mul", [f"{y}3", "half"], [y]),
+        ]
+    held = {"root": np.float32(1.4142135), "one": np.float32(1), "half": np.float32([0.5])}
+    text = comes_back(model(nodes, {"x": (2, 4)}, {k: np.asarray(v) for k, v in held.items()}), tmp_path)
+    assert "- div: [previous, [constant: {value: 1.4142135}]]\n" in text
+    assert "  - mul: [previous, [constant: {shape: [1], value: 0.5}]]\n" in text
+    assert from_file_names(tmp_path) == []
+
+
+def from_file_names(folder: Path) -> list[str]:
+    from safetensors.numpy import load_file
+
+    return sorted(load_file(folder / "s.safetensors"))
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, -0.0, 3.4028235e38, 1e-45, 1 / 3, 2**24 + 2])
+def test_numbers_come_back_to_the_bit(value: float, tmp_path: Path) -> None:
+    held = {"c": np.float32(value).reshape(())}
+    text = comes_back(model([helper.make_node("Mul", ["x", "c"], ["y"])], {"x": (2, 4)}, held), tmp_path)
+    said = math.isfinite(value) and value != 0 and value < 3.4e38  # whose shortest decimal is above it
+    assert ("value:" in text) == said
+    assert (from_file_names(tmp_path) == []) == said
+
+
+def test_integers_come_back(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Gather", ["x", "places"], ["a"], axis=2),
+        helper.make_node("Cast", ["a"], ["b"], to=6),
+        helper.make_node("Mul", ["b", "three"], ["c"]),
+        helper.make_node("Add", ["c", "row"], ["d"]),
+        helper.make_node("Cast", ["d"], ["y"], to=2),
+    ]
+    held = {
+        "places": np.array([[2, 0], [1, 1]]),
+        "three": np.array(-3, np.int32),
+        "row": np.array([7, 2**30], np.int32),
+    }
+    text = comes_back(model(nodes, {"x": (2, 4, 3)}, held, dtype="uint8"), tmp_path)
+    for line in (
+        "  x: uint8[2, 4, 3]\n",
+        "- gather: {axis: 2, indices: [2, 0, 1, 1], shape: [2, 2]}\n",
+        "- cast: int32\n",
+        "- mul: [previous, [constant: {value: -3, dtype: int32}]]\n",
+        "- add: [previous, [constant: {shape: [2], dtype: int32}]]\n",
+    ):
+        assert line in text
 
 
 # What cannot be

@@ -18,7 +18,7 @@ from onnxconv.errors import WeightsError
 from onnxconv.geometry import Axis
 from onnxconv.graph import Graph, Initial, Node, Param, TensorType
 from onnxconv.network.change import retyped
-from onnxconv.ops import Conv
+from onnxconv.ops import Constant, Conv
 from onnxconv.weights import from_file
 
 X, Y = TensorType("float32", (1, 2, 5)), TensorType("float32", (1, 4, 3))
@@ -68,6 +68,21 @@ def test_bfloat16(tmp_path: Path) -> None:
     arrays = {name: array.astype(ml_dtypes.bfloat16) for name, array in ARRAYS.items()}
     weights = from_file(GRAPH, tensors(tmp_path, arrays))
     np.testing.assert_array_equal(weights[WEIGHT], arrays["conv.weight"].astype(np.float32))
+
+
+@writers
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32", "uint16", "int64", "bool"])
+def test_integers_are_of_their_own_type(write: Writer, dtype: str, tmp_path: Path) -> None:
+    param = Param("n.value", dtype, (3,), Initial("n.value", (3,)))
+    node = Node("n", Constant((3,)), (), "n", TensorType(dtype, (3,)), (("value", param),))
+    graph = Graph("g", (("x", X),), (node,), ("n",))
+    weights = from_file(graph, write(tmp_path, {"n.value": np.array([1, 0, 1], dtype)}))
+    assert weights[param].tobytes() == np.array([1, 0, 1], dtype).tobytes()
+    for other in ("float32", "int16"):
+        with pytest.raises(WeightsError, match=f"computes with {dtype}"):
+            from_file(graph, write(tmp_path, {"n.value": np.array([1, 0, 1], other)}))
+    half = retyped(graph, "float16").nodes[0]
+    assert (half.type.dtype, half.params[0][1].dtype) == (dtype, dtype), "integers stay"
 
 
 @writers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from onnxconv.dtypes import DTYPES
 from onnxconv.spec.vocabulary.attributes import AXIS, INIT, axes_of
 from onnxconv.spec.vocabulary.kind import Attribute, Kind
 
@@ -33,11 +34,23 @@ KINDS = (
     Kind("log", "natural logarithm"),
     Kind("erf", "error function"),
     Kind("reciprocal", "1 / x"),
+    Kind("floor", "the largest whole number not above x"),
+    Kind("ceil", "the smallest whole number not below x"),
+    Kind("round", "the nearest whole number, of two the even one"),
     Kind("scale", "each channel times a learned number", (INIT,), roles=("weight",)),
     Kind(
         "constant",
         "numbers that are the same whatever the input, for a join to read; learned where there are several",
-        (Attribute("shape", "integers", "its sizes, batch and channels too", required=True, least=1), INIT),
+        (
+            Attribute(
+                "shape", "integers", "its sizes, batch and channels too; left out or []: a number", least=1, empty=True
+            ),
+            Attribute("value", "number", "the number that all of them are; left out: as the weights say"),
+            Attribute(
+                "dtype", "word", "its data type; left out: that of the first input of floats", words=tuple(DTYPES)
+            ),
+            INIT,
+        ),
         bare="shape",
         roles=("value",),
         source=True,

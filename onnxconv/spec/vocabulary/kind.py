@@ -30,6 +30,8 @@ class Attribute:
     words: tuple[str, ...] = ()
     longest: int = 8
     """Entries that a list may have."""
+    empty: bool = False
+    """A list may have no entries."""
 
 
 @dataclass(frozen=True, slots=True)

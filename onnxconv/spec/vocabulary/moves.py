@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnxconv.dtypes import FLOATS
+from onnxconv.dtypes import DTYPES
 from onnxconv.spec.vocabulary.attributes import LARGEST_POSITION, PAD_MODE, PAD_VALUE, axes_of
 from onnxconv.spec.vocabulary.kind import Attribute, Kind
 
@@ -80,6 +80,7 @@ KINDS = (
                 least=-LARGEST_POSITION,
                 longest=65536,
             ),
+            Attribute("shape", "integers", "the axes that the list becomes; left out: one", least=1),
         ),
     ),
     Kind(
@@ -114,8 +115,8 @@ KINDS = (
     ),
     Kind(
         "cast",
-        "the same numbers in another data type",
-        (Attribute("to", "word", "the data type", required=True, words=FLOATS),),
+        "the same numbers in another data type; towards 0 to integers",
+        (Attribute("to", "word", "the data type", required=True, words=tuple(DTYPES)),),
         bare="to",
     ),
     Kind(

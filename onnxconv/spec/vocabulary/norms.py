@@ -29,6 +29,7 @@ KINDS = (
                 "channel_axis",
                 words=("channel_axis", "last_axis", "all_axes"),
             ),
+            Attribute("last", "integer", "instead of over: how many of the last axes", least=1),
             Attribute("epsilon", "number", "added to the variance", 1e-5),
             Attribute("bias", "boolean", "add one learned number for each value", True),
             INIT,
