@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +23,7 @@ from onnxconv.verify.verdict import Finding, Verdict
 from onnxconv.verify.words import PRODUCTS, Array
 from onnxconv.weights import given
 
-__all__ = ["exact", "layers"]
+__all__ = ["exact", "layers", "loaded"]
 
 BATCHES = (2, 1)
 """Images where the batch is symbolic: two for the first instance of a layer, one for the others."""
@@ -123,20 +123,28 @@ def _widened(instance: Instance, held: str, dtype: str) -> Instance:
 
 def _try(case: Case, one: Node, instance: Instance, y: Array) -> Comparison | str:
     """The layer alone on the runtime, compared; or what is wrong with its output as a whole."""
-    dtype, tensors = one.type.dtype, dict(zip(one.inputs, instance.xs, strict=True))
-    alone = only(case.graph, one)
-    constants = {node.output: param for node in alone.nodes if node.op.kind == "Constant" for _, param in node.params}
-    inputs = {name: x for name, x in tensors.items() if name not in constants}
-    types = tuple((name, TensorType(x.dtype.name, x.shape)) for name, x in inputs.items())
-    arrays = {param.name: instance.weights[role] for role, param in one.params}
-    arrays |= {param.name: tensors[name] for name, param in constants.items()}
-    case.bench.load(replace(alone, inputs=types), given(arrays))
+    dtype = one.type.dtype
+    _, inputs = loaded(case, one, instance.xs, instance.weights)
     got = case.bench.run(inputs)
     if wrong := outputs_differ(got, {one.output: (dtype, y.shape)}):
         return wrong
     if instance.exact and case.arithmetic == DIRECT:
         return within(got[one.output], y, 0.0)
     return compared(one, list(instance.xs), instance.weights, got[one.output], case.arithmetic)
+
+
+def loaded(case: Case, one: Node, xs: Sequence[Array], weights: Mapping[str, Array]) -> tuple[Graph, dict[str, Array]]:
+    """Load a layer alone, with its weights and, of its operands, the constants: its graph, and the operands left as inputs."""
+    tensors = dict(zip(one.inputs, xs, strict=True))
+    alone = only(case.graph, one)
+    constants = {node.output: param for node in alone.nodes if node.op.kind == "Constant" for _, param in node.params}
+    inputs = {name: x for name, x in tensors.items() if name not in constants}
+    types = tuple((name, TensorType(x.dtype.name, x.shape)) for name, x in inputs.items())
+    arrays = {param.name: weights[role] for role, param in one.params}
+    arrays |= {param.name: tensors[name] for name, param in constants.items()}
+    graph = replace(alone, inputs=types)
+    case.bench.load(graph, given(arrays))
+    return graph, inputs
 
 
 def _telling(node: Node, y: Array, instance: Instance) -> bool:

@@ -25,7 +25,7 @@ from onnxconv.verify.verdict import Finding, Verdict
 from onnxconv.verify.words import Array
 from onnxconv.weights import given
 
-__all__ = ["RELATIONS", "applies", "relations", "written_out"]
+__all__ = ["RELATIONS", "applies", "cropped", "relations", "written_out"]
 
 KINDS = ("Conv", "ConvTranspose")
 PLACES = 12
@@ -73,7 +73,7 @@ def relations(case: Case) -> Iterator[Finding]:
     kept: dict[str, int] = {}
     blind: list[str] = []
     for done, node in enumerate(found):
-        instance = _operands(case, node, _cropped(node, shapes[node.inputs[0]]))
+        instance = _operands(case, node, cropped(node, shapes[node.inputs[0]]))
         layer = Layer(node, instance.xs[0], instance.weights, _runner(case))
         y = layer.run(node, layer.x, layer.w)
         for name, relation in RELATIONS.items():
@@ -118,9 +118,11 @@ def _summary(
     return Finding(case.output, verdict, reason, 0, total.elements, note=note)
 
 
-def _cropped(node: Node, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """No more pixels than it takes to see every border and some places between; all channels."""
-    window: Any = node.op.window  # type: ignore[attr-defined]
+def cropped(node: Node, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """No more pixels than it takes a window to see every border and some places between; all channels."""
+    window: Any = getattr(node.op, "window", None)
+    if not window:
+        return shape
     return (*shape[:2], *(min(n, 2 * a.extent + PLACES * a.stride) for a, n in zip(window, shape[2:], strict=True)))
 
 

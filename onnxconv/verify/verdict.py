@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Check", "Divergence", "Finding", "Verdict", "Verification", "overall"]
+__all__ = ["Capability", "Check", "Divergence", "Finding", "Verdict", "Verification", "overall"]
 
 
 class Verdict(StrEnum):
@@ -55,12 +55,41 @@ class Divergence:
 
 
 @dataclass(frozen=True, slots=True)
+class Capability:
+    """What a runtime was seen to do where runtimes may differ and none of them is wrong.
+
+    `of`: what was looked at. `holds`: it is as the definition has it, or the same either way; None where it could not be
+    seen. `says`: what was seen instead, or why nothing could be. `deviating`: of `elements` so many were otherwise.
+    `layer`, `op`: where; empty of the model as a whole.
+    """
+
+    of: str
+    holds: bool | None
+    says: str = ""
+    elements: int = 0
+    deviating: int = 0
+    layer: str = ""
+    op: str = ""
+
+    def document(self) -> dict[str, Any]:
+        return {
+            **({"layer": self.layer, "op": self.op} if self.layer else {}),
+            "of": self.of,
+            "holds": self.holds,
+            "elements": self.elements,
+            "deviating": self.deviating,
+            **({"says": self.says} if self.says else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What a probe found out about one output, whatever the runtime.
 
     `max_error` is |got − expected| at its worst. `bound_used`: the worst ratio of an error to its bound, infinite where
     equality was demanded and missed. `coverage`: shares from 0 to 1 of what could be observed. `note`: how it was judged.
     `arithmetic`: how the runtime was seen to compute sums of products, by its name in `onnxconv.verify.arithmetic`.
+    `capabilities`: what was reported and not judged.
     """
 
     output: str
@@ -74,6 +103,7 @@ class Finding:
     coverage: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
     arithmetic: str = ""
+    capabilities: tuple[Capability, ...] = ()
 
     def __post_init__(self) -> None:
         assert (self.verdict is Verdict.PASS) == (not self.reason), "all but pass have a reason"
@@ -123,6 +153,7 @@ class Check:
             **({"coverage": dict(f.coverage)} if f.coverage else {}),
             **({"note": f.note} if f.note else {}),
             **({"arithmetic": f.arithmetic} if f.arithmetic else {}),
+            **({"capabilities": [c.document() for c in f.capabilities]} if f.capabilities else {}),
             "seed": self.seed,
             "reproduce": self.reproduce,
         }

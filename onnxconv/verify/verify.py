@@ -12,7 +12,7 @@ from typing import Any
 from onnxconv.errors import Diagnostic, ModelError, UsageError, Where, closest
 from onnxconv.graph import Graph
 from onnxconv.runtimes import RuntimeAbsent, RuntimeFailed
-from onnxconv.verify import field, impulse, relations
+from onnxconv.verify import field, impulse, relations, special
 from onnxconv.verify.arithmetic import ARITHMETICS, DIRECT, NONE, narrower
 from onnxconv.verify.bound import bound
 from onnxconv.verify.case import Bench, Case, named
@@ -44,6 +44,7 @@ PROBES: Mapping[str, Probe] = {
         relations.relations,
         lambda graph, arithmetic: relations.applies(graph) and narrower(arithmetic, "flush-to-zero"),
     ),
+    "special": Probe(special.special, lambda graph, _: special.applies(graph)),
     "bound": Probe(bound),
     "field": Probe(
         field.field, lambda graph, arithmetic: field.applies(graph) and narrower(arithmetic, "flush-to-zero")
