@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from onnxconv.report.capabilities import capabilities
 from onnxconv.report.cells import number
 from onnxconv.report.document import Document
 from onnxconv.report.table import MARGIN, Column, Style, fitting, lines, plain
@@ -20,6 +21,7 @@ def verification_text(found: Document, width: int = WIDTH, style: Style = plain)
         [f"{style(found['source'], 'title')}: {style(found['verdict'], ROLES[found['verdict']])}"],
         _table(found["checks"], width, style),
         [*_remarks(found["checks"], width, style), *_placements(found["checks"], width, style)],
+        *(list(capabilities(check, width, style)) for check in found["checks"]),
         *(list(_trouble(check, width, style)) for check in found["checks"] if check["verdict"] != "pass"),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"

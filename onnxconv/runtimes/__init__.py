@@ -10,9 +10,10 @@ A runtime that raises, crashes, hangs or returns no arrays is a `RuntimeFailed`,
 from onnxconv.runtimes.install import conflicts
 from onnxconv.runtimes.process import Worker
 from onnxconv.runtimes.protocol import Absent, Available, Loaded, Runtime, RuntimeAbsent, RuntimeFailed, Session
-from onnxconv.runtimes.registry import names, start, status, statuses
+from onnxconv.runtimes.registry import FORMS, names, start, status, statuses
 
 __all__ = [
+    "FORMS",
     "Absent",
     "Available",
     "Loaded",

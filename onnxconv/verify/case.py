@@ -12,8 +12,9 @@ from typing import Self
 
 from onnxconv.dtypes import DTYPES
 from onnxconv.emit import EmitOptions, fitting, save
+from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.graph import Graph, Node
-from onnxconv.runtimes import Loaded, RuntimeFailed, Worker, start
+from onnxconv.runtimes import FORMS, Loaded, RuntimeFailed, Worker, start
 from onnxconv.verify.compare import Comparison, outputs_differ
 from onnxconv.verify.verdict import Divergence, Finding, Verdict
 from onnxconv.verify.words import Array
@@ -29,6 +30,7 @@ class Bench:
     """A runtime's worker, and a scratch folder with the model that it has loaded. A context manager."""
 
     def __init__(self, runtime: str, timeout: float, options: Mapping[str, str]) -> None:
+        self._runtime, self._timeout, self._options = runtime, timeout, options
         self._folder = tempfile.TemporaryDirectory(prefix="onnxconv-")
         self._path = Path(self._folder.name) / "model.onnx"
         try:
@@ -38,6 +40,14 @@ class Bench:
             raise
         self.version = self._worker.version
         self.forget()
+
+    def another(self, options: Mapping[str, str]) -> Bench:
+        """A second worker of the same runtime with other options. Raises `UsageError` where it has none of these names."""
+        form = self._runtime.partition(":")[0]
+        if form in FORMS:
+            what = "a runtime of your own is not known by its options"
+            raise UsageError(Diagnostic(Where(), "unknown-option", what))
+        return Bench(self._runtime, self._timeout, {**self._options, **options})
 
     def forget(self) -> None:
         """Begin a new account of where nodes were placed."""

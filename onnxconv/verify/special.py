@@ -28,9 +28,9 @@ from onnxconv.verify.words import Array
 __all__ = ["VALUES", "applies", "special"]
 
 VALUES = ("NaN", "+Inf", "-Inf", "-0", "subnormal", "underflow")
-"""What layers are given. `subnormal`: numbers below the least normal one. `underflow`: normal ones, halved."""
+"""What layers are given. `subnormal`: numbers below the least normal one. `underflow`: the least normal one, halved."""
 PLACES = 7
-"""Elements of a layer's input that are special; an odd number, so that sums of their halves do not vanish."""
+"""Elements of a layer's input that are NaN or infinite."""
 NEUTRAL = {"Add": -0.0, "Sub": 0.0, "Mul": 0.5, "Div": 2.0}
 """What the other operands of a layer are, if not 1."""
 SIGNED = ("Add", "Sub", "Mul", "Div", "Sqrt", "LeakyRelu", "PRelu")
@@ -138,7 +138,7 @@ def _given(value: str, shape: tuple[int, ...], dtype: str, stream: Stream) -> tu
         x = 2 * of.smallest * stream.filled((count,), 2, "float64")
     elif value == "underflow":
         x, plain = np.zeros(count), np.zeros(count)
-        x[some] = of.normal * stream.signs(some.size)
+        x[some[0]] = of.normal
     else:
         plain = stream.filled((count,), 3, "float64")
         x = plain.copy()

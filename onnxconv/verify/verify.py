@@ -16,6 +16,7 @@ from onnxconv.verify import field, impulse, relations, special
 from onnxconv.verify.arithmetic import ARITHMETICS, DIRECT, NONE, narrower
 from onnxconv.verify.bound import bound
 from onnxconv.verify.case import Bench, Case, named
+from onnxconv.verify.determinism import determinism
 from onnxconv.verify.exact import exact
 from onnxconv.verify.routing import routing
 from onnxconv.verify.shape import shape
@@ -38,6 +39,7 @@ Progress = Callable[[float, float, str], None]
 
 PROBES: Mapping[str, Probe] = {
     "shape": Probe(shape),
+    "determinism": Probe(determinism),
     "impulse": Probe(impulse.impulse, lambda graph, _: impulse.applies(graph)),
     "exact": Probe(exact),
     "relations": Probe(

@@ -102,7 +102,17 @@ def test_dead_weights_are_untrusted_where_they_are_used() -> None:
     graph = tiny()
     zero = given({p.name: seeded()[p] * 0 for p in graph.params()})
     verdicts = {c.probe: c.verdict for c in verify(graph, zero).checks}
-    assert verdicts == {"shape": P, "impulse": U, "exact": P, "relations": P, "bound": U, "field": P, "routing": P}
+    assert verdicts == {
+        "shape": P,
+        "determinism": U,
+        "impulse": U,
+        "exact": P,
+        "special": P,
+        "relations": P,
+        "bound": U,
+        "field": P,
+        "routing": P,
+    }
 
 
 def test_sigmoids_and_softmax_are_met_by_a_carried_bound() -> None:
@@ -126,7 +136,7 @@ def test_what_a_runtime_does_not_implement_was_not_run() -> None:
     s.conv_bn_relu(6, groups=2)
     s.conv(5, 3, 2)
     found = verify(s.graph(), seeded(), runtimes=["numpy", "onnxruntime:cpu"])
-    assert [c.verdict for c in found.checks] == [P] * 7 + [N] * 7, [c.reason for c in found.checks]
+    assert [c.verdict for c in found.checks] == [P] * len(PROBES) + [N] * len(PROBES), [c.reason for c in found.checks]
     assert found.verdict is N
 
 
