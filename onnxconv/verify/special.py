@@ -91,8 +91,9 @@ def _layer(case: Case, node: Node, shapes: Mapping[str, tuple[int, ...]]) -> Ite
     operands = {name: _neutral(node, types[name].dtype, shapes[name]) for name in node.inputs}
     w = {role: _weight(role, param.shape, param.dtype) for role, param in node.params}
 
-    def defined(x: Array) -> Array:
-        return rounded(apply(node, tuple({**operands, changed: x}[name] for name in node.inputs), w), dtype)
+    def defined(x: Array, arithmetic: str = "float64") -> Array:
+        xs = tuple({**operands, changed: x}[name] for name in node.inputs)
+        return rounded(apply(node, xs, w, arithmetic), dtype)
 
     settled = _settled(node, [shape if name == changed else shapes[name] for name in node.inputs])
     values = VALUES if settled else [value for value in VALUES if value != "-0"]
@@ -105,7 +106,8 @@ def _layer(case: Case, node: Node, shapes: Mapping[str, tuple[int, ...]]) -> Ite
         for value, (x, plain) in given.items():
             doing = f"given {value}"
             got = outputs_of(case.bench, graph, inputs | {changed: x})[node.output]
-            yield from _compared(node, value, defined(x), defined(plain), got)
+            own = defined(x, "float32" if dtype == "bfloat16" else dtype)
+            yield from _compared(node, value, (defined(x), own, defined(plain)), got)
     except RuntimeFailed as failure:
         raise RuntimeFailed(f"layer {node.name!r} alone, {doing}: {failure.reason}", failure.said) from failure
 
@@ -146,12 +148,18 @@ def _given(value: str, shape: tuple[int, ...], dtype: str, stream: Stream) -> tu
     return rounded(x, dtype).reshape(shape), rounded(plain, dtype).reshape(shape)
 
 
-def _compared(node: Node, value: str, expected: Array, plain: Array, got: Array) -> Iterator[Capability]:
-    """What became of a value in a layer's output; nothing where none depends on it."""
+def _compared(node: Node, value: str, made: tuple[Array, Array, Array], got: Array) -> Iterator[Capability]:
+    """What became of a value in a layer's output; nothing where none depends on it.
+
+    `made`: what the definition gives in float64 and in the layer's own arithmetic, where small numbers may be lost to
+    rounding, and what it gives without the value.
+    """
+    expected, own, plain = made
     wanted, seen = _kinds(expected, value == "-0"), _kinds(got, value == "-0")
     asked = wanted == AIM[value] if value in AIM else expected != plain
     if value != "-0":
         asked |= seen >= SUBNORMAL
+    asked &= wanted == _kinds(own, value == "-0")
     if not asked.any():
         return
     wrong = asked & (wanted != seen)
