@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from onnxconv.cost import Costs, costs
+from onnxconv.cost import Costs
 from onnxconv.geometry import Axis
 from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.ops import AveragePool, BatchNorm, Conv, ConvTranspose, Dense, LpPool, MaxPool
-from onnxconv.receptive import Sight, Sights, sights
+from onnxconv.receptive import Sight, Sights
 
 __all__ = ["PADDING_SHARE", "RULES", "Advice", "advise"]
 
@@ -32,18 +33,21 @@ class Facts:
 
     types: Mapping[str, TensorType]
     sights: Mapping[str, Sights]
-    readers: Mapping[str, tuple[Node, ...]]
+    readers: Mapping[str, Sequence[Node]]
     outputs: tuple[str, ...]
     costs: Costs
 
 
-def advise(graph: Graph) -> tuple[Advice, ...]:
-    """All advice on a graph, in the order of its layers. What is passed on along the graph is said where it begins."""
-    readers: dict[str, tuple[Node, ...]] = {}
+def advise(graph: Graph, seen: Mapping[str, Sights], spent: Costs) -> tuple[Advice, ...]:
+    """All advice on a graph of which is known who sees what and what each layer takes, in the order of its layers.
+
+    What is passed on along the graph is said where it begins.
+    """
+    readers: defaultdict[str, list[Node]] = defaultdict(list)
     for node in graph.nodes:
         for tensor in node.inputs:
-            readers[tensor] = (*readers.get(tensor, ()), node)
-    facts = Facts(graph.types(), sights(graph), readers, graph.outputs, costs(graph))
+            readers[tensor].append(node)
+    facts = Facts(graph.types(), seen, readers, graph.outputs, spent)
     told: dict[str, set[str]] = {code: set() for code, _, lasts in RULES if lasts}
     return tuple(advice for node in graph.nodes for advice in _on(node, facts, told))
 
@@ -141,14 +145,15 @@ def _useless_bias(node: Node, facts: Facts) -> str:
 
 
 def _gridding(node: Node, facts: Facts) -> str:
-    if not isinstance(node.op, Conv):
+    if not isinstance(node.op, Conv) or all(axis.dilation == 1 for axis in node.op.window):
         return ""
     before = {(name, at): sight.reach for name, at, sight, _ in _fields(node.inputs[0], facts)}
     for name, at, sight, outputs in _fields(node.output, facts):
+        if sight.axis is None or sight.axis < 2 or node.op.window[sight.axis - 2].dilation == 1:
+            continue
         size, samples = sight.reach.size(outputs), sight.reach.samples(outputs)
         was, seen = before[name, at].size(outputs), before[name, at].samples(outputs)
-        dilated = sight.axis is not None and sight.axis > 1 and node.op.window[sight.axis - 2].dilation > 1
-        if not size or samples is None or was is None or seen is None or not dilated:
+        if not size or samples is None or was is None or seen is None:
             continue
         if seen < was and samples < size:
             return (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, TypeAlias
 
 from onnxconv.errors import Where
@@ -224,7 +225,7 @@ class Graph:
 
     def digest(self) -> str:
         """``sha256:…`` over everything that determines results but the arrays; equal graphs have equal digests."""
-        text = json.dumps(_plain(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        text = json.dumps(self, default=_said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -249,10 +250,11 @@ def _product(shape: tuple[int, ...]) -> int:
     return product
 
 
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        kept = {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.compare}
-        return {"is": type(value).__name__, **kept}
-    if isinstance(value, tuple):
-        return [_plain(v) for v in value]
-    return value
+def _said(value: Any) -> dict[str, Any]:
+    """What JSON does not know by itself: a dataclass, as its name and what it is compared by."""
+    return {"is": type(value).__name__, **{name: getattr(value, name) for name in _compared(value.__class__)}}
+
+
+@cache
+def _compared(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind) if f.compare)

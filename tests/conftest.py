@@ -6,6 +6,10 @@ import os
 import signal
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 NO_SKIPS = os.environ.get("ONNXCONV_TESTS_NO_SKIPS") == "1"
 """Set by the continuous integration: there a skipped test is a failure, except for want of a GPU or of an extra."""

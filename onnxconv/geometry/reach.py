@@ -89,7 +89,7 @@ class Reach:
 
     def at(self, position: int) -> tuple[int, int]:
         """(first, mask) of the pixels that one position sees, on an endless input."""
-        return _merge(field.at(position) for field in self.fields)
+        return self.fields[0].at(position) if len(self.fields) == 1 else _merge(f.at(position) for f in self.fields)
 
     def _largest(self, outputs: int | None, measure: Callable[[int], int]) -> int | None:
         """The largest measure of a mask: over one period, or over all outputs where strides differ."""

@@ -50,7 +50,7 @@ def document(graph: Graph, source: str = "", at: Sequence[View] = (), sample_rat
         ],
         "totals": _amounts(spent.totals, TOTAL_AMOUNTS),
         "unread": [*_unread(graph)],
-        "advice": [{"code": a.code, "layer": a.layer, "message": a.message} for a in advise(graph)],
+        "advice": [{"code": a.code, "layer": a.layer, "message": a.message} for a in advise(graph, reached, spent)],
         "sample_rate": sample_rate,
         "positions": [_view(view) for view in at],
     }

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from onnxconv.advice import RULES, Advice, advise
+from onnxconv.cost import costs
 from onnxconv.geometry import Axis, TransposedAxis
 from onnxconv.graph import Graph, Initial, Node, Param, TensorType
 from onnxconv.ops import Add, BatchNorm, Conv, ConvTranspose, Flatten, MaxPool, Operator, Relu, Shape
+from onnxconv.receptive import sights
 
 
 def chain(
@@ -92,8 +94,12 @@ QUIET: list[tuple[str, Graph]] = [
 ]
 
 
+def advice_on(graph: Graph) -> tuple[Advice, ...]:
+    return advise(graph, sights(graph), costs(graph))
+
+
 def found(graph: Graph, code: str) -> list[Advice]:
-    return [advice for advice in advise(graph) if advice.code == code]
+    return [advice for advice in advice_on(graph) if advice.code == code]
 
 
 @pytest.mark.parametrize(("code", "graph", "words"), SPEAKS)
@@ -122,4 +128,4 @@ def test_what_lasts_is_said_once_where_it_begins() -> None:
 
 def test_a_sound_network_gets_no_advice() -> None:
     ops = [conv(Axis(3, 2, pad=(1, 1))), BatchNorm(), Relu(), conv(SAME), Add(), MaxPool((Axis(2, 2),)), Flatten()]
-    assert advise(chain((1, 4, 63), *ops, joins={4: ("n3", "n2")})) == ()
+    assert advice_on(chain((1, 4, 63), *ops, joins={4: ("n3", "n2")})) == ()
