@@ -1,0 +1,123 @@
+"""One layer of a routed network: its weights, its output, and how exact that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from onnxconv.dtypes import numpy_dtype, rounded
+from onnxconv.execute import apply, magnitude
+from onnxconv.graph import Node
+from onnxconv.verify.ahead import Ahead
+from onnxconv.verify.carried import error_after
+from onnxconv.verify.draw import Stream
+from onnxconv.verify.integers import KINDS, exact_integers
+from onnxconv.verify.route import Routed, route_batch_norm, route_prelu, route_products
+from onnxconv.verify.signal import Signal, exact_sum, grid_of
+from onnxconv.verify.words import PRODUCTS, Array
+
+__all__ = ["CHOSEN", "MEANS", "NEVER_EXACT", "raw", "route"]
+
+MEANS = ("AveragePool", "GlobalAveragePool", "ReduceMean")
+CHOSEN = (*PRODUCTS, "BatchNormalization", "PRelu")
+"""Layers whose weights are chosen; others keep the network's own."""
+NEVER_EXACT = (
+    *("Sigmoid", "Silu", "Softmax", "LeakyRelu", "Tanh", "Elu", "HardSigmoid", "HardSwish", "Softplus", "Gelu", "Mish"),
+    *("LpPool", "GlobalLpPool", "Resize"),
+    *("Div", "Pow", "Sqrt", "Exp", "Log", "Erf", "Reciprocal", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceProd"),
+    *("LayerNormalization", "GroupNormalization", "InstanceNormalization", "LRN"),
+)
+
+
+def raw(value: Array) -> Signal:
+    return Signal(value, grid_of(value), np.abs(value))
+
+
+def route(
+    node: Node,
+    xs: Sequence[Signal],
+    next: Ahead,
+    gain: Array | None,
+    own: dict[str, Array],
+    arrays: dict[str, Array],
+    stream: Stream,
+) -> Routed:
+    """The layer's output with all that is known about it, its weights, and its error if it has any."""
+    shared = any(param.name in arrays for _, param in node.params) and bool(xs)
+    if shared:
+        w = {
+            role: arrays.get(param.name, np.zeros(param.shape, numpy_dtype(param.dtype))) for role, param in node.params
+        }
+        routed = Routed(_fixed(node, xs, w), w)
+    elif node.op.kind in PRODUCTS:
+        routed = route_products(node, xs[0], next, stream)
+    elif node.op.kind == "BatchNormalization":
+        routed = route_batch_norm(node, xs[0], next, gain, stream)
+    elif node.op.kind == "PRelu":
+        routed = route_prelu(node, xs[0], stream)
+    elif own:
+        routed = Routed(raw(apply(node, [x.value for x in xs], own)), own)
+    else:
+        routed = Routed(_plain(node, xs), {})
+    y = routed.y
+    rounds = node.op.roundings(*(x.value.shape for x in xs)) > 0
+    exact = all(x.error is None for x in xs) and (not rounds or _exact(node, xs, y))
+    if not exact:
+        y = replace(y, error=error_after(node, xs, routed.weights, y.value, y.terms))
+    elif rounds:
+        y = replace(y, grid=grid_of(y.value))
+    return replace(routed, y=y)
+
+
+def _exact(node: Node, xs: Sequence[Signal], y: Signal) -> bool:
+    dtype, kind = node.type.dtype, node.op.kind
+    if kind in NEVER_EXACT or (kind == "BatchNormalization" and dtype == "float16"):
+        return False
+    if kind in KINDS:
+        return exact_integers(node, [x.value for x in xs])
+    return exact_sum(y.terms, y.grid, dtype)
+
+
+def _fixed(node: Node, xs: Sequence[Signal], w: dict[str, Array]) -> Signal:
+    """A layer whose weights another layer has chosen."""
+    grid = xs[0].grid + max((grid_of(a) for a in w.values()), default=0)
+    return Signal(
+        apply(node, [x.value for x in xs], w), max(grid, xs[0].grid), magnitude(node, [x.terms for x in xs], w)
+    )
+
+
+def _plain(node: Node, xs: Sequence[Signal]) -> Signal:
+    """A layer without weights."""
+    values = [x.value for x in xs]
+    y = apply(node, values, {})
+    match node.op.kind:
+        case "Add" | "Sub":
+            return Signal(y, max(x.grid for x in xs), sum((x.terms for x in xs), np.zeros_like(y)))
+        case "Mul":
+            product = np.ones_like(y)
+            for x in xs:
+                product = product * x.terms
+            return Signal(y, sum(x.grid for x in xs), product)
+        case "MatMul":
+            return Signal(y, sum(x.grid for x in xs), apply(node, [x.terms for x in xs], {}))
+        case "ReduceSum":
+            return Signal(y, xs[0].grid, apply(node, [xs[0].terms], {}))
+        case "AveragePool" | "GlobalAveragePool" | "ReduceMean":
+            # Where the mean is exact its grid is finer than its terms' by the logarithm of the count; see `_exact`.
+            n = node.op.roundings(*(v.shape for v in values)) - 1
+            whole = n & (n - 1) == 0 and _full_windows(node)
+            grid = xs[0].grid + n.bit_length() - 1 if whole else 1 << 20
+            return Signal(y, grid, apply(node, [x.terms for x in xs], {}))
+        case _ if node.op.roundings(*(v.shape for v in values)) == 0 and all(x.error is None for x in xs):
+            # Moved values are numbers of the data type already; limits and pad values are rounded to it.
+            return raw(rounded(y, node.type.dtype).astype(np.float64))
+        case _:
+            return raw(y)
+
+
+def _full_windows(node: Node) -> bool:
+    """Every mean is over the same count."""
+    padded = any(any(axis.pad) for axis in getattr(node.op, "window", ()))
+    return not padded or bool(getattr(node.op, "count_include_pad", False))

@@ -1,0 +1,146 @@
+"""A network's weights, chosen layer by layer while the reference runs, and what is known of every sum: the plan of `routing`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from onnxconv.dtypes import DTYPES
+from onnxconv.graph import Graph, Node
+from onnxconv.verify.ahead import ahead, consumers
+from onnxconv.verify.case import Case
+from onnxconv.verify.coverage import Seen, alive, observed
+from onnxconv.verify.draw import Stream
+from onnxconv.verify.integers import bell, fitted, held, stored_integers, whole
+from onnxconv.verify.layer import CHOSEN, MEANS, NEVER_EXACT, raw, route
+from onnxconv.verify.route import Routed
+from onnxconv.verify.signal import Signal, channels
+from onnxconv.verify.sizes import concrete, terms
+from onnxconv.verify.words import Array
+
+__all__ = ["Plan", "plan"]
+
+LARGE = 1 << 33
+"""Terms summed for one image above which one image is routed, not two."""
+NARROWER = (10, 6)
+"""Bits of the inputs when wider ones use up the significand on the way."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Inputs, weights by parameter name, and what must come out.
+
+    `dead`: outputs that no input reaches. `inexact`: the first layer that rounds, if any does.
+    """
+
+    inputs: dict[str, Array]
+    arrays: dict[str, Array]
+    outputs: dict[str, Signal]
+    dead: tuple[str, ...]
+    seen: Seen
+    inexact: str
+
+
+def plan(case: Case, seed: int, share: float = 0.0) -> Plan:
+    """The plan with the widest inputs whose sums are all exact; else that with the narrowest."""
+    could = {node.name for node in case.graph.nodes if node.op.kind not in (*NEVER_EXACT, *MEANS)}
+    widest = _input_bits(case.graph)
+    for bits in (widest, *(b for b in NARROWER if b < widest)):
+        made = _Walk(case, seed, bits).through(partial(_tell, case, share) if bits == widest else _silent)
+        if made.inexact not in could:
+            break
+    return made
+
+
+def _tell(case: Case, share: float, done: float, text: str) -> None:
+    case.advance(share + done / case.trials, text)
+
+
+def _silent(_done: float, _text: str) -> None:
+    return None
+
+
+_FORGOTTEN = Signal(np.zeros(0), 0, np.zeros(0))
+
+
+class _Walk:
+    """A run of the reference through a graph, in which each layer's weights are chosen when its inputs are known."""
+
+    def __init__(self, case: Case, seed: int, bits: int) -> None:
+        graph = self.graph = case.graph
+        self.case, self.reading = case, consumers(graph)
+        self.shapes = concrete(graph, 2 if terms(graph, concrete(graph, 1)) < LARGE else 1)
+        self.stream = Stream("routing", seed)
+        self.constants = held(graph, case.weights, self.stream)
+        self.inputs = {name: self._input(name, type.dtype, bits) for name, type in graph.inputs}
+        self.arrays = stored_integers(graph, case.weights)
+        self.values = {name: raw(x.astype(np.float64)) for name, x in self.inputs.items()}
+        self.live = {name: np.ones(channels(x.value.shape), bool) for name, x in self.values.items()}
+        self.routes: dict[str, Routed] = {}
+        self.gains: dict[str, Array] = {}
+        self.inexact = ""
+
+    def _input(self, name: str, dtype: str, bits: int) -> Array:
+        limits = ahead(name, self.reading, self.constants)
+        drawn = _input(self.shapes[name], dtype, bits, self.stream)
+        if limits.quantised:
+            drawn = fitted(bell(self.shapes[name], drawn.dtype.name, self.stream), limits.low, limits.high)
+        return drawn
+
+    def enter(self, node: Node) -> None:
+        """Choose the layer's weights, compute it, and note what is known of it."""
+        xs = [self.values[name] for name in node.inputs]
+        routed = self._routed(node, xs)
+        y = routed.y
+        self.arrays |= {param.name: routed.weights[role] for role, param in node.params}
+        self.inexact = self.inexact or (node.name if y.error is not None else "")
+        self.values[node.output] = y
+        beyond = np.zeros(channels(y.value.shape), bool)  # constants do not depend on the input
+        reached = [self.live[name] for name in node.inputs]
+        self.live[node.output] = alive(node, y, routed, reached, xs) if node.inputs else beyond
+        if routed.gain is not None:
+            self.gains[node.output] = routed.gain
+        self.routes[node.name] = replace(routed, y=_FORGOTTEN, weights={})
+
+    def _routed(self, node: Node, xs: Sequence[Signal]) -> Routed:
+        if node.output in self.constants:
+            array = self.constants[node.output]
+            return Routed(raw(array.astype(np.float64)), {"value": array})
+        own = {role: self.case.weights[param] for role, param in node.params} if node.op.kind not in CHOSEN else {}
+        gain = self.gains.get(node.inputs[0]) if node.inputs else None
+        return route(node, xs, ahead(node.output, self.reading, self.constants), gain, own, self.arrays, self.stream)
+
+    def through(self, advance: Callable[[float, str], None]) -> Plan:
+        """All layers in order; a tensor is forgotten after its last reader."""
+        graph = self.graph
+        last = {name: step for step, node in enumerate(graph.nodes) for name in node.inputs}
+        for step, node in enumerate(graph.nodes):
+            advance(step / len(graph.nodes), f"routing: {node.name}")
+            self.enter(node)
+            done = {name for name in node.inputs if last[name] == step} | ({node.output} - last.keys())
+            for name in done.difference(graph.outputs):
+                del self.values[name]
+        outputs = {name: self.values[name] for name in graph.outputs}
+        dead = tuple(name for name in graph.outputs if not self.live[name].any())
+        seen = observed(graph, self.shapes, self.routes, self.live)
+        return Plan(self.inputs, self.arrays, outputs, dead, seen, self.inexact)
+
+
+def _input_bits(graph: Graph) -> int:
+    """Room is left for sums: a bit for each addition behind clips, which scale down again, half a bit elsewhere."""
+    kinds = [node.op.kind for node in graph.nodes]
+    clipped = "Clip" in kinds
+    growing = kinds.count("Add") if clipped else kinds.count("Add") // 2
+    floats = [of for _, type in graph.inputs if (of := DTYPES[type.dtype]).family == "float"]
+    room = min((of.significand for of in floats), default=DTYPES["float32"].significand) - 6
+    return max(1, room - 2, min(room, room + 1 - growing)) if room < 16 else max(4, (16 if clipped else 18) - growing)
+
+
+def _input(shape: tuple[int, ...], dtype: str, bits: int, stream: Stream) -> Array:
+    """Integers of so many bits without 0, or over the whole range of an integer type."""
+    if DTYPES[dtype].family == "float":
+        return stream.filled(shape, 1 << (bits - 1), dtype)
+    return whole(shape, dtype, stream)
