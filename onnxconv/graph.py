@@ -25,6 +25,7 @@ __all__ = [
     "ScaleOf",
     "TensorType",
     "Tiled",
+    "Transposed",
     "Unread",
     "only",
     "shapes_of",
@@ -75,6 +76,13 @@ class Tiled:
 
 
 @dataclass(frozen=True, slots=True)
+class Transposed:
+    """A stored matrix, its axes exchanged."""
+
+    source: Initial
+
+
+@dataclass(frozen=True, slots=True)
 class FoldedWeight:
     """A convolution's weight with the batch norm after it multiplied in: w · scale ÷ √(var + ε), per output channel."""
 
@@ -118,7 +126,7 @@ class Quantised:
     scale: ScaleOf
 
 
-Recipe: TypeAlias = "Initial | Number | Tiled | FoldedWeight | FoldedBias | Quantised | ScaleOf"
+Recipe: TypeAlias = "Initial | Number | Tiled | Transposed | FoldedWeight | FoldedBias | Quantised | ScaleOf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +142,8 @@ class Param:
     def learned(self) -> int:
         """Numbers that training would adjust: a tied kernel counts once, running statistics not at all."""
         match self.recipe:
-            case Initial(shape=shape, learned=learned) | Tiled(source=Initial(shape=shape, learned=learned)):
-                return _product(shape) if learned else 0
+            case (Initial() as source) | Tiled(source=source) | Transposed(source=source):
+                return _product(source.shape) if source.learned else 0
             case FoldedWeight() | FoldedBias():
                 return _product(self.shape)
             case Quantised(source=source):
@@ -148,7 +156,7 @@ class Param:
         match self.recipe:
             case Initial() as initial:
                 return (initial,)
-            case Tiled(source=source):
+            case Tiled(source=source) | Transposed(source=source):
                 return (source,)
             case FoldedWeight(weight=weight, scale=scale, var=var):
                 return (weight.source if isinstance(weight, Tiled) else weight, scale, var)

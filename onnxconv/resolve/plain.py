@@ -151,7 +151,7 @@ def scale(site: Site) -> tuple[Node, ...]:
     site.need_floats()
     shape = (fixed(site.x[1], "the number of channels"), *(1,) * (len(site.x) - 2))
     factor = site.constant("weight", TensorType(site.dtype, shape), site.stored("Scale", "weight", shape, (1, 1)))
-    return (factor, replace(site, inputs=(*site.inputs, factor.output), types=(*site.types, factor.type)).node(Mul()))
+    return (factor, site.beside(factor).node(Mul()))
 
 
 def constant(site: Site) -> tuple[Node, ...]:

@@ -150,6 +150,11 @@ class Site:
         """The same layer, reading the output of a node that prepares its input."""
         return replace(self, inputs=(node.output,), types=(node.type,))
 
+    def beside(self, *nodes: Node) -> Site:
+        """The same layer, reading the outputs of nodes of its own too."""
+        read = tuple(node.output for node in nodes)
+        return replace(self, inputs=(*self.inputs, *read), types=(*self.types, *(node.type for node in nodes)))
+
     def diagnostic(self, refusal: Refusal) -> Diagnostic:
         """The refusal at the attribute at fault, or else at the layer."""
         at = self.layer[refusal.attribute].where if refusal.attribute in self.layer else self.layer.where

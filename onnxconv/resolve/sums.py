@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Axis
-from onnxconv.graph import Node, Recipe, Tiled
-from onnxconv.ops import END, Conv, ConvTranspose, Dense, Pad, Range, Slice, shape_text
+from onnxconv.graph import Node, Recipe, TensorType, Tiled, Transposed
+from onnxconv.ops import END, Add, Conv, ConvTranspose, Dense, MatMul, Pad, Range, Slice, shape_text
 from onnxconv.ops.conv import check_groups
 from onnxconv.ops.protocol import fixed
 from onnxconv.resolve.padding import ends, transposed_window, window
@@ -60,10 +60,26 @@ def conv_transpose(site: Site) -> tuple[Node, ...]:
 
 
 def dense(site: Site) -> tuple[Node, ...]:
-    """A dense layer on [N, features]."""
+    """A dense layer on [N, features]; over the last of more axes, a product and a sum."""
     op = Dense(site.integer("features"), site.get("bias"))
+    if site.get("last_axis") and len(site.x) > 2:
+        return _over_the_last_axis(site, op)
     op.out_shape(site.x)
     return (site.node(op, fan=(fixed(site.x[1], "the number of features"), op.out_features)),)
+
+
+def _over_the_last_axis(site: Site, op: Dense) -> tuple[Node, ...]:
+    """The weight is stored as [features, inputs], as it is for [N, features], and multiplied as [inputs, features]."""
+    site.need_floats()
+    inputs, features = fixed(site.x[-1], "the last size"), op.out_features
+    stored = site.stored(op.kind, "weight", (features, inputs), (inputs, features))
+    weight = site.constant("weight", TensorType(site.dtype, (inputs, features)), Transposed(stored))
+    product = site.beside(weight)
+    if not op.bias:
+        return weight, product.node(MatMul())
+    multiplied = product.node(MatMul(), part="product")
+    bias = site.constant("bias", TensorType(site.dtype, (features,)), site.stored(op.kind, "bias", (features,), (1, 1)))
+    return weight, multiplied, bias, site.after(multiplied).beside(bias).node(Add())
 
 
 def pad(site: Site) -> tuple[Node, ...]:

@@ -64,11 +64,8 @@ def _words(one: Fused, source: str) -> dict[str, Said]:
     types = graph.types()
     usual = next((type.dtype for _, type in graph.inputs if type.dtype in FLOATS), FLOATS[0])
     for node in graph.nodes:
-        if node.name in one.kinds:
-            words[node.name] = Said(one.kinds[node.name])
-            continue
-        if isinstance(node.op, Constant):
-            words[node.name] = constant(node, usual)
+        if node.name in one.said or isinstance(node.op, Constant):
+            words[node.name] = one.said.get(node.name) or constant(node, usual)
             continue
         try:
             words[node.name] = said(node.op, _first(node, types))

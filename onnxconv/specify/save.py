@@ -8,7 +8,7 @@ from pathlib import Path
 
 from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.files import whole_folder
-from onnxconv.graph import Graph, Initial, Number, Param
+from onnxconv.graph import Graph, Initial, Number, Param, Transposed
 from onnxconv.resolve import resolve
 from onnxconv.spec import read
 from onnxconv.specify.proof import Pairs
@@ -60,9 +60,11 @@ def save(specified: Specified, weights: Weights, path: Path) -> None:
             assert all(a == b for a, b in zip(mine, theirs, strict=True)), f"{new.name} is the weight that it was"
 
 
-def _stored(pairs: Pairs) -> Iterator[tuple[str, Param]]:
-    """The arrays that the spec does not say, by the names that it stores them under."""
+def _stored(pairs: Pairs) -> Iterator[tuple[str, Param, bool]]:
+    """The arrays that the spec does not say, by the names that it stores them under, and whether with axes exchanged."""
     for old, new in pairs:
-        if not isinstance(new.recipe, Number):
-            assert isinstance(new.recipe, Initial), "a spec that was written folds and ties nothing"
-            yield new.recipe.name, old
+        match new.recipe:
+            case Initial(name=name) | Transposed(source=Initial(name=name)):
+                yield name, old, isinstance(new.recipe, Transposed)
+            case recipe:
+                assert isinstance(recipe, Number), "a spec that was written folds and ties nothing"

@@ -13,7 +13,19 @@ import numpy as np
 from onnxconv.dtypes import DTYPES, FLOATS, numpy_dtype, rounded
 from onnxconv.errors import Diagnostic, WeightsError, Where, closest
 from onnxconv.geometry import Array
-from onnxconv.graph import FoldedBias, FoldedWeight, Graph, Initial, Number, Param, Quantised, Recipe, ScaleOf, Tiled
+from onnxconv.graph import (
+    FoldedBias,
+    FoldedWeight,
+    Graph,
+    Initial,
+    Number,
+    Param,
+    Quantised,
+    Recipe,
+    ScaleOf,
+    Tiled,
+    Transposed,
+)
 from onnxconv.weights.draw import KINDS, draw
 from onnxconv.weights.files import Stored, contents
 
@@ -57,6 +69,12 @@ class Weights:
             values = read(start, min(start + elements, size))
             yield np.ascontiguousarray(values, numpy_dtype(param.dtype).newbyteorder("<")).view(np.uint8).data
 
+    def turned(self, param: Param) -> Iterator[memoryview]:
+        """The bytes of a matrix with its axes exchanged, as `chunks` gives them."""
+        matrix = self[param].astype(numpy_dtype(param.dtype).newbyteorder("<"), copy=False)
+        for row in matrix.T:
+            yield np.ascontiguousarray(row).view(np.uint8).data
+
     def _reader(self, param: Param) -> _Reader:
         if self.arrays is None or param.name in self.drawn:
             return self._recipe(param.recipe, param.dtype)
@@ -79,6 +97,9 @@ class Weights:
                 return lambda start, stop: rounded(np.full(stop - start, value), dtype)
             case Tiled(source=source, repeats=repeats):
                 return _tiled(self._whole(source, dtype), repeats)
+            case Transposed(source=source):
+                turned = self._whole(source, dtype).T.reshape(-1)
+                return lambda start, stop: turned[start:stop]
             case FoldedWeight():
                 return self._folded_weight(recipe, dtype)
             case FoldedBias():

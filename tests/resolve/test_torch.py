@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -12,7 +14,7 @@ from onnxconv.execute import run
 from onnxconv.graph import Graph
 from onnxconv.resolve import resolve
 from onnxconv.spec import parse
-from onnxconv.weights import seeded
+from onnxconv.weights import from_file, seeded
 
 torch = pytest.importorskip("torch")
 
@@ -82,3 +84,15 @@ def test_pools(n: tuple[int, int], size: int, stride: int, pad: int, ceil: bool,
     (y,) = run(graph(layer, x.shape), seeded(), {"x": x}).values()
     assert y.shape == expected.shape
     np.testing.assert_allclose(y, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 7), (2, 3, 4, 7), (2, 7)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_dense_over_the_last_axis_takes_torchs_weights(shape: tuple[int, ...], bias: bool, tmp_path: Path) -> None:
+    """float64 numbers of the same sums, in whatever order each of the two adds them up."""
+    made = graph(f"dense: {{features: 4, last_axis: true, bias: {str(bias).lower()}}}\n  name: d", shape)
+    module = torch.nn.Linear(7, 4, bias=bias, dtype=torch.float64)
+    np.savez(tmp_path / "w.npz", **{f"d.{name}": value.numpy() for name, value in module.state_dict().items()})
+    x = np.random.default_rng(0).normal(size=shape)
+    (y,) = run(made, from_file(made, tmp_path / "w.npz"), {"x": x}).values()
+    np.testing.assert_allclose(y, module(torch.tensor(x)).detach().numpy(), rtol=1e-13, atol=1e-14)

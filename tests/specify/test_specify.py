@@ -352,6 +352,27 @@ def test_numbers_come_back_to_the_bit(value: float, tmp_path: Path) -> None:
     assert (from_file_names(tmp_path) == []) == said
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_products_over_the_last_axis_are_dense_layers(order: int, tmp_path: Path) -> None:
+    """Their weights are stored as those of any dense layer, [features, inputs]; a bias that is read twice is not theirs."""
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"]),
+        helper.make_node("Add", ["a", "b"][::order], ["c"]),
+        helper.make_node("MatMul", ["c", "v"], ["d"]),
+        helper.make_node("Add", ["d", "e"][::order], ["f"]),
+        helper.make_node("Add", ["f", "e"], ["y"]),
+    ]
+    held = {"w": floats(6, 5), "b": floats(5), "v": floats(5, 2), "e": floats(2)}
+    text = comes_back(model(nodes, {"x": (2, 3, 6)}, held), tmp_path)
+    assert "  - dense: {features: 5, last_axis: true}\n" in text
+    assert "  - dense: {features: 2, last_axis: true, bias: false}\n" in text
+    from safetensors.numpy import load_file
+
+    stored = load_file(tmp_path / "s.safetensors")
+    assert stored["dense.weight"].tobytes() == held["w"].T.tobytes()
+    assert stored["dense.bias"].tobytes() == held["b"].tobytes()
+
+
 def test_integers_come_back(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Gather", ["x", "places"], ["a"], axis=2),

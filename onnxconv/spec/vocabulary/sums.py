@@ -58,7 +58,12 @@ KINDS = (
     Kind(
         "dense",
         "fully connected layer on [N, features]",
-        (Attribute("features", "integer", "outputs", required=True, least=1), BIAS, INIT),
+        (
+            Attribute("features", "integer", "outputs", required=True, least=1),
+            Attribute("last_axis", "boolean", "over the last axis of a tensor with any number of them", False),
+            BIAS,
+            INIT,
+        ),
         bare="features",
         roles=LEARNED,
     ),
