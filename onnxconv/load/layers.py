@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from onnxconv.dtypes import numpy_dtype
 from onnxconv.errors import Refusal
 from onnxconv.load import integers, moves, pools
 from onnxconv.load.arithmetic import ARITHMETIC
@@ -14,7 +15,6 @@ from onnxconv.load.products import batch_norm, conv, conv_transpose, deform_conv
 from onnxconv.load.resize import resize, upsample
 from onnxconv.load.step import PREVIOUS, Constant, Reader, Reading, Step
 from onnxconv.ops import (
-    Add,
     Clip,
     Elu,
     Flatten,
@@ -25,6 +25,7 @@ from onnxconv.ops import (
     HardSwish,
     Identity,
     LeakyRelu,
+    Less,
     Mish,
     Mul,
     Operator,
@@ -35,6 +36,7 @@ from onnxconv.ops import (
     Softmax,
     Softplus,
     Tanh,
+    Where,
     shape_text,
 )
 from onnxconv.ops.broadcast import broadcast
@@ -70,11 +72,19 @@ def _softmax(at: Reading) -> Sequence[Step]:
 
 
 def _dropout(at: Reading) -> Sequence[Step]:
-    """Nothing is dropped, nor in training at a ratio of 0. The mask says so since opset 12, before it is not defined."""
-    training = at.opset >= 12 and at.has(2) and at.constant(2, "training mode").array.any()
-    if training and (at.number(1, "ratio") if at.has(1) else 0.5):
+    """Nothing is dropped, nor in training at a ratio of 0. The mask says so since opset 12, before it is not defined.
+
+    Before opset 7 it trains unless `is_test` is set, from then on unless it is told to, which it can be since opset 12.
+    """
+    training = at.opset < 7 and not at.integer("is_test", 0)
+    ratio = at.real("ratio", 0.5)
+    if at.opset >= 12:
+        training = at.has(2) and bool(at.constant(2, "training mode").array.any())
+        ratio = at.number(1, "ratio") if training and at.has(1) else 0.5
+    if training and ratio:
+        said = "" if at.opset >= 7 else ": is_test is 0"
         fix = "export the model for inference (in torch: model.eval())"
-        raise Refusal("training", "it is in training mode", "what it drops is random", fix)
+        raise Refusal("training", f"it is in training mode{said}", "what it drops is random", fix)
     kept = Step(Identity(), (at.tensor(),))
     sizes = [n for n in at.shape() if isinstance(n, int)]
     if len(at.node.output) < 2 or at.opset < 12 or len(sizes) < len(at.shape()):
@@ -89,7 +99,7 @@ def _leaky_relu(at: Reading) -> Sequence[Step]:
 
 
 def _prelu(at: Reading) -> Sequence[Step]:
-    """Its slope is one number, or one per channel; anything else is x where x ≥ 0, and slope·x below, in parts.
+    """Its slope is one number, or one per channel; anything else is read in parts.
 
     It is broadcast from behind: [C] only meets the channels of [N, C]. Before opset 7 it always does.
     """
@@ -111,16 +121,17 @@ def _prelu(at: Reading) -> Sequence[Step]:
 
 
 def _prelu_in_parts(at: Reading, slope: str | Constant) -> Sequence[Step]:
-    x, above, below = at.shape(), at.fresh("above"), at.fresh("below")
+    """As the function of ONNX's operator: no limit, sum or product is taken of what is above 0."""
+    x, scaled, below = at.shape(), at.fresh("scaled"), at.fresh("below")
     given = slope.array.shape if isinstance(slope, Constant) else at.type(1).shape
     if broadcast("scale", x, given) != x:
         what = f"its slope has shape {shape_text(given)}"
         raise Refusal("slope-shape", what, f"it is broadcast to its input, {shape_text(x)}")
+    zero = Constant(at.fresh("zero"), np.zeros((), numpy_dtype(at.type().dtype)))
     return (
-        Step(Relu(), (at.tensor(),), output=above),
-        Step(Clip(None, 0.0), (at.tensor(),), output=below),
-        Step(Mul(), (below, slope)),
-        Step(Add(), (above, PREVIOUS)),
+        Step(Mul(), (at.tensor(), slope), output=scaled),
+        Step(Less(), (at.tensor(), zero), output=below),
+        Step(Where(), (below, scaled, at.tensor())),
     )
 
 

@@ -109,8 +109,12 @@ def transpose(at: Reading) -> Sequence[Step]:
 
 
 def squeeze(at: Reading) -> Sequence[Step]:
-    """Without axes all of size 1 are taken away."""
-    axes = at.axes(13) or tuple(i for i, n in enumerate(at.shape()) if n == 1)
+    """Without axes all of size 1 are taken away: an open size may be one of them."""
+    x, axes = at.shape(), at.axes(13)
+    if not axes and (still_open := next((n for n in x if isinstance(n, str)), None)) is not None:
+        what = f"it takes away all axes of size 1 of {shape_text(x)}"
+        raise Refusal("symbolic-size", what, f"whether {still_open} is 1 is left open", at.pin)
+    axes = axes or tuple(i for i, n in enumerate(x) if n == 1)
     return (Step(Squeeze(tuple(sorted(axes))), (at.tensor(),)),)
 
 

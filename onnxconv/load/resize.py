@@ -14,6 +14,8 @@ from onnxconv.ops import Identity, Rescale, Resize, shape_text
 
 __all__ = ["resize", "upsample"]
 
+KNOWN_IN = {"half_pixel_symmetric": (19, math.inf), "tf_half_pixel_for_nn": (11, 13)}
+"""Opsets that have these coordinates: the first one, and the first one after. All others came with opset 11, and stay."""
 LARGEST_FACTOR = 64
 """Times that a size left open may be as large as that of the input."""
 
@@ -31,12 +33,21 @@ def resize(at: Reading) -> Sequence[Step]:
     x = at.shape()
     axes = _axes(at, len(x))
     rescales = _rescales(at, axes)
-    coordinates = _word(at, "coordinate_transformation_mode", COORDINATES, "half_pixel")
+    coordinates = _coordinates(at)
     if coordinates == "tf_crop_and_resize":
         rescales = tuple(replace(one, roi=roi) for one, roi in zip(rescales, _rois(at, len(axes)), strict=True))
     rescales = tuple(one for one in rescales if one.roi != (0, 1) or not _keeps(one, x[one.axis]))
     beyond = at.real("extrapolation_value", 0.0) if coordinates == "tf_crop_and_resize" else 0.0
     return (_step(at, rescales, _sampling(at), coordinates, beyond),)
+
+
+def _coordinates(at: Reading) -> str:
+    word = _word(at, "coordinate_transformation_mode", COORDINATES, "half_pixel")
+    came, left = KNOWN_IN.get(word, (11, math.inf))
+    if not came <= at.opset < left:
+        why = f"it came with opset {came}" if at.opset < came else f"it is gone since opset {left}"
+        raise Refusal("opset", f"its coordinates of opset {at.opset} are {word!r}", why, "export the model again")
+    return word
 
 
 def _axes(at: Reading, rank: int) -> tuple[int, ...]:

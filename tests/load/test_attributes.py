@@ -29,8 +29,6 @@ SKIPPED = {
 }
 PLACED = "where the second operand of an old join lies: refused for all nodes, see `check_placed`"
 OF_ONE: dict[tuple[str, str], str] = {
-    ("Dropout", "is_test"): "exporters of opset 6 left it out of models that are for inference",
-    ("Dropout", "ratio"): "nothing is dropped in inference, and since opset 12 it is an input",
     ("Upsample", "height_scale"): "opset 1: without `scales` it is refused",
     ("Upsample", "width_scale"): "opset 1: without `scales` it is refused",
 }

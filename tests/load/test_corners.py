@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from meaning import assert_means_the_same
 from onnx import TensorProto, helper
 from oracles.hand_models import integers, model, one, saved
 
@@ -104,6 +106,42 @@ def test_a_resize_of_an_axis_that_is_not_there_is_refused(tmp_path: Path) -> Non
 def test_a_slope_of_a_tensor_without_channels(rank: int, tmp_path: Path) -> None:
     x = integers((5,))[: 1 + 4 * rank].reshape((5,) * rank)
     assert_as_onnxruntime(one("PRelu", x.shape, {"slope": np.full((1,) * rank, 0.5, np.float32)}), x, tmp_path)
+
+
+@pytest.mark.parametrize("slope", [0.5, -2.0, np.inf])
+def test_a_slope_of_each_pixel_is_exact_at_the_ends(slope: float, tmp_path: Path) -> None:
+    """A limit at 0 would not do: onnxruntime 1.32 clips −∞ to the least float32. Ours, written again, says the same."""
+    x = np.array([[-np.inf, np.inf, np.nan, -1.5, 2.5, np.finfo(np.float32).min, 0]], np.float32)
+    proto = one("PRelu", x.shape, {"slope": np.full((1, 1, 7), slope, np.float32)[0]}, 16)
+    assert load(saved(proto, tmp_path))[0].nodes[-1].op.kind == "PRelu"
+    each = np.full((2, 7), slope, np.float32)
+    proto, x = one("PRelu", (2, 7), {"slope": each}, 16), np.concatenate([x, x[:, ::-1]])
+    graph = assert_means_the_same(proto, x, tmp_path)
+    assert [node.op.kind for node in graph.nodes if node.op.kind != "Constant"] == ["Mul", "Less", "Where"]
+
+
+@pytest.mark.parametrize(
+    ("opset", "held"), [(6, {}), (6, {"is_test": 0}), (6, {"is_test": 1}), (6, {"ratio": 0.0}), (7, {})]
+)
+def test_a_dropout_that_trains_is_refused(opset: int, held: dict[str, Any], tmp_path: Path) -> None:
+    """Up to opset 6 it does, unless is_test says otherwise."""
+    path = saved(one("Dropout", (2, 3), opset=opset, **held), tmp_path)
+    if opset < 7 and held.get("is_test") != 1 and held.get("ratio") != 0:
+        with pytest.raises(ModelError, match="training mode: is_test is 0"):
+            load(path)
+    else:
+        assert load(path)[0].nodes[0].op.kind == "Identity"
+
+
+@pytest.mark.parametrize("opset", [11, 13])
+def test_a_squeeze_of_an_open_size_asks_for_it(opset: int, tmp_path: Path) -> None:
+    """Where the size is 1 the axis is taken away, else it stays."""
+    path = saved(one("Squeeze", ("N", 3, 1), opset=opset), tmp_path)
+    with pytest.raises(ModelError, match=r"(?s)whether N is 1 is left open.*--input-shape x=N,3,1") as caught:
+        load(path)
+    assert caught.value.diagnostics[0].code == "symbolic-size"
+    for batch, shape in ((1, (3,)), (2, (2, 3))):
+        assert load(path, input_shapes={"x": (batch, 3, 1)})[0].nodes[0].type.shape == shape
 
 
 def test_a_split_has_as_many_outputs_as_it_says(tmp_path: Path) -> None:
