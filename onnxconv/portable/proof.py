@@ -86,7 +86,7 @@ def _asked(
     output = ", ".join(graph.outputs)
     try:
         bench = Original(file, weights, name, TIMEOUT, options)
-    except RuntimeAbsent as error:
+    except (RuntimeFailed, RuntimeAbsent) as error:
         yield Evidence("layers", name, Finding(output, Verdict.NOT_RUN, error.reason))
         return
     with bench:

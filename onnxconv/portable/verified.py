@@ -43,8 +43,8 @@ def verified(
         line = reproduction(source, runtime, ORIGINAL, seed=seed, arithmetic=arithmetic)
         try:
             bench = Original(file, weights, runtime, timeout, options or {})
-        except RuntimeAbsent as error:
-            missing = Finding(", ".join(graph.outputs), Verdict.NOT_RUN, error.reason)
+        except (RuntimeAbsent, RuntimeFailed) as error:
+            missing = Finding(", ".join(graph.outputs), _without_result(error), error.reason)
             checks.append(Check(runtime, "", ORIGINAL, missing, {}, (), seed, line))
             continue
         with bench:
@@ -58,10 +58,12 @@ def verified(
 def _found(case: Case) -> Finding:
     try:
         return next(layers(case), Finding(case.output, Verdict.UNTRUSTED, "nothing was compared"))
-    except RuntimeAbsent as error:
-        return Finding(case.output, Verdict.NOT_RUN, error.reason)
-    except RuntimeFailed as error:
-        return Finding(case.output, gravity(error), error.reason)
+    except (RuntimeAbsent, RuntimeFailed) as error:
+        return Finding(case.output, _without_result(error), error.reason)
+
+
+def _without_result(error: RuntimeAbsent | RuntimeFailed) -> Verdict:
+    return gravity(error) if isinstance(error, RuntimeFailed) else Verdict.NOT_RUN
 
 
 def _tell(progress: Progress | None, before: int, total: int, runtime: str, share: float, text: str) -> None:

@@ -15,10 +15,10 @@ from onnxconv.verify.case import Bench, Case
 from onnxconv.verify.compare import Comparison, outputs_differ, within
 from onnxconv.verify.draw import KINDS, Stream, real
 from onnxconv.verify.instance import instances
+from onnxconv.verify.refusal import gravity
 from onnxconv.verify.routing import plan
 from onnxconv.verify.sizes import pinned
 from onnxconv.verify.verdict import Verdict
-from onnxconv.verify.verify import gravity
 from onnxconv.verify.words import Array
 from onnxconv.weights import Weights, given
 

@@ -4,8 +4,9 @@
 <Verdict.PASS: 'pass'>
 """
 
+from onnxconv.verify.refusal import gravity
 from onnxconv.verify.verdict import Check, Divergence, Finding, Verdict, Verification, overall
-from onnxconv.verify.verify import PROBES, Progress, gravity, reproduction, verify
+from onnxconv.verify.verify import PROBES, Progress, reproduction, verify
 
 __all__ = [
     "PROBES",

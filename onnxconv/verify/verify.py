@@ -18,12 +18,13 @@ from onnxconv.verify.bound import bound
 from onnxconv.verify.case import Bench, Case, named
 from onnxconv.verify.determinism import determinism
 from onnxconv.verify.exact import exact
+from onnxconv.verify.refusal import gravity
 from onnxconv.verify.routing import routing
 from onnxconv.verify.shape import shape
 from onnxconv.verify.verdict import Check, Finding, Verdict, Verification
 from onnxconv.weights import Weights, given
 
-__all__ = ["PROBES", "Progress", "gravity", "reproduction", "verify"]
+__all__ = ["PROBES", "Progress", "reproduction", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def verify(
 ) -> Verification:
     """Check runtimes against the reference, by the named probes or all that apply. `timeout`: seconds for one load or run.
 
-    A runtime that raises, dies or hangs has failed; one that cannot work here was not run. `arithmetic`: the widest that
+    A runtime that raises, dies or hangs has failed; one that cannot work here or refuses the model was not run. `arithmetic`: the widest that
     float32 layers may be computed in, by its name in `ARITHMETICS`. Raises `UsageError` for unknown probes and arithmetics,
     and for a model that cannot be written or has no legal size. `coverage`: a share from 0 to 1 of all filters; routing goes
     on with further seeds until it has observed as many, through 64 trials at most.
@@ -142,7 +143,7 @@ def _probe(
         yield from unrun(Verdict.NOT_RUN, error.reason)
         return
     except RuntimeFailed as error:
-        yield from unrun(Verdict.FAIL, error.reason)
+        yield from unrun(gravity(error), error.reason)
         return
     with bench:
         for i, probe in enumerate(probes):
@@ -171,12 +172,6 @@ def _findings(probe: Probe, case: Case) -> Iterator[Finding]:
         yield Finding(case.output, Verdict.NOT_RUN, f"it does not read this model: {error.diagnostics[0].code}")
     if not found:
         yield Finding(case.output, Verdict.UNTRUSTED, "nothing was compared")
-
-
-def gravity(error: RuntimeFailed) -> Verdict:
-    """A runtime that says that it does not implement something, or no such opset, has not disagreed (onnxruntime's words)."""
-    lacks = any(words in error.reason for words in ("raised NotImplemented", "only *guarantees* support for models"))
-    return Verdict.NOT_RUN if lacks else Verdict.FAIL
 
 
 def _tell(

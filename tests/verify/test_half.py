@@ -25,8 +25,8 @@ from onnxconv.verify import Verdict, verify
 from onnxconv.verify.bound import bound
 from onnxconv.verify.case import Case
 from onnxconv.verify.exact import exact
+from onnxconv.verify.refusal import gravity
 from onnxconv.verify.routing import routing
-from onnxconv.verify.verify import gravity
 from onnxconv.weights import Weights, seeded
 
 HALVES = ("float16", "bfloat16")

@@ -43,6 +43,9 @@ CUDA_OPTIONS = {
     "enable_cuda_graph": switch,
 }
 
+UNMET = re.compile(r"Exception during initialization: \S*core[/\\]providers[/\\].* was false")
+"""How onnxruntime 1.32 words it that a kernel cannot be made of a layer's attributes."""
+
 
 def cpu(options: Mapping[str, str]) -> OnnxRuntime:
     """onnxruntime on the CPU."""
@@ -81,7 +84,7 @@ class OnnxRuntime:
         elif self.provider != CPU:
             # Before 1.24 nobody can ask where a node went, so a model of which any part falls back is refused.
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-        session = self.ort.InferenceSession(model_path, options, providers=[(self.provider, self.provider_options)])
+        session = self._session(model_path, options)
         if self.provider not in session.get_providers():
             raise RuntimeError(
                 f"{self.provider} could not be created; onnxruntime fell back to {session.get_providers()}"
@@ -89,6 +92,16 @@ class OnnxRuntime:
         graph = self.provider_options.get("enable_cuda_graph") == "1"
         device = ("cuda", int(self.provider_options.get("device_id", 0)))
         return OnnxRuntimeSession(self.ort, session, self.provider, device if graph else None)
+
+    def _session(self, model_path: str, options: Any) -> Any:
+        """Raises NotImplementedError where a kernel demands more of a layer than ONNX does, such as an LRN's of odd sizes."""
+        providers = [(self.provider, self.provider_options)]
+        try:
+            return self.ort.InferenceSession(model_path, options, providers=providers)
+        except Exception as error:
+            if UNMET.search(str(error)):
+                raise NotImplementedError(str(error)) from error
+            raise
 
 
 class OnnxRuntimeSession:
