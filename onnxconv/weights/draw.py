@@ -55,11 +55,18 @@ def _normal(initial: Initial, seed: int, start: int, stop: int, mean: float, std
     One such integer has mean (2¹⁶ − 1) ÷ 2 and variance (2³² − 1) ÷ 12.
     """
     words = _words(initial, seed, 2 * start, 2 * stop)
-    pairs = (words & _LANES) + (words >> np.uint64(16) & _LANES)
-    pairs = pairs[0::2] + pairs[1::2]
-    total = ((pairs & 0xFFFFFFFF) + (pairs >> np.uint64(32))).astype(np.float64)
-    y: Array = (total - 4 * (2**16 - 1)) * (std / math.sqrt(8 * (2**32 - 1) / 12)) + mean
-    return y
+    low = words & _LANES
+    words >>= np.uint64(16)
+    words &= _LANES
+    words += low
+    pairs = words[0::2] + words[1::2]
+    low = pairs & 0xFFFFFFFF
+    pairs >>= np.uint64(32)
+    pairs += low
+    y: Array = pairs.astype(np.float64)
+    y -= 4 * (2**16 - 1)
+    y *= std / math.sqrt(8 * (2**32 - 1) / 12)
+    return y + mean if mean else y
 
 
 def _uniform(initial: Initial, seed: int, start: int, stop: int, low: float, high: float) -> Array:
