@@ -1,7 +1,7 @@
 """The reference executor: every operator by its definition, in float64 or any asked arithmetic, with NumPy alone.
 
 Beyond the tensors that are alive, in their own data types, and the weights of one node, it works in at most
-`WORKING_BYTES` at a time (more only where a single output needs more).
+`WORKING_BYTES` at a time (more only where a single output needs more). `onnxconv.execute.fast` is the executor for speed.
 """
 
 from onnxconv.execute.definition import Arrays, apply, magnitude, run, shifted

@@ -15,7 +15,7 @@ from onnxconv.geometry import Array
 from onnxconv.graph import Graph, Node, Param
 from onnxconv.ops import Elementwise, Operator
 
-__all__ = ["Arrays", "apply", "magnitude", "run", "shifted"]
+__all__ = ["Arrays", "apply", "defined", "magnitude", "run", "shifted"]
 
 
 class Arrays(Protocol):
@@ -44,12 +44,17 @@ def run(
     for step, node in enumerate(graph.nodes):
         xs = tuple(alive[name] for name in node.inputs)
         w = {role: weights[param] for role, param in node.params}
-        alive[node.output] = _evaluate(node, xs, w, _define, arithmetic, node.type.dtype)
+        alive[node.output] = defined(node, xs, w, arithmetic)
         for name in {node.output, *node.inputs} - kept:
             if last[name] == step:
                 del alive[name]
     order = [name for name, _ in graph.inputs] + [node.output for node in graph.nodes]
     return {name: alive[name] for name in order if name in kept}
+
+
+def defined(node: Node, xs: Sequence[Array], w: Mapping[str, Array], arithmetic: str = "float64") -> Array:
+    """One node's output, computed in the asked arithmetic and rounded once to its data type. Weights are given by role."""
+    return _evaluate(node, xs, w, _define, arithmetic, node.type.dtype)
 
 
 def apply(node: Node, xs: Sequence[Array], w: Mapping[str, Array], arithmetic: str = "float64") -> Array:

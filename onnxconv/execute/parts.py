@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -15,7 +16,7 @@ from onnxconv.dtypes import rounded
 from onnxconv.geometry import Array, Axis, TransposedAxis
 from onnxconv.ops import BROADCAST, POINT, BatchNorm, Conv, ConvTranspose, Dense, Operator, PRelu, Step, To
 
-__all__ = ["WORKING_BYTES", "Part", "fill", "pieces_of"]
+__all__ = ["WORKING_BYTES", "Part", "fill", "one_blas_thread", "pieces_of"]
 
 WORKING_BYTES = 16 << 20
 """Bytes that evaluation may take beside inputs, weights and output; little, so that each thread's share stays in the cache."""
@@ -62,7 +63,7 @@ def fill(part: Part, evaluate: Evaluate, dtype: np.dtype[np.generic]) -> None:
             piece.y[...] = rounded(evaluate(piece.op, xs, w), piece.y.dtype.name)
 
     pieces = tuple(pieces_of(part, dtype.itemsize))
-    with _blas().limit(limits=1, user_api="blas"):
+    with one_blas_thread():
         if len(pieces) == 1:
             put(part)
             return
@@ -79,6 +80,12 @@ def pieces_of(part: Part, itemsize: int) -> Iterator[Part]:
     else:
         for half in halves:
             yield from pieces_of(half, itemsize)
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """A context in which every matrix product runs on the thread that asks for it."""
+    limited: AbstractContextManager[object] = _blas().limit(limits=1, user_api="blas")
+    return limited
 
 
 @cache

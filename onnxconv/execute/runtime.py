@@ -1,4 +1,4 @@
-"""The executor as one runtime among others, for whoever runs models by a runtime's name."""
+"""The executors as runtimes among others, for whoever runs models by a runtime's name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from onnxconv.errors import Diagnostic, UsageError, Where, closest
 from onnxconv.execute.definition import Arrays, run
+from onnxconv.execute.fast import Program, make_plan
 from onnxconv.geometry import Array
 from onnxconv.graph import Graph
 
@@ -20,11 +21,7 @@ class NumpyRuntime:
     version = np.__version__
 
     def __init__(self, options: Mapping[str, str]) -> None:
-        mistakes = [
-            Diagnostic(Where(), "unknown-option", f"numpy has no option {name!r}", "", closest(name, ("arithmetic",)))
-            for name in options
-            if name != "arithmetic"
-        ]
+        mistakes = _unknown("numpy", options, "arithmetic")
         self.arithmetic = options.get("arithmetic", "float64")
         if self.arithmetic not in ARITHMETICS:
             what = f"option arithmetic of numpy is {self.arithmetic!r}"
@@ -46,3 +43,48 @@ class NumpySession:
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         return run(self.graph, self.weights, inputs, arithmetic=self.arithmetic)
+
+
+class PlannedRuntime:
+    """Loads ONNX models and executes them by a plan, in float32; the option `threads` is all processors unless given."""
+
+    version = np.__version__
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        mistakes, text = _unknown("numpy:fast", options, "threads"), options.get("threads", "0")
+        if not text.isascii() or not text.isdigit():
+            what = f"option threads of numpy:fast is {text!r}"
+            mistakes.append(Diagnostic(Where(), "bad-option", what, "it is a whole number from 0"))
+        if mistakes:
+            raise UsageError(mistakes)
+        self.threads = int(text)
+
+    def load(self, model_path: str) -> PlannedSession:
+        from onnxconv.load import load
+
+        return PlannedSession(*load(model_path), self.threads)
+
+
+class PlannedSession:
+    """A graph, its weights, and the program for the shapes that it was run with last."""
+
+    def __init__(self, graph: Graph, weights: Arrays, threads: int) -> None:
+        self.graph, self.weights, self.threads = graph, weights, threads
+        self._program: Program | None = None
+        self._shapes: dict[str, tuple[int, ...]] = {}
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        shapes = {name: np.shape(array) for name, array in inputs.items()}
+        if self._program is None or shapes != self._shapes:
+            self._program, self._shapes = None, shapes
+            self._program = Program(make_plan(self.graph, self.weights, shapes), self.threads)
+        return self._program.run(inputs)
+
+
+def _unknown(runtime: str, options: Mapping[str, str], known: str) -> list[Diagnostic]:
+    """What is wrong with options other than the one there is."""
+    return [
+        Diagnostic(Where(), "unknown-option", f"{runtime} has no option {name!r}", "", closest(name, (known,)))
+        for name in options
+        if name != known
+    ]

@@ -114,8 +114,8 @@ class Network:
     ) -> dict[str, npt.NDArray[Any]]:
         """The outputs by name, or with `every_tensor` the output of every layer.
 
-        Inputs that are not given are drawn from `seed`. `numpy` runs here; any other runtime gets the emitted model in a
-        process of its own, `timeout` seconds for loading and for running, and `options` of its own.
+        Inputs that are not given are drawn from `seed`. `numpy` and `numpy:fast` run here; any other runtime gets the emitted
+        model in a process of its own, `timeout` seconds for loading and for running, and `options` of its own.
         Raises `UsageError` for wrong inputs, `RuntimeAbsent` and `RuntimeFailed`.
         """
         self._demand_understood("run")
@@ -125,6 +125,11 @@ class Network:
             from onnxconv.execute import run
 
             return run(self.graph, self.weights, arrays, every_tensor=every_tensor)
+        if runtime == "numpy:fast" and not options:
+            from onnxconv.execute.fast import Program, make_plan
+
+            shapes = {name: array.shape for name, array in arrays.items()}
+            return Program(make_plan(self.graph, self.weights, shapes, every_tensor=every_tensor)).run(arrays)
         from onnxconv.emit import EmitOptions, fitting, save
         from onnxconv.runtimes import start
 

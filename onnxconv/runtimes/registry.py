@@ -22,6 +22,7 @@ BUILT_IN: dict[str, str] = {
     "onnx-reference": "onnxconv.runtimes.engines.reference:OnnxReference",
     "onnxruntime:cpu": "onnxconv.runtimes.engines.onnxruntime:cpu",
     "onnxruntime:cuda": "onnxconv.runtimes.engines.onnxruntime:cuda",
+    "numpy:fast": "onnxconv.execute.runtime:PlannedRuntime",
     "openvino": "onnxconv.runtimes.engines.openvino:OpenVino",
     "tract": "onnxconv.runtimes.engines.tract:Tract",
     "opencv": "onnxconv.runtimes.engines.opencv:OpenCV",

@@ -9,12 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from execute.single import node, weights_of
 
 import onnxconv.execute.parts
 from onnxconv.errors import UsageError
 from onnxconv.execute import apply, magnitude, run, seeded_inputs
 from onnxconv.geometry import Axis, TransposedAxis
-from onnxconv.graph import Graph, Initial, Node, Param, TensorType
+from onnxconv.graph import Graph, TensorType
 from onnxconv.ops import (
     Add,
     AveragePool,
@@ -31,25 +32,10 @@ from onnxconv.ops import (
     Operator,
     PRelu,
     Relu,
-    Shape,
     Sigmoid,
     Silu,
     Softmax,
 )
-
-
-def node(name: str, op: Operator, inputs: tuple[str, ...], *shapes: Shape, dtype: str = "float32") -> Node:
-    params = tuple(
-        (role, Param(f"{name}.{role}", dtype, shape, Initial(f"{name}.{role}", shape)))
-        for role, shape in op.weight_shapes(*shapes).items()
-    )
-    return Node(name, op, inputs, name, TensorType(dtype, op.out_shape(*shapes)), params)
-
-
-def weights_of(node: Node, seed: int = 0) -> dict[str, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    return {role: np.abs(rng.standard_normal(param.shape)).astype(param.dtype) for role, param in node.params}
-
 
 X = TensorType("float32", ("N", 2, 8, 8))
 CONV = node("a", Conv((Axis(3, pad=(1, 1)),) * 2, 2), ("x",), X.shape)

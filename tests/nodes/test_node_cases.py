@@ -19,6 +19,7 @@ from oracles.hand_models import saved
 
 from onnxconv.errors import OnnxconvError
 from onnxconv.execute import run
+from onnxconv.execute.fast import Program, make_plan
 from onnxconv.load import load
 
 LISTED = {name for names in OUTSIDE.values() for name in names.split()}
@@ -73,6 +74,29 @@ def test_node_cases(source: str, tmp_path: Path) -> None:
             wrong.append(f"{case.name} is refused: {refused}")
         elif not refused and case.name in LISTED:
             wrong.append(f"{case.name} passes: remove it from the list")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", [*OPERATORS, *STORED])
+def test_the_planned_executor_agrees(source: str, tmp_path: Path) -> None:
+    """On every case that is read, with layers taken together and each by itself, and the same bytes from two threads."""
+    wrong = []
+    for case in cases(source):
+        try:
+            graph, weights = load(saved(case.model, tmp_path))
+            expected = run(graph, weights, case.inputs)
+        except OnnxconvError:
+            continue
+        shapes = {name: np.shape(array) for name, array in case.inputs.items()}
+        one, two = (Program(make_plan(graph, weights, shapes), n).run(case.inputs) for n in (1, 2))
+        every = Program(make_plan(graph, weights, shapes, every_tensor=True), 1).run(case.inputs)
+        for found in (one, {name: every[name] for name in expected}):
+            differs = difference(expected, found, max(case.rtol, 1e-6), max(case.atol, 1e-6))
+            wrong += [f"{case.name} differs: {differs}"] if differs else []
+        wrong += [
+            f"{case.name}: {name} depends on threads" for name in one if one[name].tobytes() != two[name].tobytes()
+        ]
     assert not wrong, "\n".join(wrong)
 
 

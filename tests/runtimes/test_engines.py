@@ -15,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from onnxconv.errors import UsageError
-from onnxconv.execute.runtime import NumpyRuntime
+from onnxconv.execute.runtime import NumpyRuntime, PlannedRuntime
 from onnxconv.runtimes import Absent, RuntimeAbsent, RuntimeFailed, Worker, start, status
 from onnxconv.runtimes.engines import onnxruntime as engine
 from onnxconv.runtimes.engines.onnxruntime import CPU, CUDA, OnnxRuntime, OnnxRuntimeSession
@@ -24,7 +24,7 @@ from onnxconv.runtimes.engines.reference import OnnxReference
 Expected = dict[str, list[list[list[float]]]]
 
 
-@pytest.mark.parametrize("name", ["numpy", "onnx-reference", "onnxruntime:cpu"])
+@pytest.mark.parametrize("name", ["numpy", "numpy:fast", "onnx-reference", "onnxruntime:cpu"])
 def test_outputs_by_name(name: str, model: Path, x: np.ndarray, expected: Expected) -> None:
     with start(name) as worker:
         loaded = worker.load(model)
@@ -181,6 +181,7 @@ def test_cuda_runs(model: Path, x: np.ndarray, expected: Expected) -> None:
 
 OPEN = {
     "numpy": NumpyRuntime,
+    "numpy:fast": PlannedRuntime,
     "onnx-reference": OnnxReference,
     "onnxruntime:cpu": engine.cpu,
     "onnxruntime:cuda": engine.cuda,
@@ -199,6 +200,8 @@ OPEN = {
         ("onnx-reference", {"threads": "1"}, "this runtime has no options"),
         ("numpy", {"arithmetic": "bfloat"}, "it is one of float16, float32, float64, longdouble"),
         ("numpy", {"arithmetics": "x"}, "did you mean 'arithmetic'?"),
+        ("numpy:fast", {"thread": "1"}, "did you mean 'threads'?"),
+        ("numpy:fast", {"threads": "two"}, "it is a whole number from 0"),
     ],
 )
 def test_wrong_options_are_the_users_mistake(name: str, options: dict[str, str], message: str) -> None:

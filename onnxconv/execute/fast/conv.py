@@ -1,0 +1,110 @@
+"""Convolutions as matrix products: of the weights and what a tile of outputs reads, with one column per output."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from onnxconv.execute.fast.block import Block, cuts
+from onnxconv.execute.fast.window import Reading, box_cuts, reading, slab, start_of, windows
+from onnxconv.geometry import Array, Window
+from onnxconv.ops import Conv
+
+__all__ = ["ConvKernel", "conv_kernel"]
+
+COLUMNS = 1 << 17
+"""Elements of the gathered columns of a dense convolution: 512 KiB of float32, half of a processor's own cache."""
+
+GROUPED_COLUMNS = 1 << 17
+"""The same where there are groups, whose products are small."""
+
+FEWEST = 192
+"""Columns of a matrix product below which it gets slow."""
+
+HALVED = 128
+"""Filters that are worth a second block where there is only one, so that two threads have work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile(Block):
+    """A block of one image, the groups and their filters that it is of, and what it reads."""
+
+    groups: slice
+    filters: slice
+    read: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class ConvKernel:
+    """A convolution with weight [g, M/g, K], K = C/g · taps, bias [g, M/g, 1] or none, and its tiles."""
+
+    window: Window
+    weight: Array
+    bias: Array | None
+    blocks: tuple[Tile, ...]
+    scratch: int
+
+    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
+        """The product straight into the output, and the bias added while the block is in the cache."""
+        assert isinstance(block, Tile), "a convolution is asked for its own blocks"
+        groups, filters, _ = self.weight.shape
+        image = y[block.images.start].reshape(groups, filters, -1)
+        out = image[block.groups, block.filters, block.positions]
+        columns = self._columns(block, xs[0][block.images.start], scratch)
+        np.matmul(self.weight[block.groups, block.filters], columns, out=out)
+        if self.bias is not None:
+            np.add(out, self.bias[block.groups, block.filters], out=out)
+
+    def _columns(self, tile: Tile, x: Array, scratch: Array) -> Array:
+        """What a tile reads of x[C, *S], as [groups, C/g · taps, positions]."""
+        groups, each = tile.groups, len(x) // len(self.weight)
+        count = groups.stop - groups.start
+        seen = x[groups.start * each : groups.stop * each]
+        if self.direct:
+            return seen.reshape(count, each, -1)[:, :, tile.positions]
+        padded, used = slab(seen, tile.read, 0.0, scratch)
+        view = windows(padded, self.window, tile.read.outs)
+        columns = scratch[used : used + view.size]
+        np.copyto(columns.reshape(view.shape), view)
+        return columns.reshape(count, self.weight.shape[2], -1)
+
+    @property
+    def direct(self) -> bool:
+        """Every output reads its own position alone: the input is the columns."""
+        return all(axis.size == 1 == axis.stride and not any(axis.pad) for axis in self.window)
+
+
+def conv_kernel(op: Conv, shape: Sequence[int], weight: Array, bias: Array | None) -> ConvKernel:
+    """A convolution of x[N, C, *S]; weight [M, C/g, *K] and bias [M] are of the data type to compute in."""
+    sizes = tuple(shape[2:])
+    outs = tuple(int(axis.out_size(n)) for axis, n in zip(op.window, sizes, strict=True))
+    kernel = np.ascontiguousarray(weight).reshape(op.groups, op.out_channels // op.groups, -1)
+    direct = all(axis.size == 1 == axis.stride and not any(axis.pad) for axis in op.window)
+    tiles = tuple(_tiles(op, shape, kernel, outs))
+    scratch = 0 if direct else max(_scratch(tile, shape[1] // op.groups, kernel.shape[2]) for tile in tiles)
+    return ConvKernel(op.window, kernel, None if bias is None else bias.reshape(*kernel.shape[:2], 1), tiles, scratch)
+
+
+def _scratch(tile: Tile, each: int, terms: int) -> int:
+    groups: int = tile.groups.stop - tile.groups.start
+    return groups * (each * math.prod(tile.read.slab) + terms * math.prod(tile.read.outs))
+
+
+def _tiles(op: Conv, shape: Sequence[int], kernel: Array, outs: tuple[int, ...]) -> Iterator[Tile]:
+    groups, filters, terms = kernel.shape
+    limit = COLUMNS if groups == 1 else GROUPED_COLUMNS
+    most = max(FEWEST, limit // max(terms, filters))
+    boxes = tuple(reading(op.window, shape[2:], box) for box in box_cuts(outs, most))
+    together = max(1, limit // (terms * math.prod(boxes[0].outs)))
+    halves = groups == 1 and len(boxes) * shape[0] == 1 and filters >= HALVED
+    for image in range(shape[0]):
+        for group in cuts(groups, together):
+            for mine in cuts(filters, -(-filters // 2) if halves else filters):
+                channels = slice(group.start * filters, group.stop * filters) if groups > 1 else mine
+                for read in boxes:
+                    first = start_of(read.box, outs)
+                    positions = slice(first, first + math.prod(read.outs))
+                    yield Tile(slice(image, image + 1), channels, positions, group, mine, read)

@@ -1,0 +1,180 @@
+"""Elementwise operators as stages: functions that compute a block in place, one after the other while it is in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from onnxconv.execute.fast.block import Block, Triple, blocks_of
+from onnxconv.geometry import Array
+from onnxconv.ops import (
+    Abs,
+    Add,
+    BatchNorm,
+    Ceil,
+    Clip,
+    Div,
+    Elu,
+    Erf,
+    Exp,
+    Floor,
+    Gelu,
+    HardSigmoid,
+    HardSwish,
+    LeakyRelu,
+    Log,
+    Max,
+    Min,
+    Mish,
+    Mul,
+    Neg,
+    Operator,
+    Pow,
+    PRelu,
+    Reciprocal,
+    Relu,
+    Round,
+    Sigmoid,
+    Silu,
+    Softplus,
+    Sqrt,
+    Sub,
+    Tanh,
+)
+
+__all__ = ["Elements", "Function", "affine", "is_stage", "stage"]
+
+Function = Callable[..., None]
+"""(out, *values): computes a block of the output, which may be the memory of one of the values."""
+
+_UFUNCS: Mapping[type, Any] = {
+    Add: np.add,
+    Sub: np.subtract,
+    Mul: np.multiply,
+    Div: np.divide,
+    Max: np.maximum,
+    Min: np.minimum,
+    Tanh: np.tanh,
+    Exp: np.exp,
+    Sqrt: np.sqrt,
+    Abs: np.abs,
+    Neg: np.negative,
+    Reciprocal: np.reciprocal,
+    Floor: np.floor,
+    Ceil: np.ceil,
+}
+
+_DEFINED = (Elu, Softplus, Gelu, Mish, Log, Erf, Pow, Round, LeakyRelu, HardSigmoid)
+"""Without weights, computed block by block by their definitions."""
+
+_STAGED = (Relu, Clip, Sigmoid, Silu, HardSwish, BatchNorm, PRelu, *_UFUNCS, *_DEFINED)
+
+
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """A kernel that leaves everything to the stages after it."""
+
+    shape: Triple
+    scratch: int = 0
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        return blocks_of(self.shape)
+
+    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
+        """Nothing to be done."""
+
+
+def is_stage(op: Operator) -> bool:
+    """Whether an operator has a stage."""
+    return isinstance(op, _STAGED)
+
+
+def stage(op: Operator, w: Mapping[str, Array], dtype: np.dtype[Any]) -> tuple[Function, tuple[Array, ...]]:
+    """An elementwise operator's function, and the constants [1, C, 1] that it takes after its inputs."""
+    match op:
+        case Relu():
+            return partial(_clip, dtype.type(0), dtype.type(np.inf)), ()
+        case Clip():
+            low, high = (-np.inf if op.low is None else op.low), (np.inf if op.high is None else op.high)
+            return partial(_clip, dtype.type(np.float32(low)), dtype.type(np.float32(high))), ()
+        case Sigmoid():
+            return _sigmoid, ()
+        case Silu():
+            return _silu, ()
+        case HardSwish():
+            return partial(_hard_swish, dtype.type(np.float32(1 / 6))), ()
+        case BatchNorm():
+            factor, shift = affine(op, w)
+            return _affine, (_column(factor, dtype), _column(shift, dtype))
+        case PRelu():
+            return _leaky, (_column(w["weight"], dtype),)
+        case _ if type(op) in _UFUNCS:
+            return partial(_fold, _UFUNCS[type(op)]), ()
+        case _:
+            return partial(_define, op), ()
+
+
+def affine(op: BatchNorm, w: Mapping[str, Array]) -> tuple[Array, Array]:
+    """Factor and shift [C] of a batch norm, in float64: y = x · factor + shift."""
+    weight, bias, mean, var = (w[role].astype(np.float64) for role in ("weight", "bias", "running_mean", "running_var"))
+    factor: Array = weight / np.sqrt(var + np.float64(np.float32(op.epsilon)))
+    return factor, bias - mean * factor
+
+
+def _column(values: Array, dtype: np.dtype[Any]) -> Array:
+    return values.astype(dtype).reshape(1, -1, 1)
+
+
+def _clip(low: Any, high: Any, out: Array, x: Array) -> None:
+    """In NumPy 2.4 twice as fast as maximum with one number."""
+    np.clip(x, low, high, out=out)
+
+
+def _affine(out: Array, x: Array, factor: Array, shift: Array) -> None:
+    np.multiply(x, factor, out=out)
+    np.add(out, shift, out=out)
+
+
+def _leaky(out: Array, x: Array, slope: Array) -> None:
+    out[...] = np.where(x < 0, x * slope, x)
+
+
+def _sigmoid(out: Array, x: Array) -> None:
+    """1 ÷ (1 + e⁻ˣ): where the exponential overflows, the quotient is 0, as far off as the bound's 8u allow."""
+    np.negative(x, out=out)
+    np.exp(out, out=out)
+    np.add(out, out.dtype.type(1), out=out)
+    np.reciprocal(out, out=out)
+
+
+def _silu(out: Array, x: Array) -> None:
+    gate = np.empty_like(x)
+    _sigmoid(gate, x)
+    np.multiply(x, gate, out=out)
+
+
+def _hard_swish(sixth: Any, out: Array, x: Array) -> None:
+    gate = x * sixth
+    np.add(gate, x.dtype.type(0.5), out=gate)
+    np.clip(gate, x.dtype.type(0), x.dtype.type(1), out=gate)
+    np.multiply(x, gate, out=out)
+
+
+def _fold(function: Any, out: Array, first: Array, *others: Array) -> None:
+    if not others:
+        if function.nin == 1:
+            function(first, out=out)
+        else:
+            out[...] = first
+        return
+    for other in others:
+        first = function(first, other, out=out)
+
+
+def _define(op: Operator, out: Array, *values: Array) -> None:
+    out[...] = op.define(*values)

@@ -1,0 +1,133 @@
+"""A plan made ready to run, as often as one likes."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from onnxconv.dtypes import numpy_dtype, rounded
+from onnxconv.errors import Diagnostic, UsageError, Where
+from onnxconv.execute.fast.block import Block, triple
+from onnxconv.execute.fast.memory import ALIGNMENT
+from onnxconv.execute.fast.plan import Operand, Plan, Stage, Step
+from onnxconv.execute.inputs import check_inputs
+from onnxconv.execute.parts import one_blas_thread
+from onnxconv.geometry import Array
+from onnxconv.ops import shape_text
+
+__all__ = ["Program"]
+
+
+class Program:
+    """A plan with its memory and its threads; each of them takes blocks, none of which depends on how many there are."""
+
+    def __init__(self, plan: Plan, threads: int = 0) -> None:
+        self.plan = plan
+        self.threads = threads or (
+            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        )
+        self._arena = _aligned(plan.arena_bytes)
+        self._scratch = tuple(_aligned(self._scratch_bytes()) for _ in range(self.threads))
+        self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
+        self._running = threading.Lock()
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The outputs by tensor name, in arrays of their own. Raises `UsageError` for inputs that are not those planned for."""
+        check_inputs(self.plan.graph, inputs)
+        for name, array in inputs.items():
+            if array.shape != self.plan.shapes[name]:
+                what = f"input {name!r} has shape {shape_text(array.shape)}"
+                why = f"it is {shape_text(self.plan.shapes[name])} that is planned for"
+                raise UsageError(Diagnostic(Where(), "input-shape", what, why, "make a plan for that shape"))
+        with self._running, one_blas_thread():
+            arrays = self._arrays(inputs)
+            for step in self.plan.steps:
+                self._do(step, arrays)
+            return {name: self._handed_out(name, arrays) for name in self.plan.outputs}
+
+    def _scratch_bytes(self) -> int:
+        dtypes = self.plan.dtypes
+        return max(
+            (s.kernel.scratch * numpy_dtype(s.dtype or dtypes[s.output]).itemsize for s in self.plan.steps), default=0
+        )
+
+    def _arrays(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Every tensor as an array in its own shape, over the memory of its home."""
+        plan, roots = self.plan, dict[str, Array]()
+        for name, shape in plan.shapes.items():
+            dtype = numpy_dtype(plan.dtypes[name])
+            if name in inputs:
+                roots[name] = np.ascontiguousarray(inputs[name]).reshape(-1)
+            elif name in plan.constants:
+                roots[name] = plan.constants[name].reshape(-1)
+            elif name in plan.fresh:
+                roots[name] = np.empty(math.prod(shape), dtype)
+            elif name in plan.offsets:
+                at = plan.offsets[name]
+                roots[name] = self._arena[at : at + math.prod(shape) * dtype.itemsize].view(dtype)
+        found = {}
+        for name, home in plan.homes.items():
+            if home.root in roots:
+                size = math.prod(plan.shapes[name])
+                found[name] = roots[home.root][home.offset : home.offset + size].reshape(plan.shapes[name])
+        return found
+
+    def _handed_out(self, name: str, arrays: Mapping[str, Array]) -> Array:
+        return arrays[name] if name in self.plan.fresh else arrays[name].copy()
+
+    def _do(self, step: Step, arrays: Mapping[str, Array]) -> None:
+        """One step. What is stored in a narrower type than it is computed in is converted as a whole, and rounded once."""
+        out, stored = arrays[step.output], self.plan.dtypes[step.output]
+
+        def read(name: str) -> Array:
+            x = arrays[name]
+            return x if step.dtype is None else x.astype(step.dtype, copy=False)
+
+        y = out if step.dtype in (None, stored) else np.empty(out.shape, step.dtype)
+        xs = [read(name) for name in step.reads]
+        stages = [_bound(stage, read) for stage in step.stages]
+        self._blocks(step, xs, y.reshape(triple(y.shape)), stages)
+        if y is not out:
+            out[...] = rounded(y, stored)
+
+    def _blocks(
+        self, step: Step, xs: Sequence[Array], y: Array, stages: Sequence[Callable[[Block, Array], None]]
+    ) -> None:
+        left: Iterator[Block] = iter(step.kernel.blocks)
+
+        def work(number: int) -> None:
+            scratch = self._scratch[number][: step.kernel.scratch * y.itemsize].view(y.dtype)
+            with np.errstate(all="ignore"):
+                for block in left:
+                    step.kernel.fill(block, xs, y, scratch)
+                    out = block.of(y)
+                    for stage in stages:
+                        stage(block, out)
+
+        others = min(self.threads, len(step.kernel.blocks)) - 1
+        pending = [self._pool.submit(work, number + 1) for number in range(others)] if self._pool else []
+        work(0)
+        for future in pending:
+            future.result()
+
+
+def _bound(stage: Stage, read: Callable[[str], Array]) -> Callable[[Block, Array], None]:
+    """A stage with its operands at hand: a function of a block and the output there."""
+    values = [read(v.name).reshape(v.shape) if isinstance(v, Operand) else v for v in stage.values]
+
+    def compute(block: Block, out: Array) -> None:
+        stage.function(out, *(out if value is None else block.of(value) for value in values))
+
+    return compute
+
+
+def _aligned(size: int) -> Array:
+    """So many bytes, from the start of a cache line on."""
+    room = np.empty(size + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    return room[start : start + size]

@@ -1,0 +1,244 @@
+"""The planned executor against the definition: within the derived bound, bit for bit where sums are exact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from execute.single import node, weights_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from onnxconv.dtypes import rounded
+from onnxconv.errors import UsageError
+from onnxconv.execute import run
+from onnxconv.execute.fast import Program, make_plan
+from onnxconv.geometry import Axis, TransposedAxis
+from onnxconv.graph import Graph, Node, TensorType
+from onnxconv.ops import (
+    Add,
+    AveragePool,
+    BatchNorm,
+    Clip,
+    Concat,
+    Conv,
+    ConvTranspose,
+    Flatten,
+    Identity,
+    MaxPool,
+    Mul,
+    Operator,
+    Relu,
+    Sigmoid,
+    Silu,
+)
+from onnxconv.verify.arithmetic import DIRECT
+from onnxconv.verify.judge import compared
+
+DTYPES = ("float32", "float64", "float16")
+
+
+def planned(graph: Graph, w: Mapping, inputs: dict[str, np.ndarray], threads: int = 1, **options: bool) -> dict:
+    shapes = {name: array.shape for name, array in inputs.items()}
+    return Program(make_plan(graph, w, shapes, **options), threads).run(inputs)
+
+
+def alone(op: Operator, shape: tuple[int, ...], dtype: str = "float32") -> tuple[Graph, Node]:
+    there = node("y", op, ("x",), shape, dtype=dtype)
+    return Graph("one", (("x", TensorType(dtype, shape)),), (there,), ("y",)), there
+
+
+@st.composite
+def convs(draw: st.DrawFn) -> tuple[Operator, tuple[int, ...]]:
+    """A convolution or a transposed one of any rank, with an input that it fits."""
+    rank, groups = draw(st.integers(1, 3)), draw(st.sampled_from([1, 1, 2, 3]))
+    channels, filters = groups * draw(st.integers(1, 3)), groups * draw(st.integers(1, 3))
+    axes, sizes = [], []
+    for _ in range(rank):
+        k, s, d = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 2))
+        pad = (draw(st.integers(0, 3)), draw(st.integers(0, 3)))
+        axes.append((k, s, d, pad))
+        sizes.append(draw(st.integers(d * (k - 1) + 1, 9)))
+    shape = (draw(st.integers(1, 2)), channels, *sizes)
+    if draw(st.booleans()):
+        return Conv(tuple(Axis(*a) for a in axes), filters, groups, draw(st.booleans())), shape
+    window = tuple(
+        TransposedAxis(k, s, d, (min(p[0], d * (k - 1)), 0), min(p[1], max(s, d) - 1)) for k, s, d, p in axes
+    )
+    return ConvTranspose(window, filters, groups, draw(st.booleans())), shape
+
+
+@st.composite
+def pools(draw: st.DrawFn) -> tuple[Operator, tuple[int, ...]]:
+    axes, sizes = [], []
+    for _ in range(draw(st.integers(1, 3))):
+        k, s, d = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 2))
+        extent = d * (k - 1) + 1
+        axes.append(Axis(k, s, d, (draw(st.integers(0, extent - 1)), draw(st.integers(0, extent - 1)))))
+        sizes.append(draw(st.integers(max(2, extent), 9)))
+    window = tuple(axes)
+    op = draw(st.sampled_from([MaxPool(window), AveragePool(window), AveragePool(window, True)]))
+    return op, (draw(st.integers(1, 2)), draw(st.integers(1, 3)), *sizes)
+
+
+@settings(max_examples=120, deadline=None, derandomize=True)
+@given(st.one_of(convs(), pools()), st.sampled_from(DTYPES), st.integers(0, 99))
+def test_windows_stay_within_the_bound(layer: tuple, dtype: str, seed: int) -> None:
+    op, shape = layer
+    graph, there = alone(op, shape, dtype)
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal(shape).astype(dtype)
+    w = {p: rng.standard_normal(p.shape).astype(dtype) for p in graph.params()}
+    y = planned(graph, w, {"x": x})["y"]
+    found = compared(there, [x], {role: w[p] for role, p in there.params}, y, DIRECT)
+    assert (found.elements, found.mismatches) == (y.size, 0), found
+
+
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(convs(), st.sampled_from(DTYPES[:2]), st.integers(0, 99))
+def test_integers_are_exact(layer: tuple, dtype: str, seed: int) -> None:
+    op, shape = layer
+    graph, _ = alone(op, shape, dtype)
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-200, 201, shape).astype(dtype)
+    w = {p: rng.integers(-99, 100, p.shape).astype(dtype) for p in graph.params()}
+    expected = run(graph, w, {"x": x})["y"]
+    for threads in (1, 2):
+        assert planned(graph, w, {"x": x}, threads)["y"].tobytes() == (expected + 0.0).tobytes()
+
+
+def chain(*layers: tuple[str, Operator, tuple[str, ...]], shape: tuple[int, ...], outputs: tuple[str, ...]) -> Graph:
+    shapes, nodes = {"x": shape}, []
+    for name, op, inputs in layers:
+        nodes.append(node(name, op, inputs, *(shapes[i] for i in inputs)))
+        shapes[name] = nodes[-1].type.shape
+    return Graph("chain", (("x", TensorType("float32", shape)),), tuple(nodes), outputs)
+
+
+SAME = (Axis(3, pad=(1, 1)),) * 2
+BLOCK = chain(
+    ("c1", Conv(SAME, 4, bias=False), ("x",)),
+    ("n1", BatchNorm(0.0), ("c1",)),
+    ("r1", Clip(0.0, 600.0), ("n1",)),
+    ("c2", Conv(SAME, 4), ("r1",)),
+    ("n2", BatchNorm(0.0), ("c2",)),
+    (
+        "sum",
+        Add(),
+        ("n2", "x"),
+    ),
+    ("r2", Relu(), ("sum",)),
+    ("n3", BatchNorm(0.0), ("r2",)),
+    ("same", Identity(), ("n3",)),
+    ("flat", Flatten(), ("same",)),
+    shape=(2, 4, 9, 7),
+    outputs=("flat", "r1"),
+)
+
+
+def whole_numbers(graph: Graph, seed: int = 0) -> tuple[dict, dict[str, np.ndarray]]:
+    """Small integers, and variances of 1 or 4, so that nothing is rounded."""
+    rng = np.random.default_rng(seed)
+    w = {p: rng.integers(-3, 4, p.shape).astype(p.dtype) for p in graph.params()}
+    w |= {p: rng.choice([1.0, 4.0], p.shape).astype(p.dtype) for p in w if p.name.endswith("running_var")}
+    return w, {name: rng.integers(-9, 10, t.shape).astype(t.dtype) for name, t in graph.inputs}
+
+
+@pytest.mark.parametrize("every_tensor", [False, True])
+def test_layers_computed_together_are_exact(every_tensor: bool) -> None:
+    w, inputs = whole_numbers(BLOCK)
+    expected = run(BLOCK, w, inputs, every_tensor=every_tensor)
+    found = planned(BLOCK, w, inputs, every_tensor=every_tensor)
+    assert list(found) == list(expected)
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
+    assert np.abs(expected["flat"]).max() > 100
+
+
+def test_what_follows_a_convolution_is_done_with_it() -> None:
+    plan = make_plan(BLOCK, whole_numbers(BLOCK)[0], {"x": (2, 4, 9, 7)})
+    assert [step.nodes for step in plan.steps] == [("c1", "n1", "r1"), ("c2", "n2", "sum", "r2", "n3")]
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_concatenations_are_made_in_place(batch: int) -> None:
+    graph = chain(
+        ("a", Conv(SAME, 3), ("x",)),
+        ("b", Conv(SAME, 2), ("a",)),
+        ("ab", Concat(1), ("a", "b")),
+        ("c", Silu(), ("ab",)),
+        ("abc", Concat(1), ("ab", "c")),
+        ("twice", Concat(1), ("x", "abc", "x", "x")),
+        ("y", Mul(), ("twice", "twice")),
+        shape=(batch, 2, 6, 5),
+        outputs=("y", "abc", "b"),
+    )
+    rng = np.random.default_rng(0)
+    w = {p: rng.standard_normal(p.shape).astype(p.dtype) for p in graph.params()}
+    inputs = {"x": rng.standard_normal((batch, 2, 6, 5)).astype("float32")}
+    expected, found = run(graph, w, inputs), planned(graph, w, inputs)
+    for name, array in expected.items():
+        np.testing.assert_allclose(found[name], array, rtol=1e-5, atol=1e-5, err_msg=name)
+    steps = [name for step in make_plan(graph, w, {"x": inputs["x"].shape}).steps for name in step.nodes]
+    assert ("ab" in steps) == (batch > 1)
+
+
+def test_a_program_runs_many_times_and_hands_out_its_own_arrays() -> None:
+    w, inputs = whole_numbers(BLOCK)
+    program = Program(make_plan(BLOCK, w, {"x": (2, 4, 9, 7)}), 2)
+    first = program.run(inputs)
+    kept = {name: array.copy() for name, array in first.items()}
+    program.run({"x": inputs["x"] + 1})
+    for name, array in program.run(inputs).items():
+        assert array.tobytes() == kept[name].tobytes() == first[name].tobytes()
+        assert not np.shares_memory(array, first[name])
+
+
+def test_threads_change_no_bit() -> None:
+    graph = chain(
+        ("c", Conv((Axis(3, 2, pad=(1, 1)),) * 2, 160), ("x",)),
+        ("s", Sigmoid(), ("c",)),
+        ("d", Conv(SAME, 160, 80), ("s",)),
+        ("p", MaxPool((Axis(3, 2, pad=(1, 1)),) * 2), ("d",)),
+        ("q", AveragePool((Axis(2),) * 2), ("p",)),
+        shape=(1, 5, 101, 90),
+        outputs=("q",),
+    )
+    rng = np.random.default_rng(0)
+    w = {p: rng.standard_normal(p.shape).astype(p.dtype) for p in graph.params()}
+    inputs = {"x": rng.standard_normal((1, 5, 101, 90)).astype("float32")}
+    first, second, third = (planned(graph, w, inputs, threads)["q"].tobytes() for threads in (1, 2, 3))
+    assert first == second == third
+
+
+def test_what_is_not_finite_goes_where_it_is_seen() -> None:
+    graph, _ = alone(Conv((Axis(3, pad=(1, 1)),), 1, bias=False), (1, 1, 9))
+    x = np.ones((1, 1, 9), np.float32)
+    x[0, 0, 4] = np.inf
+    y = planned(graph, {p: np.ones(p.shape, np.float32) for p in graph.params()}, {"x": x})["y"][0, 0]
+    assert np.isinf(y).tolist() == [False] * 3 + [True] * 3 + [False] * 3
+    relu, _ = alone(Relu(), (1, 2, 3))
+    x = np.array([[[np.nan, -np.inf, np.inf], [-1, 0, 2]]], np.float32)
+    np.testing.assert_array_equal(planned(relu, {}, {"x": x})["y"], [[[np.nan, 0, np.inf], [0, 0, 2]]])
+
+
+def test_wrong_inputs_are_refused() -> None:
+    graph, there = alone(Conv((Axis(9),), 1), (1, 1, "L"))
+    w = {p: weights_of(there)[role] for role, p in there.params}
+    with pytest.raises(UsageError, match="does not fit into 5 pixels"):
+        make_plan(graph, w, {"x": (1, 1, 5)})
+    program = Program(make_plan(graph, w, {"x": (1, 1, 9)}))
+    with pytest.raises(UsageError, match="float64"):
+        program.run({"x": np.ones((1, 1, 9))})
+    with pytest.raises(UsageError, match="planned for"):
+        program.run({"x": np.ones((1, 1, 10), np.float32)})
+
+
+def test_half_precision_is_rounded_once_a_chain() -> None:
+    graph, _ = alone(Sigmoid(), (1, 4, 50), "float16")
+    x = np.linspace(-9, 9, 200).reshape(1, 4, 50).astype("float16")
+    exact = 1 / (1 + np.exp(-x.astype(np.float64)))
+    found = planned(graph, {}, {"x": x})["y"]
+    assert found.dtype == np.float16
+    assert (found == rounded(exact, "float16")).mean() > 0.99
