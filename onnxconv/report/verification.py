@@ -76,7 +76,26 @@ def _coverage(shares: Document) -> str:
 
 
 def _placements(checks: Sequence[Document], width: int, style: Style) -> Iterator[str]:
-    """Where each runtime has put the nodes, once for each different answer, and for which probes."""
+    """Where each runtime has put the nodes: in a line where all went to one place, else for which probes where."""
+    by_runtime: dict[str, list[Document]] = {}
+    for check in checks:
+        if check["placement"] or check.get("unplaced"):
+            by_runtime.setdefault(check["runtime"], []).append(check)
+    for runtime, placed in by_runtime.items():
+        for line in _in_one_place(placed) or _by_probe(placed):
+            yield from _labelled("placement", f"{runtime}: {line}", width, style)
+
+
+def _in_one_place(checks: Sequence[Document]) -> list[str]:
+    providers = {provider for check in checks for provider in check["placement"]}
+    if len(providers) > 1 or any(check.get("unplaced") for check in checks):
+        return []
+    counts = sorted({nodes for check in checks for nodes in check["placement"].values()})
+    spread = " to ".join(dict.fromkeys((number(counts[0]), number(counts[-1]))))
+    return [f"all nodes on {providers.pop()}, {spread} for a probe"]
+
+
+def _by_probe(checks: Sequence[Document]) -> list[str]:
     told: dict[str, dict[str, None]] = {}
     for check in checks:
         where = ", ".join(
@@ -85,10 +104,8 @@ def _placements(checks: Sequence[Document], width: int, style: Style) -> Iterato
         )
         elsewhere = check.get("unplaced", ())
         where += f"; not where asked: {', '.join(elsewhere)}" if elsewhere else ""
-        if where:
-            told.setdefault(f"{check['runtime']}: {where}", {})[check["probe"]] = None
-    for line, probes in told.items():
-        yield from _labelled("placement", f"{line} ({', '.join(probes)})", width, style)
+        told.setdefault(where, {})[check["probe"]] = None
+    return [f"{where} ({', '.join(probes)})" for where, probes in told.items()]
 
 
 def _labelled(label: str, said: str, width: int, style: Style) -> list[str]:
