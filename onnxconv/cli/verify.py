@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +14,9 @@ from onnxconv.cli import options
 from onnxconv.cli.edge import DISAGREED, NOT_HERE
 from onnxconv.cli.options import DEFAULT_TIMEOUT
 from onnxconv.cli.sources import keep, networks
+
+if TYPE_CHECKING:
+    from onnxconv.verify import Verification
 
 
 def _probes(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
@@ -79,6 +84,13 @@ model; 3 something could not run here, or proved nothing, and nothing disagreed;
     help="The widest that float32 layers may be computed in: direct, flush-to-zero, winograd-2, winograd-4, "
     "winograd-6, fft, tf32, float16, bfloat16 or float16-sums.",
 )
+@click.option(
+    "--error-map",
+    "maps",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Write a picture (PNG) of where a tensor of two spatial axes is wrong to this folder, one for each failure.",
+)
 @options.timeout_option
 @options.runtime_option_option
 @options.format_option("text", "json")
@@ -94,6 +106,7 @@ def verify(
     trials: int,
     coverage: float,
     arithmetic: str,
+    maps: str | None,
     timeout: float,
     options: dict[str, str],
     format: str,
@@ -125,8 +138,11 @@ def verify(
                 timeout=timeout,
                 options=options,
                 progress=told,
-            ).document()
-        documents.append(result | {"checks": [c | {"reproduce": c["reproduce"] + again} for c in result["checks"]]})
+            )
+        document = result.document()
+        if maps is not None:
+            _draw(result, document, Path(maps))
+        documents.append(document | {"checks": [c | {"reproduce": c["reproduce"] + again} for c in document["checks"]]})
         if format == "text" and output is None:
             deliver(("" if len(documents) == 1 else "\n") + verification_text(documents[-1], width(), style()))
     if format == "json":
@@ -134,6 +150,22 @@ def verify(
     elif output is not None:
         deliver("\n".join(map(verification_text, documents)), output)
     return status({document["verdict"] for document in documents})
+
+
+def _draw(found: Verification, document: dict[str, Any], folder: Path) -> None:
+    """A picture of each failure that has a map, whose path joins its first divergence in the document."""
+    from onnxconv.files import whole_folder
+    from onnxconv.verify import picture
+
+    for check, told in zip(found.checks, document["checks"], strict=True):
+        first = check.finding.first_divergence
+        if first is None or check.finding.error_map is None:
+            continue
+        name = "-".join((Path(found.source).stem, check.runtime, check.probe, first.layer))
+        file = f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', name)}.png"
+        with whole_folder(folder) as hidden:
+            (hidden / file).write_bytes(picture(check.finding.error_map))
+        told["first_divergence"]["error_map"] = str(folder / file)
 
 
 def status(verdicts: set[str]) -> int:

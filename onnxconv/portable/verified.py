@@ -12,6 +12,7 @@ from onnxconv.portable.original import Original
 from onnxconv.runtimes import RuntimeAbsent, RuntimeFailed
 from onnxconv.verify import Check, Finding, Progress, Verdict, gravity, reproduction
 from onnxconv.verify.case import Case
+from onnxconv.verify.whence import located
 from onnxconv.weights import Weights
 
 __all__ = ["ORIGINAL", "verified"]
@@ -57,7 +58,8 @@ def verified(
 
 def _found(case: Case) -> Finding:
     try:
-        return next(layers(case), Finding(case.output, Verdict.UNTRUSTED, "nothing was compared"))
+        nothing = Finding(case.output, Verdict.UNTRUSTED, "nothing was compared")
+        return located(case.graph, next(layers(case), nothing))
     except (RuntimeAbsent, RuntimeFailed) as error:
         return Finding(case.output, _without_result(error), error.reason)
 

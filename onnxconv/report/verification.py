@@ -121,10 +121,29 @@ def _trouble(check: Document, width: int, style: Style) -> Iterator[str]:
     yield from paragraph(check.get("reason", ""), width)
     first = check["first_divergence"]
     if first:
-        at = ", ".join(map(str, first["index"]))
-        yield from paragraph(
-            f"first wrong layer: {first['layer']} ({first['op']}) at [{at}]: "
-            f"got {first['got']}, expected {first['expected']}, allowed error {first['bound']}",
-            width,
-        )
+        for said in _first(first):
+            yield from paragraph(said, width)
     yield f"{MARGIN}{style(check['reproduce'], 'faint')}"
+
+
+def _first(first: Document) -> Iterator[str]:
+    """The first wrong layer, the worst element of its tensor, what that was computed from, and where its error map is."""
+    tensor = f", tensor {first['tensor']}" if first.get("tensor", first["layer"]) != first["layer"] else ""
+    shape = f" of {first['shape']}" if "shape" in first else ""
+    yield (
+        f"first wrong layer: {first['layer']} ({first['op']}){tensor} at {first['index']}{shape}: "
+        f"got {first['got']}, expected {first['expected']}, allowed error {first['bound']}"
+    )
+    if reads := _boxes(first.get("reads", {})):
+        sees = _boxes(first.get("sees", {}))
+        yield f"computed from {reads}" + (f"; its receptive field is {sees}" if sees not in ("", reads) else "")
+    if "error_map" in first:
+        yield f"error map: {first['error_map']}"
+
+
+def _boxes(boxes: Document) -> str:
+    return ", ".join(f"{name}{_box(spans)}" for name, spans in boxes.items())
+
+
+def _box(spans: Sequence[Sequence[int]]) -> str:
+    return "[" + ", ".join(f"{low}–{high}" if low < high else str(low) for low, high in spans) + "]"

@@ -4,12 +4,14 @@
 <Verdict.PASS: 'pass'>
 """
 
+from onnxconv.verify.picture import picture
 from onnxconv.verify.refusal import gravity
-from onnxconv.verify.verdict import Check, Divergence, Finding, Verdict, Verification, overall
+from onnxconv.verify.verdict import Capability, Check, Divergence, Finding, Verdict, Verification, overall
 from onnxconv.verify.verify import PROBES, Progress, reproduction, verify
 
 __all__ = [
     "PROBES",
+    "Capability",
     "Check",
     "Divergence",
     "Finding",
@@ -18,6 +20,7 @@ __all__ = [
     "Verification",
     "gravity",
     "overall",
+    "picture",
     "reproduction",
     "verify",
 ]

@@ -132,7 +132,9 @@ def judged(
             verdict, reason = Verdict.UNTRUSTED, "no element has a finite bound"
     else:
         verdict = Verdict.FAIL
-        divergence = Divergence(node.name, node.op.kind, found.worst, found.got, found.expected, found.bound)
+        divergence = Divergence(
+            node.name, node.op.kind, found.worst, found.got, found.expected, found.bound, shape=found.shape
+        )
         demanded = f", allowed error {found.bound:.3g}" if found.bound else ""
         reason = (
             f"layer {node.name!r} ({node.op.kind}): {found.mismatches} of {found.elements} elements are wrong; "
@@ -149,4 +151,5 @@ def judged(
         divergence,
         coverage or {},
         note,
+        error_map=found.map,
     )

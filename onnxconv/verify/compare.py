@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from onnxconv.dtypes import numpy_dtype
+from onnxconv.verify.picture import ErrorMap
 from onnxconv.verify.words import Array
 
 __all__ = ["Comparison", "merge", "outputs_differ", "within"]
@@ -18,7 +19,8 @@ __all__ = ["Comparison", "merge", "outputs_differ", "within"]
 class Comparison:
     """How far one array is from what is expected of it. `worst`: index of the element that is furthest beyond its bound.
 
-    `unjudged`: elements whose bound is not finite, so that nothing could be wrong with them.
+    `unjudged`: elements whose bound is not finite, so that nothing could be wrong with them. `shape`: that of the array
+    with the worst element; `map`: where it is wrong, if it is and has two spatial axes.
     """
 
     elements: int
@@ -30,6 +32,8 @@ class Comparison:
     got: float
     expected: float
     bound: float
+    shape: tuple[int, ...] = ()
+    map: ErrorMap | None = field(default=None, compare=False)
 
 
 def outputs_differ(got: Mapping[str, Array], expected: Mapping[str, tuple[str, tuple[int, ...]]]) -> str:
@@ -69,7 +73,8 @@ def within(got: Array, expected: Array, bound: Array | float) -> Comparison:
         judged = np.isfinite(limit)
         ratio = np.where(error == 0, 0, error / limit)  # error > 0 over a bound of 0 is infinite
         ratio[~judged] = 0
-    at = np.unravel_index(int(ratio.argmax()), y.shape)
+    farthest = np.where(np.isinf(ratio), error, -1) if np.isinf(ratio).any() else ratio
+    at = np.unravel_index(int(farthest.argmax()), y.shape)
     return Comparison(
         elements=y.size,
         mismatches=int((ratio > 1).sum()),
@@ -80,7 +85,16 @@ def within(got: Array, expected: Array, bound: Array | float) -> Comparison:
         got=float(y[at]),
         expected=float(ref[at]),
         bound=float(limit[at]),
+        shape=tuple(shape),
+        map=_map(error, ratio > 1),
     )
+
+
+def _map(error: Array, wrong: Array) -> ErrorMap | None:
+    """Of an array of two spatial axes with something wrong in it."""
+    if error.ndim != 4 or not wrong.any():
+        return None
+    return ErrorMap(error.max(axis=(0, 1)), np.logical_or.reduce(wrong, axis=(0, 1)))
 
 
 def merge(one: Comparison | None, other: Comparison) -> Comparison:
@@ -98,6 +112,8 @@ def merge(one: Comparison | None, other: Comparison) -> Comparison:
         worse.got,
         worse.expected,
         worse.bound,
+        worse.shape,
+        worse.map,
     )
 
 

@@ -100,16 +100,16 @@ def _layer(case: Case, node: Node, shapes: Mapping[str, tuple[int, ...]]) -> Ite
     given = {value: _given(value, shape, dtype, Stream("special", case.seed, str(node.op), value)) for value in values}
     one = replace(node, type=TensorType(dtype, defined(given["NaN"][0]).shape))
     operands[changed] = given["NaN"][0]
-    doing = "loading"
+    doing = ""
     try:
         graph, inputs = loaded(case, one, tuple(operands[name] for name in node.inputs), w)
         for value, (x, plain) in given.items():
-            doing = f"given {value}"
+            doing = f", given {value}"
             got = outputs_of(case.bench, graph, inputs | {changed: x})[node.output]
             own = defined(x, "float32" if dtype == "bfloat16" else dtype)
             yield from _compared(node, value, (defined(x), own, defined(plain)), got)
     except RuntimeFailed as failure:
-        raise RuntimeFailed(f"layer {node.name!r} alone, {doing}: {failure.reason}", failure.said) from failure
+        raise RuntimeFailed(f"layer {node.name!r} alone: {failure.reason}{doing}", failure.said) from failure
 
 
 def _neutral(node: Node, dtype: str, shape: tuple[int, ...]) -> Array:

@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
-__all__ = ["Capability", "Check", "Divergence", "Finding", "Verdict", "Verification", "overall"]
+from onnxconv.verify.picture import ErrorMap
+
+__all__ = ["Capability", "Check", "Divergence", "Finding", "Spans", "Verdict", "Verification", "overall"]
 
 
 class Verdict(StrEnum):
@@ -29,11 +31,17 @@ def overall(verdicts: Iterable[Verdict]) -> Verdict:
     return next((v for v in _GRAVEST_FIRST if v in found), Verdict.NOT_RUN)
 
 
+Spans: TypeAlias = tuple[tuple[int, int], ...]
+"""The first and the last pixel along each spatial axis."""
+
+
 @dataclass(frozen=True, slots=True)
 class Divergence:
     """The first layer, in the graph's order, whose output is wrong, and its worst element.
 
-    `index` is outermost axis first. `bound`: the largest error that was allowed there; 0 where equality was demanded.
+    `index` is outermost axis first, in an output of `shape`. `bound`: the largest error that was allowed there; 0 where
+    equality was demanded. `reads`: of each tensor that the layer reads, the pixels that the element is computed from;
+    `sees`: its receptive field, those of the network's inputs. Both are empty where they are not known.
     """
 
     layer: str
@@ -42,6 +50,10 @@ class Divergence:
     got: float
     expected: float
     bound: float
+    tensor: str = ""
+    shape: tuple[int, ...] = ()
+    reads: Mapping[str, Spans] = field(default_factory=dict)
+    sees: Mapping[str, Spans] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         return {
@@ -51,6 +63,10 @@ class Divergence:
             "got": _number(self.got),
             "expected": _number(self.expected),
             "bound": _number(self.bound),
+            **({"tensor": self.tensor} if self.tensor else {}),
+            **({"shape": list(self.shape)} if self.shape else {}),
+            **({"reads": _lists(self.reads)} if self.reads else {}),
+            **({"sees": _lists(self.sees)} if self.sees else {}),
         }
 
 
@@ -89,7 +105,7 @@ class Finding:
     `max_error` is |got − expected| at its worst. `bound_used`: the worst ratio of an error to its bound, infinite where
     equality was demanded and missed. `coverage`: shares from 0 to 1 of what could be observed. `note`: how it was judged.
     `arithmetic`: how the runtime was seen to compute sums of products, by its name in `onnxconv.verify.arithmetic`.
-    `capabilities`: what was reported and not judged.
+    `capabilities`: what was reported and not judged. `error_map`: where a tensor of two spatial axes is wrong.
     """
 
     output: str
@@ -104,6 +120,7 @@ class Finding:
     note: str = ""
     arithmetic: str = ""
     capabilities: tuple[Capability, ...] = ()
+    error_map: ErrorMap | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         assert (self.verdict is Verdict.PASS) == (not self.reason), "all but pass have a reason"
@@ -177,6 +194,10 @@ class Verification:
             "verdict": self.verdict.value,
             "checks": [check.document() for check in self.checks],
         }
+
+
+def _lists(found: Mapping[str, Spans]) -> dict[str, list[list[int]]]:
+    return {name: [list(span) for span in spans] for name, spans in found.items()}
 
 
 def _number(value: float) -> float | str:

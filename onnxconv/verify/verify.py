@@ -22,6 +22,7 @@ from onnxconv.verify.refusal import gravity
 from onnxconv.verify.routing import routing
 from onnxconv.verify.shape import shape
 from onnxconv.verify.verdict import Check, Finding, Verdict, Verification
+from onnxconv.verify.whence import located
 from onnxconv.weights import Weights, given
 
 __all__ = ["PROBES", "Progress", "reproduction", "verify"]
@@ -160,7 +161,7 @@ def _findings(probe: Probe, case: Case) -> Iterator[Finding]:
     try:
         for finding in probe.find(case):
             found += 1
-            yield finding
+            yield located(case.graph, finding)
     except RuntimeFailed as error:
         found += 1
         yield Finding(case.output, gravity(error), error.reason)

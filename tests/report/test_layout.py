@@ -28,9 +28,50 @@ DIVERGENCE = {
     "got": 1.5,
     "expected": 1.25,
     "bound": 0.0,
+    "tensor": "stage1.0.conv2",
+    "shape": [1, 64, 56, 56],
+    "reads": {"stage1.0.relu": [[2, 4], [3, 5]]},
+    "sees": {"x": [[0, 27], [0, 31]], "mask": [[3, 3], [4, 4]]},
+    "error_map": "maps/small-python_bad.py-exact-stage1.0.conv2.png",
 }
+TOLD = [
+    {
+        "layer": "relu1",
+        "op": "Relu",
+        "of": "NaN",
+        "holds": False,
+        "elements": 7,
+        "deviating": 7,
+        "says": "NaN lost, became 0",
+    },
+    {
+        "layer": "relu2",
+        "op": "Relu",
+        "of": "NaN",
+        "holds": False,
+        "elements": 5,
+        "deviating": 4,
+        "says": "NaN lost, became 0",
+    },
+    {"layer": "relu1", "op": "Relu", "of": "+Inf", "holds": True, "elements": 7, "deviating": 0},
+    {"layer": "conv", "op": "Conv", "of": "NaN", "holds": True, "elements": 63, "deviating": 0},
+    {
+        "layer": "conv",
+        "op": "Conv",
+        "of": "subnormal",
+        "holds": False,
+        "elements": 63,
+        "deviating": 60,
+        "says": "subnormal number flushed to 0",
+    },
+]
 MIXED = verification(
     check(),
+    check(
+        probe="determinism",
+        capabilities=[{"of": "threads", "holds": None, "elements": 0, "deviating": 0, "says": "no"}],
+    ),
+    check(probe="special", capabilities=TOLD),
     check(probe="bound", bound_used=0.034211, note="float32, any order of summation"),
     check("untrusted", probe="shape", elements=0, reason="nothing was compared"),
     check(
