@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from onnxconv.cost import Costs
-from onnxconv.geometry import Axis
+from onnxconv.geometry import Axis, Reach
 from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.ops import AveragePool, BatchNorm, Conv, ConvTranspose, Dense, LpPool, MaxPool
-from onnxconv.receptive import Sight, Sights
+from onnxconv.receptive import Sight, Sights, seen_inputs
 
 __all__ = ["PADDING_SHARE", "RULES", "Advice", "advise"]
 
@@ -173,13 +174,28 @@ def _field_beyond_input(node: Node, facts: Facts) -> str:
 
 def _misaligned_join(node: Node, facts: Facts) -> str:
     for name, at, sight, _ in _fields(node.output, facts):
-        if not sight.reach.aligned:
+        paths = [facts.sights[tensor][name][at].reach for tensor in _seen(node, facts) if name in facts.sights[tensor]]
+        if not sight.reach.aligned and not sight.reach.whole and not _end_together(paths):
             return f"its paths see input {name!r} {_along(at)} with different centres or strides; match their pads and strides"
     return ""
 
 
+def _end_together(paths: Sequence[Reach]) -> bool:
+    """The last pixel that they see is the same for each position: so causal paths of different length meet, on purpose."""
+    strides = {path.stride() for path in paths}
+    if len(strides) > 1 or None in strides:
+        return False
+    seen = ((path.at(o) for path in paths) for o in range(math.lcm(*(len(path.fields[0].phases) for path in paths))))
+    return all(len({first + mask.bit_length() for first, mask in ends if mask}) <= 1 for ends in seen)
+
+
+def _seen(node: Node, facts: Facts) -> tuple[str, ...]:
+    """The inputs of a node whose values matter, each once."""
+    return tuple(dict(seen_inputs(node, facts.types)))
+
+
 def _sees_nothing(node: Node, facts: Facts) -> str:
-    before = {name for tensor in node.inputs for name in facts.sights[tensor]}
+    before = {name for tensor in _seen(node, facts) for name in facts.sights[tensor]}
     lost = sorted(before - set(facts.sights[node.output]))
     return (
         f"it sees nothing of input {', '.join(map(repr, lost))}: its stride steps over all that an upsampling filled"

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from onnxconv.errors import Diagnostic, Refusal, UsageError, Where, closest
 from onnxconv.geometry import Positions, Size
 from onnxconv.graph import Graph, Node, TensorType, shapes_of
-from onnxconv.ops import BROADCAST, POINT, UNKNOWN, WHOLE_AXIS, Operator, Pad, Resize, Step, To, shape_text
+from onnxconv.ops import BROADCAST, POINT, UNKNOWN, UNSEEN, WHOLE_AXIS, Operator, Pad, Resize, Step, To, shape_text
 from onnxconv.receptive import Sights, sights
 
 __all__ = ["Seen", "View", "views"]
@@ -194,10 +194,12 @@ def _along(way: To, box: Box, node: Node, n: Size, clip: bool) -> Along:
     step: Step = way.step
     if step in (WHOLE_AXIS, UNKNOWN):
         return Positions(0, 1) if n == 1 else None
+    if step == UNSEEN:
+        return Positions()
     out, outs = (Positions(0, 1), 1) if way.axis is None else (box[way.axis], node.type.shape[way.axis])
     if isinstance(step, str):
         assert step in (POINT, BROADCAST), (
-            f"a step is a window, a family of positions or one of four words, not {step!r}"
+            f"a step is a window, a family of positions or one of five words, not {step!r}"
         )
         return out if step == POINT else Positions(0, 1)
     if out is None and clip and isinstance(outs, int):

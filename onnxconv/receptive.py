@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 from onnxconv.geometry import ANYTHING, IDENTITY, WHOLE, Axis, Field, Reach, Size, TransposedAxis, held, through, union
 from onnxconv.graph import Graph, Node, TensorType, shapes_of
-from onnxconv.ops import BROADCAST, POINT, UNKNOWN, WHOLE_AXIS, Footprint, Step, To
+from onnxconv.ops import BROADCAST, POINT, UNKNOWN, UNSEEN, WHOLE_AXIS, Footprint, Step, To
 
-__all__ = ["Reaches", "Sight", "Sights", "receptive_fields", "sights"]
+__all__ = ["Reaches", "Sight", "Sights", "receptive_fields", "seen_inputs", "sights"]
 
 Reaches: TypeAlias = "dict[str, tuple[Reach, ...]]"
 """By graph input: one `Reach` per spatial axis of that input, outermost first. Inputs not seen are absent."""
@@ -91,14 +91,20 @@ def _slides(step: Step) -> bool:
 
 def _alike(node: Node, every: Mapping[str, Sights], types: Mapping[str, TensorType], alike: Mapping[str, bool]) -> bool:
     """All channels of a position see the same: so in the inputs, and wherever a layer takes all channels together."""
-    footprints = node.op.footprint(*shapes_of(node, types))
-    if footprints and all(f[1:2] == (WHOLE_AXIS,) for f in footprints) and getattr(node.op, "groups", 1) == 1:
+    seen = dict(seen_inputs(node, types))
+    if seen and all(f[1:2] == (WHOLE_AXIS,) for f in seen.values()) and getattr(node.op, "groups", 1) == 1:
         return True
     if node.op.kind == "SpaceToDepth":
         return False
     if node.op.kind == "Concat" and any(every[name] != every[node.inputs[0]] for name in node.inputs):
         return False
-    return all(alike[name] for name in node.inputs)
+    return all(alike[name] for name in seen)
+
+
+def seen_inputs(node: Node, types: Mapping[str, TensorType]) -> Iterator[tuple[str, Footprint]]:
+    """The inputs of a node whose values matter."""
+    footprints = node.op.footprint(*shapes_of(node, types))
+    return ((name, f) for name, f in zip(node.inputs, footprints, strict=True) if UNSEEN not in f)
 
 
 def _apart(footprint: Footprint) -> bool:
@@ -114,8 +120,7 @@ def _joined(
     alike: Mapping[str, bool],
 ) -> Sights:
     paths: dict[str, list[tuple[Sight, ...]]] = {}
-    footprints = node.op.footprint(*shapes_of(node, types))
-    for tensor, footprint in zip(node.inputs, footprints, strict=True):
+    for tensor, footprint in seen_inputs(node, types):
         entries = tuple(entry if isinstance(entry, To) else To(axis, entry) for axis, entry in enumerate(footprint))
         sizes = types[tensor].shape
         sure = alike[tensor] or not _apart(footprint)

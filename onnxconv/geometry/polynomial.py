@@ -104,15 +104,21 @@ class Polynomial:
             return None
         return sum(c * math.prod(map(_least, monomial)) for monomial, c in self.terms)
 
-    def at(self, value: Callable[[str], Polynomial]) -> Polynomial:
-        """With the values of names in their places."""
-        total = constant(0)
-        for monomial, coefficient in self.terms:
-            product = constant(coefficient)
-            for atom in monomial:
-                product = product * (value(atom) if isinstance(atom, str) else atom.above.at(value) // atom.below)
-            total = total + product
-        return total
+    def at(self, value: Callable[[Atom], Polynomial | None]) -> Polynomial:
+        """With the values of atoms in their places; where there is none, of the atoms within them."""
+
+        def here(atom: Atom) -> Polynomial:
+            if (found := value(atom)) is not None:
+                return found
+            return _atom(atom) if isinstance(atom, str) else atom.above.at(value) // atom.below
+
+        products = (math.prod(map(here, monomial), start=constant(c)) for monomial, c in self.terms)
+        return sum(products, constant(0))
+
+    def names(self) -> frozenset[str]:
+        """All open sizes that it depends on."""
+        inner = ((atom,) if isinstance(atom, str) else atom.above.names() for atom in self.atoms)
+        return frozenset(chain.from_iterable(inner))
 
     def __str__(self) -> str:
         """Such as ``64*H*W``, ``2*((H+1)//2)-1``; read by `onnxconv.geometry.formula`."""

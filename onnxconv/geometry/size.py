@@ -15,13 +15,14 @@ from onnxconv.geometry.polynomial import Polynomial, constant, symbol
 __all__ = [
     "Size",
     "apart",
-    "atoms",
+    "differ",
     "divided",
     "evaluated",
     "floor_div",
     "formula",
     "is_formula",
     "least",
+    "names",
     "plus",
     "product",
     "quotient",
@@ -63,6 +64,12 @@ def times(n: Size, by: int) -> Size:
 def apart(a: Size, b: Size) -> int | None:
     """a − b where that is the same whatever the symbols stand for; None where it is not."""
     return (formula(a) - formula(b)).known
+
+
+def differ(a: Size, b: Size) -> bool:
+    """They are not the same, whatever the symbols stand for; false where they may be."""
+    (over, under) = (formula(a) - formula(b)).least(), (formula(b) - formula(a)).least()
+    return (over or 0) > 0 or (under or 0) > 0
 
 
 def least(n: Size) -> int | None:
@@ -107,11 +114,13 @@ def _part(p: Polynomial, by: int) -> Polynomial:
     return found
 
 
-def atoms(n: Size) -> tuple[Size, ...]:
-    """The open sizes and the quotients that a formula is made of."""
-    return tuple(map(str, formula(n).atoms))
+def names(n: Size) -> frozenset[str]:
+    """The open sizes that a formula depends on."""
+    return formula(n).names()
 
 
 def evaluated(n: Size, known: Mapping[str, Size]) -> Size:
-    """A formula with sizes in place of the names that are known."""
-    return n if isinstance(n, int) else size(formula(n).at(lambda name: formula(known.get(name, name))))
+    """A formula with sizes in place of the open ones, or the quotients, that are known by name."""
+    if isinstance(n, int):
+        return n
+    return size(formula(n).at(lambda atom: formula(known[str(atom)]) if str(atom) in known else None))

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from onnxconv.errors import Refusal
-from onnxconv.geometry import Size, apart, divided
+from onnxconv.geometry import Size, apart
 from onnxconv.load.file import dtype_name
+from onnxconv.load.sizes import expanded, reshaped
 from onnxconv.load.step import Reading, Step
 from onnxconv.ops import (
     DEPTH_ORDERS,
@@ -22,7 +23,6 @@ from onnxconv.ops import (
     Gather,
     Range,
     Reshape,
-    Shape,
     Slice,
     SpaceToDepth,
     Squeeze,
@@ -81,25 +81,11 @@ def reshape(at: Reading) -> Sequence[Step]:
     asked = tuple(at.attributes.get("shape", ())) if at.opset < 5 else at.sizes(1, "shape")
     if 0 in asked and at.integer("allowzero", 0):
         raise Refusal("reshape", f"it reshapes {shape_text(x)} to {list(asked)}", "a tensor has at least one element")
-    target = _without_symbols(at, x, asked)
-    flat = Flatten(), Reshape(target)
-    if len(target) == 2 and target[0] in (0, x[0], -1) and flat[0].out_shape(x) == flat[1].out_shape(x):
-        return (Step(flat[0], (at.tensor(),)),)
-    return (Step(flat[1], (at.tensor(),)),)
-
-
-def _without_symbols(at: Reading, x: Shape, asked: Shape) -> tuple[int, ...]:
-    """A shape whose open sizes are those of the same axis of the input, 0, but for one, which is what is left, -1."""
-    sizes = [x[axis] if n == 0 and axis < len(x) else n for axis, n in enumerate(asked)]
-    if -1 in asked and any(isinstance(n, str) for n in asked):
-        left = divided(x, (n for n in sizes if n != -1))
-        asked = tuple(left if n == -1 and left is not None else n for n in asked)
-    kept = (0 if isinstance(n, str) and x[axis : axis + 1] == (n,) else n for axis, n in enumerate(asked))
-    target = tuple(-1 if isinstance(n, str) else n for n in kept)
-    if target.count(-1) > 1 and any(isinstance(n, str) for n in asked):
-        what = f"it reshapes {shape_text(x)} to {shape_text(asked)}"
-        raise Refusal("symbolic-size", what, "at most one size follows from the others", at.pin)
-    return target
+    target, inputs = reshaped(at, asked)
+    flat, made = Flatten(), Reshape(target)
+    if len(target) == 2 and target[0] in (0, x[0], -1) and inputs[1:] == () and flat.out_shape(x) == made.out_shape(x):
+        return (Step(flat, inputs),)
+    return (Step(made, inputs),)
 
 
 def transpose(at: Reading) -> Sequence[Step]:
@@ -213,13 +199,9 @@ def gather(at: Reading) -> Sequence[Step]:
 
 
 def expand(at: Reading) -> Sequence[Step]:
-    """A size left open must be that of the input, which asks nothing."""
-    x, asked = at.shape(), at.sizes(1, "shape")
-    mine = ((1,) * (len(asked) - len(x)) + x)[-len(asked) :] if asked else ()
-    shape = tuple(1 if isinstance(n, str) and n == own else n for n, own in zip(asked, mine, strict=True))
-    if not all(isinstance(n, int) for n in shape):
-        raise Refusal("symbolic-size", f"it expands {shape_text(x)} to {shape_text(asked)}", "", at.pin)
-    return (Step(Expand(tuple(n for n in shape if isinstance(n, int))), (at.tensor(),)),)
+    """Of a constant too, where the shape is not known."""
+    shape, inputs = expanded(at, at.sizes(1, "shape"))
+    return (Step(Expand(shape), inputs),)
 
 
 def tile(at: Reading) -> Sequence[Step]:

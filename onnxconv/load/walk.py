@@ -248,6 +248,8 @@ class Walk:
     def _is_known(self, node: onnx.NodeProto) -> bool:
         if node.op_type in OF_SHAPES:
             return True
+        if node.op_type == "Expand" and node.input[1] in self.open:  # a tensor of open size is no constant
+            return False
         return all(name in self.constants or name in self.open for name in node.input if name)
 
     def _fold(self, node: onnx.NodeProto) -> None:

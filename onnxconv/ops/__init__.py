@@ -35,6 +35,7 @@ from onnxconv.ops.protocol import (
     BROADCAST,
     POINT,
     UNKNOWN,
+    UNSEEN,
     WHOLE_AXIS,
     AttributeValue,
     Const,
@@ -64,6 +65,7 @@ from onnxconv.ops.repeat import Expand, Tile
 from onnxconv.ops.reshape import Flatten, Reshape
 from onnxconv.ops.resize import Rescale, Resize
 from onnxconv.ops.shuffle import DEPTH_ORDERS, ChannelShuffle, DepthToSpace, SpaceToDepth
+from onnxconv.ops.sizes import place
 from onnxconv.ops.slices import END, Gather, Range, Slice
 from onnxconv.ops.source import Constant, Opaque
 from onnxconv.ops.unpool import MaxPoolIndices, MaxUnpool
@@ -165,6 +167,7 @@ __all__ = [
     "POINT",
     "REDUCTIONS",
     "UNKNOWN",
+    "UNSEEN",
     "WHOLE_AXIS",
     "Abs",
     "Add",
@@ -276,5 +279,6 @@ __all__ = [
     "Work",
     "Xor",
     "average",
+    "place",
     "shape_text",
 ]

@@ -27,6 +27,8 @@ BROADCAST = "broadcast"
 """The step of an axis one position long, which every output sees."""
 UNKNOWN = "unknown"
 """The step of an axis of which an output may see anything: data decide, or nobody knows."""
+UNSEEN = "unseen"
+"""The step of an axis of which no output sees anything: of such an input only the shape matters."""
 Step: TypeAlias = "Axis | TransposedAxis | Field | str"
 """What output o sees along an axis: a window, any periodic family of positions, or one of the words above."""
 

@@ -10,50 +10,57 @@ import numpy as np
 
 from onnxconv.errors import Refusal
 from onnxconv.geometry import MOST_PHASES, Array, Size, cycled, times
+from onnxconv.ops.broadcast import aligned
 from onnxconv.ops.layout import along
 from onnxconv.ops.protocol import BROADCAST, POINT, UNKNOWN, Const, Footprint, Form, Operator, Shape, Step, shape_text
+from onnxconv.ops.sizes import measured, unseen, vector
 
 __all__ = ["Expand", "Tile"]
 
 
 @dataclass(frozen=True, slots=True)
 class Expand(Operator):
-    """x broadcast to a shape, its last axes those of x: axes of size 1 are repeated, a size of 1 in `shape` asks nothing."""
+    """x broadcast to a shape, its last axes those of x: axes of size 1 are repeated, a size of 1 in `shape` asks nothing.
+
+    A size may be a formula over those of further inputs, see `onnxconv.ops.sizes`.
+    """
 
     kind: ClassVar[str] = "Expand"
-    shape: tuple[int, ...]
+    shape: Shape
 
     def out_shape(self, *xs: Shape) -> Shape:
-        (x,) = xs
-        rank = max(len(x), len(self.shape))
-        mine, asked = (1,) * (rank - len(x)) + x, (1,) * (rank - len(self.shape)) + self.shape
+        x, sizes = xs[0], measured(self.shape, xs)
+        rank = max(len(x), len(sizes))
+        mine, asked = aligned(x, rank), aligned(sizes, rank)
         for a, b in zip(mine, asked, strict=True):
-            if b < 1 or (b != 1 and a not in (1, b)):
+            if (isinstance(b, int) and b < 1) or (b != 1 and a not in (1, b)):
                 raise Refusal(
                     "broadcast",
-                    f"{shape_text(x)} expanded to {list(self.shape)}",
+                    f"{shape_text(x)} expanded to {shape_text(self.shape)}",
                     "sizes must be equal, or 1 in one of the two",
                     "use 1 for what stays as it is",
                     "shape",
                 )
         return tuple(a if b == 1 else b for a, b in zip(mine, asked, strict=True))
 
+    def out_dtype(self, *dtypes: str) -> str:
+        return dtypes[0]
+
     def define(self, *xs: Array, **w: Array) -> Array:
-        (x,) = xs
-        return np.broadcast_to(x, np.broadcast_shapes(x.shape, self.shape))
+        return np.broadcast_to(xs[0], [int(n) for n in self.out_shape(*(x.shape for x in xs))])
 
     def roundings(self, *xs: Shape) -> int:
         return 0
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
-        (x,) = xs
-        y = self.out_shape(x)
+        x, y = xs[0], self.out_shape(*xs)
         new = len(y) - len(x)
         steps = (BROADCAST if a == 1 != b else POINT for a, b in zip(x, y[new:], strict=True))
-        return (tuple(along(axis, axis + new, step) for axis, step in enumerate(steps)),)
+        return (tuple(along(axis, axis + new, step) for axis, step in enumerate(steps)), *unseen(xs[1:]))
 
     def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
-        return (Form("Expand", ("x0", Const(self.shape, "int64")), {}),)
+        before, shape = vector(self.shape, xs)
+        return (*before, Form("Expand", ("x0", shape), {}))
 
 
 @dataclass(frozen=True, slots=True)

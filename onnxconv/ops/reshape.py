@@ -9,13 +9,12 @@ from itertools import pairwise
 from typing import ClassVar
 
 from onnxconv.errors import Refusal
-from onnxconv.geometry import MOST_PHASES, Array, Size, blocks, cycled, divided, repeated
+from onnxconv.geometry import MOST_PHASES, Array, Size, blocks, cycled, differ, divided, product, repeated
 from onnxconv.ops.layout import along
 from onnxconv.ops.protocol import (
     POINT,
     UNKNOWN,
     WHOLE_AXIS,
-    Const,
     Footprint,
     Form,
     Operator,
@@ -24,48 +23,55 @@ from onnxconv.ops.protocol import (
     To,
     shape_text,
 )
+from onnxconv.ops.sizes import measured, unseen, vector
 
 __all__ = ["Flatten", "Reshape"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reshape(Operator):
-    """The numbers of x, in order, as a tensor of another shape: 0 keeps the size of that axis, -1 takes what is left."""
+    """The numbers of x, in order, as a tensor of another shape: 0 keeps the size of that axis, -1 takes what is left.
+
+    A size may be a formula over those of x and of further inputs, see `onnxconv.ops.sizes`.
+    """
 
     kind: ClassVar[str] = "Reshape"
-    shape: tuple[int, ...]
+    shape: Shape
 
     def out_shape(self, *xs: Shape) -> Shape:
-        (x,) = xs
-        if self.shape.count(-1) > 1 or min(self.shape, default=1) < -1 or 0 in self.shape[len(x) :]:
+        x, asked = xs[0], measured(self.shape, xs)
+        least = min((n for n in asked if isinstance(n, int)), default=1)
+        if asked.count(-1) > 1 or least < -1 or 0 in asked[len(x) :]:
             raise self._refusal(x, "a shape has sizes, 0 for that of the same axis of the input, and at most one -1")
-        sizes: list[Size] = [x[axis] if n == 0 else n for axis, n in enumerate(self.shape)]
+        sizes: list[Size] = [x[axis] if n == 0 else n for axis, n in enumerate(asked)]
         if -1 in sizes:
             left = divided(x, (n for n in sizes if n != -1))
             if left is None or left == 0:
                 raise self._refusal(x, "the sizes that are given must divide the number of elements")
             sizes[sizes.index(-1)] = left
-        counts = divided(x, sizes), divided(sizes, x)
-        if all(isinstance(count, int) for count in counts) and counts != (1, 1):
+        if differ(product(x), product(sizes)):
             raise self._refusal(x, "the number of elements stays the same")
         return tuple(sizes)
 
     def _refusal(self, x: Shape, why: str) -> Refusal:
         fix = "write -1 for one size, which then follows from the others"
-        return Refusal("reshape", f"a reshape of {shape_text(x)} to {list(self.shape)}", why, fix, "shape")
+        return Refusal("reshape", f"a reshape of {shape_text(x)} to {shape_text(self.shape)}", why, fix, "shape")
+
+    def out_dtype(self, *dtypes: str) -> str:
+        return dtypes[0]
 
     def define(self, *xs: Array, **w: Array) -> Array:
-        (x,) = xs
-        return x.reshape([x.shape[axis] if n == 0 else n for axis, n in enumerate(self.shape)])
+        return xs[0].reshape([int(n) for n in self.out_shape(*(x.shape for x in xs))])
 
     def roundings(self, *xs: Shape) -> int:
         return 0
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:
-        return (recut(xs[0], self.out_shape(*xs)),)
+        return (recut(xs[0], self.out_shape(*xs)), *unseen(xs[1:]))
 
     def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
-        return (Form("Reshape", ("x0", Const(self.shape, "int64")), {}),)
+        before, shape = vector(self.shape, xs)
+        return (*before, Form("Reshape", ("x0", shape), {}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,7 +198,12 @@ def _one(values: Any) -> Any:
     return found[0] if len({*found}) == 1 else found
 
 
-def _short(values: Sequence[int]) -> Any:
+def _fixed(shape: Shape) -> bool:
+    """None of its sizes is a formula over those of tensors."""
+    return all(isinstance(n, int) for n in shape)
+
+
+def _short(values: Sequence[Any]) -> Any:
     """A list of one is written as its entry."""
     return values[0] if len(values) == 1 else list(values)
 
@@ -381,7 +386,7 @@ WRITERS: Mapping[str, tuple[type[Operator], Writer]] = MappingProxyType(
         "mul": (Mul, _plain),
         "concat": (Concat, lambda op, _: {"axis": op.axis}),
         "flatten": (Flatten, lambda op, _: {"axis": op.axis}),
-        "reshape": (Reshape, lambda op, _: {"shape": list(op.shape)}),
+        "reshape": (Reshape, lambda op, _: {"shape": list(op.shape)} if _fixed(op.shape) else None),
         "transpose": (Transpose, lambda op, _: {"axes": list(op.perm)}),
         "squeeze": (Squeeze, lambda op, _: {"axes": _short(op.axes)}),
         "unsqueeze": (Unsqueeze, lambda op, _: {"axes": _short(op.axes)}),
@@ -389,7 +394,7 @@ WRITERS: Mapping[str, tuple[type[Operator], Writer]] = MappingProxyType(
         "slice": (Slice, _slice),
         "gather": (Gather, _gather),
         "constant": (Constant, _constant),
-        "expand": (Expand, lambda op, _: {"shape": _short(op.shape)}),
+        "expand": (Expand, lambda op, _: {"shape": _short(op.shape)} if _fixed(op.shape) else None),
         "tile": (Tile, lambda op, _: {"repeats": _short(op.repeats)}),
         "channel_shuffle": (ChannelShuffle, lambda op, _: {"group": op.groups}),
         "depth_to_space": (DepthToSpace, lambda op, _: {"block": op.block, "order": op.order.lower()}),

@@ -41,7 +41,7 @@ def alive(node: Node, signal: Signal, route: Routed, inputs: Sequence[Array], xs
         case "Concat" if getattr(node.op, "axis", 1) == 1:
             return np.concatenate(list(inputs))
         case kind if kind in MOVING:
-            arrived: Array = np.any(_moves(node, xs[0].value.shape)[:, first], axis=1)
+            arrived: Array = np.any(_moves(node, [x.value.shape for x in xs])[:, first], axis=1)
             return arrived
         case "Relu" | "Clip":
             low, high = getattr(node.op, "low", 0.0), getattr(node.op, "high", None)
@@ -85,18 +85,24 @@ def _back(node: Node, here: Array, reached: Mapping[str, Array], shapes: Mapping
                 mask |= here[start : start + len(mask)]
                 start += len(mask)
             case kind if kind in MOVING:
-                mask |= np.any(_moves(node, shapes[name])[here], axis=0)
+                moves = _moves(node, [shapes[read] for read in node.inputs])
+                mask |= np.any(moves[here], axis=0) if name == node.inputs[0] else False
             case kind if kind in MIXING or len(mask) != len(here):
                 mask |= here.any()
             case _:
                 mask |= here
 
 
-def _moves(node: Node, shape: tuple[int, ...]) -> Array:
-    """[channels of the output, channels of the input]: whether values of the one are values of the other."""
+def _moves(node: Node, shapes: Sequence[tuple[int, ...]]) -> Array:
+    """[channels of the output, channels of the first input]: whether values of the one are values of the other.
+
+    Of further inputs only the shapes matter.
+    """
+    shape, *others = shapes
     count = channels(shape)
     numbers = np.arange(count).reshape(-1, *[1] * (len(shape) - 2)) if len(shape) > 1 else np.zeros(1)
-    y = apply(node, [np.broadcast_to(numbers, shape).astype(np.float64)], {})
+    moved = np.broadcast_to(numbers, shape).astype(np.float64)
+    y = apply(node, [moved, *(np.broadcast_to(0.0, other) for other in others)], {})
     into = np.broadcast_to(np.arange(channels(y.shape)).reshape(-1, *[1] * (y.ndim - 2)), y.shape)
     found = np.zeros((channels(y.shape), count), bool)
     found[into.reshape(-1), y.astype(np.int64).reshape(-1)] = True

@@ -8,7 +8,7 @@ from onnxconv.advice import RULES, Advice, advise
 from onnxconv.cost import costs
 from onnxconv.geometry import Axis, TransposedAxis
 from onnxconv.graph import Graph, Initial, Node, Param, TensorType
-from onnxconv.ops import Add, BatchNorm, Conv, ConvTranspose, Flatten, MaxPool, Operator, Relu, Shape
+from onnxconv.ops import Add, BatchNorm, Conv, ConvTranspose, Flatten, MatMul, MaxPool, Operator, Relu, Shape, Transpose
 from onnxconv.receptive import sights
 
 
@@ -57,7 +57,7 @@ SPEAKS: list[tuple[str, Graph, list[str]]] = [
     ("bias-before-batch-norm", chain(LINE, conv(SAME, bias=True), BatchNorm()), ["'n1'", "4 numbers"]),
     ("gridding", chain(LINE, *dilated(2, 2, 2)), ["of the 9 pixels", "it sees 5"]),
     ("field-beyond-input", chain((1, 4, 7), *[conv(SAME)] * 5), ["(9 pixels)", "(7 pixels)"]),
-    ("misaligned-join", chain(LINE, conv(Axis(3, pad=(2, 0))), Add(), joins={1: ("n0", "x")}), ["input 'x'"]),
+    ("misaligned-join", chain(LINE, conv(Axis(3, pad=(0, 2))), Add(), joins={1: ("n0", "x")}), ["input 'x'"]),
     (
         "sees-nothing",
         chain(LINE, ConvTranspose((TransposedAxis(1, 2),), 4), conv(Axis(1, 2, pad=(1, 0)))),
@@ -90,6 +90,8 @@ QUIET: list[tuple[str, Graph]] = [
     ("field-beyond-input", chain((1, 4, "L"), *[conv(SAME)] * 9)),
     ("field-beyond-input", chain((1, 4, 9), Flatten())),
     ("misaligned-join", chain(LINE, conv(SAME), Add(), joins={1: ("n0", "x")})),
+    ("misaligned-join", chain(LINE, conv(Axis(3, dilation=2, pad=(4, 0))), Add(), Relu(), joins={1: ("n0", "x")})),
+    ("misaligned-join", chain((1, 4, 4), Transpose((0, 2, 1)), MatMul(), joins={1: ("x", "n0")})),
     ("sees-nothing", chain(LINE, ConvTranspose((TransposedAxis(1, 2),), 4), conv(Axis(1, 2)))),
 ]
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxconv.errors import Refusal
-from onnxconv.geometry import apart, atoms, divided, evaluated, floor_div, least, plus, product, shift, times
+from onnxconv.geometry import apart, divided, evaluated, floor_div, least, names, plus, product, shift, times
 
 NAMES = ("N", "H", "W", "seq-len", "x 1")
 Tree = tuple
@@ -110,7 +110,8 @@ def test_a_product_is_divided_exactly_by_its_factors(one: Tree, other: Tree, see
         (plus(("N", product((-1, "K")))), "-1*K+N"),
         (shift("4 * T + 1", 1), "4*T+2"),
         (shift("((s1 - 1)//2) + 1", 0), "(s1+1)//2"),
-        (atoms("2*N*((H+1)//2)-N"), ("(H+1)//2", "N")),
+        (names("2*N*((H+1)//2)-N"), {"N", "H"}),
+        (evaluated("2*N*((H+1)//2)-N", {"(H+1)//2": "M", "N": 3}), "6*M-3"),
     ],
 )  # fmt: skip
 def test_formulas_have_one_form(found: object, text: object) -> None:
@@ -119,7 +120,7 @@ def test_formulas_have_one_form(found: object, text: object) -> None:
 
 @pytest.mark.parametrize("name", ["weird(", "?", "a*", "**", "floor(H/2)", "2**1000000*H", "(" * 500, ""])
 def test_text_that_is_no_formula_is_one_name(name: str) -> None:
-    assert atoms(name) == (name,)
+    assert names(name) == {name}
     assert apart(shift(name, 1), name) in (1, None)
 
 
