@@ -11,7 +11,7 @@ from onnxconv.execute import apply, run
 from onnxconv.graph import Graph, Node, only
 from onnxconv.runtimes import RuntimeAbsent, RuntimeFailed
 from onnxconv.verify.arithmetic import Layer, allowed
-from onnxconv.verify.case import Bench, Case
+from onnxconv.verify.case import Bench
 from onnxconv.verify.compare import Comparison, outputs_differ, within
 from onnxconv.verify.draw import KINDS, Stream, real
 from onnxconv.verify.instance import instances
@@ -94,7 +94,7 @@ def _alone(graph: Graph, node: Node, xs: tuple[Array, ...], w: Mapping[str, Arra
 
 
 def _routed(graph: Graph, seed: int) -> Iterator[Problem]:
-    made = plan(Case(graph, given({}), None, seed), seed)  # type: ignore[arg-type]
+    made = plan(graph, given({}), seed)
     expected = {name: y.value for name, y in made.outputs.items()}
     limit = {name: y.slack() for name, y in made.outputs.items()}
     batch = next(iter(made.inputs.values())).shape[0]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
 from onnxconv.dtypes import DTYPES
 from onnxconv.graph import Graph, Node
 from onnxconv.verify.ahead import ahead, consumers
-from onnxconv.verify.case import Case
 from onnxconv.verify.coverage import Seen, alive, observed
 from onnxconv.verify.draw import Stream
 from onnxconv.verify.integers import bell, fitted, held, stored_integers, whole
@@ -20,6 +19,7 @@ from onnxconv.verify.route import Routed
 from onnxconv.verify.signal import Signal, channels
 from onnxconv.verify.sizes import concrete, terms
 from onnxconv.verify.words import Array
+from onnxconv.weights import Weights
 
 __all__ = ["Plan", "plan"]
 
@@ -44,23 +44,26 @@ class Plan:
     inexact: str
 
 
-def plan(case: Case, seed: int, share: float = 0.0) -> Plan:
-    """The plan with the widest inputs whose sums are all exact; else that with the narrowest."""
-    could = {node.name for node in case.graph.nodes if node.op.kind not in (*NEVER_EXACT, *MEANS)}
-    widest = _input_bits(case.graph)
-    for bits in (widest, *(b for b in NARROWER if b < widest)):
-        made = _Walk(case, seed, bits).through(partial(_tell, case, share) if bits == widest else _silent)
-        if made.inexact not in could:
-            break
-    return made
-
-
-def _tell(case: Case, share: float, done: float, text: str) -> None:
-    case.advance(share + done / case.trials, text)
+Tell: TypeAlias = "Callable[[float, str], None]"
+"""Hears how far the walk has come, from 0 to 1, and where it is."""
 
 
 def _silent(_done: float, _text: str) -> None:
     return None
+
+
+def plan(graph: Graph, weights: Weights, seed: int, tell: Tell = _silent) -> Plan:
+    """The plan with the widest inputs whose sums are all exact; else that with the narrowest.
+
+    `weights`: what layers have that are not routed, such as gates.
+    """
+    could = {node.name for node in graph.nodes if node.op.kind not in (*NEVER_EXACT, *MEANS)}
+    widest = _input_bits(graph)
+    for bits in (widest, *(b for b in NARROWER if b < widest)):
+        made = _Walk(graph, weights, seed, bits).through(tell if bits == widest else _silent)
+        if made.inexact not in could:
+            break
+    return made
 
 
 _FORGOTTEN = Signal(np.zeros(0), 0, np.zeros(0))
@@ -69,14 +72,13 @@ _FORGOTTEN = Signal(np.zeros(0), 0, np.zeros(0))
 class _Walk:
     """A run of the reference through a graph, in which each layer's weights are chosen when its inputs are known."""
 
-    def __init__(self, case: Case, seed: int, bits: int) -> None:
-        graph = self.graph = case.graph
-        self.case, self.reading = case, consumers(graph)
+    def __init__(self, graph: Graph, weights: Weights, seed: int, bits: int) -> None:
+        self.graph, self.weights, self.reading = graph, weights, consumers(graph)
         self.shapes = concrete(graph, 2 if terms(graph, concrete(graph, 1)) < LARGE else 1)
         self.stream = Stream("routing", seed)
-        self.constants = held(graph, case.weights, self.stream)
+        self.constants = held(graph, weights, self.stream)
         self.inputs = {name: self._input(name, type.dtype, bits) for name, type in graph.inputs}
-        self.arrays = stored_integers(graph, case.weights)
+        self.arrays = stored_integers(graph, weights)
         self.values = {name: raw(x.astype(np.float64)) for name, x in self.inputs.items()}
         self.live = {name: np.ones(channels(x.value.shape), bool) for name, x in self.values.items()}
         self.routes: dict[str, Routed] = {}
@@ -109,11 +111,11 @@ class _Walk:
         if node.output in self.constants:
             array = self.constants[node.output]
             return Routed(raw(array.astype(np.float64)), {"value": array})
-        own = {role: self.case.weights[param] for role, param in node.params} if node.op.kind not in CHOSEN else {}
+        own = {role: self.weights[param] for role, param in node.params} if node.op.kind not in CHOSEN else {}
         gain = self.gains.get(node.inputs[0]) if node.inputs else None
         return route(node, xs, ahead(node.output, self.reading, self.constants), gain, own, self.arrays, self.stream)
 
-    def through(self, advance: Callable[[float, str], None]) -> Plan:
+    def through(self, advance: Tell) -> Plan:
         """All layers in order; a tensor is forgotten after its last reader."""
         graph = self.graph
         last = {name: step for step, node in enumerate(graph.nodes) for name in node.inputs}

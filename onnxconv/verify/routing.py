@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import count
 
 import numpy as np
@@ -35,7 +36,8 @@ def routing(case: Case) -> Iterator[Finding]:
     seen: Seen = {}
     note = "equal bit for bit"
     for trial in count():
-        made = plan(case, case.seed + trial, min(trial, case.trials - 1) / case.trials)
+        tell = partial(_tell, case, min(trial, case.trials - 1))
+        made = plan(case.graph, case.weights, case.seed + trial, tell)
         case.bench.load(case.graph, given(made.arrays))
         got = case.bench.run(made.inputs)
         types = case.graph.types()
@@ -53,6 +55,10 @@ def routing(case: Case) -> Iterator[Finding]:
     note += f"; {trial + 1} trials" if trial else ""
     for name, total in totals.items():
         yield _finding(case.graph, name, total, flat[name], shares(seen), note)
+
+
+def _tell(case: Case, trial: int, done: float, text: str) -> None:
+    case.advance((trial + done) / case.trials, text)
 
 
 def _covered(case: Case, seen: Seen) -> bool:

@@ -141,7 +141,7 @@ def test_residual_networks_are_exact_up_to_the_global_mean() -> None:
 
 def test_the_plan_is_what_the_executor_computes_and_fits_the_significand() -> None:
     graph = deep()
-    made = plan(case(graph, None), 5)
+    made = plan(graph, seeded(0), 5)
     tensors = run(graph, given(made.arrays), made.inputs, every_tensor=True)
     for name, signal in made.outputs.items():
         np.testing.assert_array_equal(signal.value, tensors[name])
@@ -168,7 +168,7 @@ def sign(w: np.ndarray, m: int) -> None:
 @pytest.mark.parametrize("edit", [channel, slightly, sign])
 def test_a_fault_in_any_layer_shows_at_the_output(edit: Edit) -> None:
     graph = deep()
-    seen = plan(case(graph, None), 0).seen
+    seen = plan(graph, seeded(0), 0).seen
     assert len(seen) == 10
     for layer, (filters, _) in seen.items():
         observed = int(np.flatnonzero(filters)[0])
@@ -240,7 +240,7 @@ def gated(blocks: int) -> Graph:
 
 
 def test_gates_do_not_blow_the_bound_up() -> None:
-    made = plan(case(gated(16), None), 0)
+    made = plan(gated(16), seeded(0), 0)
     (y,) = made.outputs.values()
     assert y.error is not None
     assert y.error.max() < 0.05 * np.ptp(y.value)
@@ -251,7 +251,7 @@ def test_most_faults_before_gates_show_at_the_output(layer: str) -> None:
     graph = gated(12)
     (finding,) = routing(case(graph, InProcess()))
     assert finding.verdict is Verdict.PASS
-    observed = np.flatnonzero(plan(case(graph, None), 0).seen[layer][0])
+    observed = np.flatnonzero(plan(graph, seeded(0), 0).seen[layer][0])
     verdicts = [next(routing(case(graph, Tampered(f"{layer}.weight", sign, int(m))))).verdict for m in observed]
     assert len(observed) >= 3
     assert verdicts.count(Verdict.FAIL) >= 0.7 * len(observed)
