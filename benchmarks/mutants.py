@@ -1,0 +1,271 @@
+"""Who notices a faulty runtime, and who blames a correct one: onnxconv's probes beside published recipes.
+
+    python benchmarks/mutants.py [--spec PATTERN] [--mutant PATTERN] [--runtime NAME …] [--seeds N] [--jobs N] [-o docs/mutants.md]
+
+Faulty runtimes are made from a correct one, in this process; each is tried on each small network. Correct runs are made on
+real runtimes in processes of their own, on the same networks with other weights and on layers as large as ResNet's.
+Prints Markdown. Nothing passes or fails here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import fnmatch
+import os
+import platform
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from faulty import MUTANTS
+from faulty.large import LARGE, large
+from faulty.machine import Machine
+from faulty.recipes import RECIPES, agrees
+from faulty.specs import SPECS, graph, weights
+from faulty.trial import Answers, battery, caught, equivalent, found
+
+from onnxconv.graph import Graph
+from onnxconv.runtimes import Absent, status
+from onnxconv.verify import Verdict
+from onnxconv.verify.case import Bench
+from onnxconv.weights import Weights
+
+RUNTIMES = ("onnxruntime:cpu", "onnxruntime:cpu,optimization=off", "onnx-reference", "openvino", "tract", "torch")
+
+WRONG = {
+    ("onnx-reference", "transposed 2-D, groups"): "raises ValueError: its ConvTranspose does not know groups",
+}
+"""Runs that are no correct ones, though a runtime is right elsewhere; see docs/conformance.md."""
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--spec", default="*", help="pattern of networks, such as 'conv*'")
+    parser.add_argument("--mutant", default="*", help="pattern of mutants, such as '*groups*'; '' for none")
+    parser.add_argument("--runtime", action="append", help=f"correct ones; by default {', '.join(RUNTIMES)}")
+    parser.add_argument(
+        "--seeds", type=int, default=11, help="correct runs of each network on each runtime; 0 for none"
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("-o", type=Path, help="file instead of standard output")
+    return parser.parse_args()
+
+
+@dataclass
+class Seen:
+    """What one network showed: rows of (mutant's name, the probe that caught it, which recipes noticed it)."""
+
+    network: str
+    equivalent: list[str] = field(default_factory=list)
+    rows: list[tuple[str, str, list[bool]]] = field(default_factory=list)
+
+
+def mutated(name: str, pattern: str) -> Seen:
+    """Every mutant on one network."""
+    network, seen = graph(name), Seen(name)
+    arrays = weights(network, 0, quiet="quiet" in name)
+    answers = Answers(network, arrays)
+    for mutant in MUTANTS:
+        if not fnmatch.fnmatchcase(mutant.name, pattern):
+            continue
+        if equivalent(network, arrays, mutant):
+            seen.equivalent.append(mutant.name)
+            continue
+        machine = Machine(mutant.fault)
+        machine.load(network, arrays)
+        noticed = answers.noticed(machine)
+        seen.rows.append((mutant.name, caught(network, arrays, Machine(mutant.fault)), noticed))
+    return seen
+
+
+@dataclass
+class Correct:
+    """Correct runs of one kind of network on a runtime. `alarms`: of ours, then of each recipe. `silent`: untrusted."""
+
+    runtime: str
+    kind: str
+    version: str = ""
+    runs: int = 0
+    alarms: list[int] = field(default_factory=lambda: [0] * (1 + len(RECIPES)))
+    silent: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    reasons: list[str] = field(default_factory=list)
+
+
+Networks = Iterable[tuple[str, int, Callable[[], tuple[Graph, Weights]]]]
+"""Name, seed, and the making of each."""
+
+
+def small(pattern: str, seeds: Sequence[int]) -> Networks:
+    for name in fnmatch.filter(SPECS, pattern):
+        for seed in seeds:
+            yield name, seed, lambda name=name, seed=seed: (graph(name), weights(graph(name), seed, "quiet" in name))  # type: ignore[misc]
+
+
+def wide(pattern: str) -> Networks:
+    for name in fnmatch.filter(LARGE, pattern):
+        yield name, 1, partial(large, name)
+
+
+def run(runtime: str, pattern: str, seeds: Sequence[int]) -> list[Correct]:
+    """All networks on one runtime. Networks that it does not implement are left out, with its reason."""
+    if isinstance(state := status(runtime), Absent):
+        return [Correct(runtime, "small", state.reason)]
+    totals = []
+    for kind, networks in (("small", small(pattern, seeds)), ("ResNet-size", wide(pattern))):
+        total = Correct(runtime, kind, state.version)
+        with Bench(runtime, 300.0, {}) as bench:
+            for name, seed, make in networks if seeds else ():
+                one(total, bench, name, seed, make)
+        totals.append(total)
+        print(f"{runtime}, {kind}: {total.runs} runs, alarms {total.alarms}", file=sys.stderr, flush=True)
+    return totals
+
+
+def one(total: Correct, bench: Bench, name: str, seed: int, make: Callable[[], tuple[Graph, Weights]]) -> None:
+    """One network on a runtime, by our probes and by every recipe."""
+    if reason := WRONG.get((total.runtime, name)):
+        total.left_out[f"{name}: {reason}"] += 1
+        return
+    network, arrays = make()
+    found_all = list(found(network, arrays, bench, seed))
+    if lacking := [f.reason for _, f in found_all if f.verdict is Verdict.NOT_RUN]:
+        total.left_out[f"{name}: {lacking[0]}"] += 1
+        return
+    answers = Answers(network, arrays, seed)
+    bench.load(network, arrays)
+    got = {kind: bench.run(inputs) for kind, inputs in answers.inputs.items()}
+    total.runs += 1
+    if wrong := [(probe, f.reason) for probe, f in found_all if f.verdict is Verdict.FAIL]:
+        total.alarms[0] += 1
+        total.reasons.append(f"{total.runtime}, {name}, seed {seed}: {wrong[0][0]}: {wrong[0][1]}")
+    total.silent += any(f.verdict is Verdict.UNTRUSTED for _, f in found_all)
+    for i, recipe in enumerate(RECIPES):
+        total.alarms[1 + i] += not agrees(recipe, got[recipe.data], answers.wanted[recipe.data])
+
+
+def percent(part: int, whole: int) -> str:
+    """A share that is rounded towards the middle: neither 0 nor 100 unless it is exactly that."""
+    if not whole:
+        return "–"
+    if part in (0, whole):
+        return f"{100 * part // whole} %"
+    return f"{min(99.9, max(0.1, 100 * part / whole)):.1f} %"
+
+
+HEAD = f"probes of onnxconv | {' | '.join(recipe.name for recipe in RECIPES)}"
+
+
+def noticed(seen: Sequence[Seen]) -> list[str]:
+    """Shares of mutants that each way has noticed, by family."""
+    family = {mutant.name: mutant.family for mutant in MUTANTS}
+    counts: dict[str, list[int]] = defaultdict(lambda: [0] * (3 + len(RECIPES)))
+    for one in seen:
+        for name, _, _ in one.rows:
+            counts[family[name]][0] += 1
+        for name in one.equivalent:
+            counts[family[name]][1] += 1
+        for name, probe, recipes in one.rows:
+            for i, hit in enumerate((bool(probe), *recipes)):
+                counts[family[name]][2 + i] += hit
+    counts["all"] = [sum(column) for column in zip(*counts.values(), strict=True)]
+    lines = [f"| family | mutants | pairs | {HEAD} |", "|---" * (4 + len(RECIPES)) + "|"]
+    for name, (pairs, _, *hits) in counts.items():
+        mutants = {m for one in seen for m, _, _ in one.rows if name in ("all", family[m])}
+        lines.append(f"| {name} | {len(mutants)} | {pairs:,} | {' | '.join(percent(hit, pairs) for hit in hits)} |")
+    same = counts["all"][1]
+    lines += [
+        "",
+        f"{same:,} more pairs are equivalent: the fault changes no output of that network. They are not counted.",
+    ]
+    by = Counter(probe for one in seen for _, probe, _ in one.rows if probe)
+    lines += ["", "The first probe that noticed: " + ", ".join(f"`{name}` {n:,}" for name, n in by.most_common()) + "."]
+    escaped: dict[str, list[str]] = defaultdict(list)
+    for one in seen:
+        for name, probe, _ in one.rows:
+            if not probe:
+                escaped[name].append(one.network)
+    lines += ["", "Not noticed by any probe:" if escaped else "None was missed by all probes.", ""]
+    return [*lines, *(f"- {name}: {', '.join(networks)}" for name, networks in escaped.items()), ""]
+
+
+def alarms(totals: Sequence[Correct]) -> list[str]:
+    """Shares of correct runs that each way has taken for faulty, by runtime and size."""
+    lines = [f"| runtime | networks | runs | {HEAD} |", "|---" * (4 + len(RECIPES)) + "|"]
+    for total in totals:
+        shares = " | ".join(percent(n, total.runs) for n in total.alarms)
+        lines.append(f"| `{total.runtime}` | {total.kind} | {total.runs:,} | {shares} |")
+    runs, hits = sum(t.runs for t in totals), [sum(ns) for ns in zip(*(t.alarms for t in totals), strict=True)]
+    lines.append(f"| all | | {runs:,} | {' | '.join(percent(n, runs) for n in hits)} |")
+    silent = sum(total.silent for total in totals)
+    lines += ["", f"In {silent:,} runs some probe said `untrusted`: it could not have told.", ""]
+    lines += [f"- false alarm: {reason}" for total in totals for reason in total.reasons]
+    lines += [
+        f"- left out, {total.runtime}: {reason} ({n} times)" for total in totals for reason, n in total.left_out.items()
+    ]
+    return [*lines, ""]
+
+
+def page(asked: argparse.Namespace, seen: Sequence[Seen], totals: Sequence[Correct]) -> str:
+    command = " ".join(["python benchmarks/mutants.py", *(f"--runtime {name}" for name in asked.runtime or ())])
+    lines = ["# Mutants", "", "Who notices a faulty runtime, and who blames a correct one, in one run of", ""]
+    lines += [f"    {command} --seeds {asked.seeds}", ""]
+    lines += [f"on {datetime.date.today()}, {platform.machine()} with {os.cpu_count()} processors.", ""]
+    if seen:
+        lines += [
+            "## Faulty runtimes",
+            "",
+            MADE.format(networks=len(seen), batches=len(list(battery(graph("dense"), False)))),
+            "",
+            *noticed(seen),
+        ]
+    if totals:
+        lines += ["## Correct runtimes", "", RIGHT.format(large=len(LARGE)), "", *alarms(totals)]
+        versions = {total.runtime: total.version for total in totals}
+        lines += ["| runtime | version |", "|---|---|", *(f"| `{name}` | {v} |" for name, v in versions.items()), ""]
+    lines += ["## The recipes", "", *(f"- **{r.name}**: {r.source}. Data here: {r.data}." for r in RECIPES), ""]
+    return "\n".join(lines)
+
+
+MADE = """\
+A mutant is onnxruntime, node by node, with one fault (`tests/faulty/`); it is tried on each of {networks} networks
+(`tests/faulty/specs.py`) with seeded weights. A pair of the two is *equivalent* where no output of the network differs from
+that of the same runtime without the fault on {batches} batches of inputs of all sizes and signs (for special values also NaN,
+infinities, −0 and subnormal numbers): both compute alike, so that a difference is the fault's. Shares are of the other pairs."""
+
+RIGHT = """\
+The same networks with other weights, and {large} layers of ResNet's sizes (`tests/faulty/large.py`), on runtimes that are
+right. A share is of runs in which a way of comparing found fault."""
+
+
+def main() -> None:
+    asked = arguments()
+    runtimes = asked.runtime or list(RUNTIMES)
+    seeds = range(1, 1 + asked.seeds)
+    with ProcessPoolExecutor(asked.jobs) as pool:
+        networks = fnmatch.filter(SPECS, asked.spec) if asked.mutant else []
+        seen = []
+        for one_network in pool.map(partial(mutated, pattern=asked.mutant), networks):
+            seen.append(one_network)
+            missed = sum(not probe for _, probe, _ in one_network.rows)
+            print(
+                f"{one_network.network}: {len(one_network.rows)} mutants, {missed} missed", file=sys.stderr, flush=True
+            )
+        runs = pool.map(partial(run, pattern=asked.spec, seeds=seeds), runtimes if asked.seeds else [])
+        totals = [total for pair in runs for total in pair]
+    text = page(asked, seen, totals)
+    if asked.o:
+        asked.o.write_text(text, encoding="utf-8")
+    else:
+        print(text, end="")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Whole optimised networks on each runtime by the probe `routing`: equal bit for bit, or not, and how much was observed.
+
+    python benchmarks/routing.py [--runtime NAME …] [--spec NAME …] [--trials N] [--coverage SHARE] [-o docs/routing.md]
+
+Prints a Markdown table, one network after the other. Nothing passes or fails here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import sys
+import time
+from pathlib import Path
+
+import onnxconv
+from onnxconv.runtimes import Absent, status
+from onnxconv.verify import Check
+
+SPECS = Path(__file__).parents[1] / "specs"
+NETWORKS = ("resnet50", "mobilenet_v2", "unet", "densenet121", "inception_v3", "tcn", "c3d")
+HEAD = """\
+Whole networks, optimised as each runtime does by itself, with weights for which next to nothing rounds: by the probe
+`routing` ([what it proves](verification.md#routing)), in one run of"""
+RUNTIMES = ("onnxruntime:cpu", "onnxruntime:cpu,optimization=off", "torch", "openvino", "tract")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runtime", action="append", help=f"by default {', '.join(RUNTIMES)}")
+    parser.add_argument("--spec", action="append", choices=NETWORKS, help="by default all")
+    parser.add_argument("--trials", type=int, default=1)
+    parser.add_argument("--coverage", type=float, default=0.0, help="share of the filters to observe")
+    parser.add_argument("--timeout", type=float, default=600.0, help="seconds for one load or run")
+    parser.add_argument("-o", type=Path, help="file instead of standard output")
+    return parser.parse_args()
+
+
+def told(check: Check) -> str:
+    """The verdict, and what stands behind it."""
+    finding = check.finding
+    why = finding.note if finding.verdict.value == "pass" else finding.reason
+    return f"{finding.verdict.value}: {why}"
+
+
+def main() -> None:
+    asked = arguments()
+    command = ["python benchmarks/routing.py", *(f"--runtime {name}" for name in asked.runtime or ())]
+    command += [f"--spec {name}" for name in asked.spec or ()]
+    command += [f"--trials {asked.trials}"] * (asked.trials > 1) + [f"--coverage {asked.coverage:g}"] * (
+        asked.coverage > 0
+    )
+    lines = ["# Routed networks", "", HEAD, "", f"    {' '.join(command)}", ""]
+    lines += [f"on {datetime.date.today()}, {platform.machine()} with {os.cpu_count()} processors.", ""]
+    lines += ["| network | runtime | verdict | elements | filters observed |", "|---|---|---|---|---|"]
+    versions = {name: status(name) for name in asked.runtime or RUNTIMES}
+    for name in asked.spec or NETWORKS:
+        network = onnxconv.read(SPECS / f"{name}.yaml")
+        for runtime in versions:
+            start = time.perf_counter()
+            found = network.verify(
+                runtimes=[runtime],
+                probes=["routing"],
+                trials=asked.trials,
+                coverage=asked.coverage,
+                timeout=asked.timeout,
+            )
+            for check in found.checks:
+                filters = check.finding.coverage.get("filters")
+                share = "" if filters is None else f"{filters:.1%}"
+                lines.append(f"| {name} | `{runtime}` | {told(check)} | {check.finding.elements:,} | {share} |")
+                print(f"{lines[-1]} {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+    lines += ["", "| runtime | version |", "|---|---|"]
+    for runtime, state in versions.items():
+        lines.append(f"| `{runtime}` | {state.reason if isinstance(state, Absent) else state.version} |")
+    text = "\n".join(lines) + "\n"
+    if asked.o:
+        asked.o.write_text(text, encoding="utf-8")
+    else:
+        print(text, end="")
+
+
+if __name__ == "__main__":
+    main()
