@@ -29,7 +29,7 @@ from faulty.large import LARGE, large
 from faulty.machine import Machine
 from faulty.recipes import RECIPES, agrees
 from faulty.specs import SPECS, graph, weights
-from faulty.trial import Answers, battery, caught, equivalent, found
+from faulty.trial import Answers, battery, caught, equivalent, found, told
 
 from onnxconv.graph import Graph
 from onnxconv.runtimes import Absent, status
@@ -38,6 +38,9 @@ from onnxconv.verify.case import Bench
 from onnxconv.weights import Weights
 
 RUNTIMES = ("onnxruntime:cpu", "onnxruntime:cpu,optimization=off", "onnx-reference", "openvino", "tract", "torch")
+
+REPORTING = ("determinism",)
+"""Probes that never fail and start more workers: they are left out of correct runs."""
 
 WRONG = {
     ("onnx-reference", "transposed 2-D, groups"): "raises ValueError: its ConvTranspose does not know groups",
@@ -71,7 +74,7 @@ def mutated(name: str, pattern: str) -> Seen:
     """Every mutant on one network."""
     network, seen = graph(name), Seen(name)
     arrays = weights(network, 0, quiet="quiet" in name)
-    answers = Answers(network, arrays)
+    answers, usual = Answers(network, arrays), told(network, arrays)
     for mutant in MUTANTS:
         if not fnmatch.fnmatchcase(mutant.name, pattern):
             continue
@@ -81,7 +84,7 @@ def mutated(name: str, pattern: str) -> Seen:
         machine = Machine(mutant.fault)
         machine.load(network, arrays)
         noticed = answers.noticed(machine)
-        seen.rows.append((mutant.name, caught(network, arrays, Machine(mutant.fault)), noticed))
+        seen.rows.append((mutant.name, caught(network, arrays, Machine(mutant.fault), usual), noticed))
     return seen
 
 
@@ -135,7 +138,7 @@ def one(total: Correct, bench: Bench, name: str, seed: int, make: Callable[[], t
         total.left_out[f"{name}: {reason}"] += 1
         return
     network, arrays = make()
-    found_all = list(found(network, arrays, bench, seed))
+    found_all = list(found(network, arrays, bench, seed, but=REPORTING))
     if lacking := [f.reason for _, f in found_all if f.verdict is Verdict.NOT_RUN]:
         total.left_out[f"{name}: {lacking[0]}"] += 1
         return
@@ -196,6 +199,19 @@ def noticed(seen: Sequence[Seen]) -> list[str]:
     return [*lines, *(f"- {name}: {', '.join(networks)}" for name, networks in escaped.items()), ""]
 
 
+def summary(seen: Sequence[Seen], totals: Sequence[Correct]) -> list[str]:
+    """Of each way the share of faults that it has noticed, and of correct runs that it has taken for faulty."""
+    rows = [row for one in seen for row in one.rows]
+    runs = {kind: [t for t in totals if t.kind == kind] for kind in ("small", "ResNet-size")}
+    lines = ["| way of comparing | faults noticed | false alarms, small networks | false alarms, ResNet-size layers |"]
+    lines += ["|---|---|---|---|"]
+    for i, name in enumerate(("probes of onnxconv", *(recipe.name for recipe in RECIPES))):
+        hits = sum(bool(probe) if i == 0 else recipes[i - 1] for _, probe, recipes in rows)
+        shares = [percent(sum(t.alarms[i] for t in some), sum(t.runs for t in some)) for some in runs.values()]
+        lines.append(f"| {name} | {percent(hits, len(rows))} | {' | '.join(shares)} |")
+    return [*lines, ""]
+
+
 def alarms(totals: Sequence[Correct]) -> list[str]:
     """Shares of correct runs that each way has taken for faulty, by runtime and size."""
     lines = [f"| runtime | networks | runs | {HEAD} |", "|---" * (4 + len(RECIPES)) + "|"]
@@ -215,9 +231,16 @@ def alarms(totals: Sequence[Correct]) -> list[str]:
 
 def page(asked: argparse.Namespace, seen: Sequence[Seen], totals: Sequence[Correct]) -> str:
     command = " ".join(["python benchmarks/mutants.py", *(f"--runtime {name}" for name in asked.runtime or ())])
-    lines = ["# Mutants", "", "Who notices a faulty runtime, and who blames a correct one, in one run of", ""]
+    lines = [
+        "# Faulty runtimes and correct ones",
+        "",
+        "Who notices a faulty runtime, and who blames a correct one, in one run of",
+        "",
+    ]
     lines += [f"    {command} --seeds {asked.seeds}", ""]
     lines += [f"on {datetime.date.today()}, {platform.machine()} with {os.cpu_count()} processors.", ""]
+    if seen and totals:
+        lines += summary(seen, totals)
     if seen:
         lines += [
             "## Faulty runtimes",
@@ -227,7 +250,7 @@ def page(asked: argparse.Namespace, seen: Sequence[Seen], totals: Sequence[Corre
             *noticed(seen),
         ]
     if totals:
-        lines += ["## Correct runtimes", "", RIGHT.format(large=len(LARGE)), "", *alarms(totals)]
+        lines += ["## Correct ones", "", RIGHT.format(large=len(LARGE)), "", *alarms(totals)]
         versions = {total.runtime: total.version for total in totals}
         lines += ["| runtime | version |", "|---|---|", *(f"| `{name}` | {v} |" for name, v in versions.items()), ""]
     lines += ["## The recipes", "", *(f"- **{r.name}**: {r.source}. Data here: {r.data}." for r in RECIPES), ""]
@@ -238,11 +261,13 @@ MADE = """\
 A mutant is onnxruntime, node by node, with one fault (`tests/faulty/`); it is tried on each of {networks} networks
 (`tests/faulty/specs.py`) with seeded weights. A pair of the two is *equivalent* where no output of the network differs from
 that of the same runtime without the fault on {batches} batches of inputs of all sizes and signs (for special values also NaN,
-infinities, −0 and subnormal numbers): both compute alike, so that a difference is the fault's. Shares are of the other pairs."""
+infinities, −0 and subnormal numbers): both compute alike, so that a difference is the fault's. Shares are of the other pairs.
+A mutant is noticed where a probe fails, or where `special` or `determinism` tell what they do not tell of the right runtime:
+most faults of special values are told and not judged."""
 
 RIGHT = """\
 The same networks with other weights, and {large} layers of ResNet's sizes (`tests/faulty/large.py`), on runtimes that are
-right. A share is of runs in which a way of comparing found fault."""
+right. A share is of runs in which a way of comparing found fault: with all probes but `determinism`, which cannot."""
 
 
 def main() -> None:

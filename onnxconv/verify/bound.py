@@ -17,6 +17,7 @@ from onnxconv.verify.compare import Comparison, all_same, merge, outputs_differ,
 from onnxconv.verify.draw import KINDS, Stream, real
 from onnxconv.verify.judge import compared
 from onnxconv.verify.sizes import concrete, terms
+from onnxconv.verify.together import together
 from onnxconv.verify.verdict import Finding, Verdict
 from onnxconv.verify.words import Array
 
@@ -40,6 +41,7 @@ def bound(case: Case) -> Iterator[Finding]:
     expected = {name: (type.dtype, shapes[name]) for name, type in case.graph.types().items() if name in asked}
     total: Comparison | None = None
     telling: set[str] = set()
+    joint: set[str] = set()
     for done, (kind, seed) in enumerate(runs):
         case.advance(done / len(runs), f"bound: {kind} data")
         inputs = {
@@ -52,7 +54,12 @@ def bound(case: Case) -> Iterator[Finding]:
             return
         for place, node in enumerate(computed):
             case.advance((done + place / len(computed)) / len(runs), f"bound: {kind} data, {node.name}")
-            found = _judge(case, node, got | inputs | constants)
+            tensors = got | inputs | constants
+            found = _judge(case, node, tensors)
+            if found.mismatches and not narrow and (explained := together(case, node, tensors, found)):
+                found = explained
+                joint.add(node.name)
+                case.bench.load(case.graph, case.weights, every_tensor=True)
             total = merge(total, found)
             if found.mismatches:
                 mine = replace(found, elements=total.elements, max_error=total.max_error)
@@ -60,7 +67,7 @@ def bound(case: Case) -> Iterator[Finding]:
                 return
             if found.unjudged < found.elements and not (got[node.output].size > 1 and all_same(got[node.output])):
                 telling.add(node.name)
-    yield _summary(case, computed, total, telling, kinds)
+    yield _summary(case, computed, total, telling, kinds, joint)
 
 
 def _narrow(type: TensorType) -> bool:
@@ -100,7 +107,12 @@ def _judge(case: Case, node: Node, tensors: Mapping[str, Array]) -> Comparison:
 
 
 def _summary(
-    case: Case, computed: tuple[Node, ...], total: Comparison | None, telling: set[str], kinds: tuple[str, ...]
+    case: Case,
+    computed: tuple[Node, ...],
+    total: Comparison | None,
+    telling: set[str],
+    kinds: tuple[str, ...],
+    joint: set[str],
 ) -> Finding:
     if total is None:
         return Finding(case.output, Verdict.UNTRUSTED, "the model has no layers")
@@ -110,5 +122,6 @@ def _summary(
     verdict = Verdict.UNTRUSTED if blind else Verdict.PASS
     note = f"{len(computed)} layers on {', '.join(kinds)} data"
     note += f"; {total.unjudged} more elements could overflow and are not judged" if total.unjudged else ""
+    note += f"; {len(joint)} computed together with layers before them" if joint else ""
     elements = total.elements - total.unjudged
     return Finding(case.output, verdict, reason, 0, elements, total.max_error, total.bound_used, note=note)

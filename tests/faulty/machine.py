@@ -17,6 +17,7 @@ import onnxruntime
 from onnx import helper, numpy_helper
 
 from onnxconv.emit import EmitOptions, fitting, to_bytes
+from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.graph import Graph
 from onnxconv.weights import Weights
 
@@ -83,9 +84,6 @@ def _session(op: str, attributes: tuple[tuple[str, Any], ...], opset: int, types
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-CONSTANT_INPUTS = ("Reshape", "Clip", "Pad", "Slice", "Squeeze", "Unsqueeze", "ReduceMean", "Split", "Resize", "Expand")
-
-
 def correct(step: Step, opset: int = 17) -> np.ndarray:
     """The node's output by onnxruntime."""
     attributes = tuple(sorted((k, tuple(v) if isinstance(v, (list, tuple)) else v) for k, v in step.attributes.items()))
@@ -102,6 +100,9 @@ class Machine:
     def __init__(self, fault: Fault = correct) -> None:
         self.fault = fault
         self.past: Arrays = {}
+
+    def another(self, options: Mapping[str, str]) -> Machine:
+        raise UsageError(Diagnostic(Where(), "unknown-option", f"a machine has no option {next(iter(options))}"))
 
     def load(self, graph: Graph, weights: Weights, *, every_tensor: bool = False) -> None:
         options = fitting(graph, EmitOptions(every_tensor=every_tensor))

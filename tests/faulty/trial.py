@@ -60,10 +60,12 @@ def _differ(a: np.ndarray, b: np.ndarray, bits: bool) -> bool:
     return not np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
-def found(graph: Graph, weights: Weights, bench: Bench | Machine, seed: int = 0) -> Iterator[tuple[str, Finding]]:
+def found(
+    graph: Graph, weights: Weights, bench: Bench | Machine, seed: int = 0, but: tuple[str, ...] = ()
+) -> Iterator[tuple[str, Finding]]:
     """What each probe that applies finds, with its name, as `verify` goes through them."""
     for name, probe in PROBES.items():
-        if probe.applies(graph, "direct"):
+        if name not in but and probe.applies(graph, "direct"):
             try:
                 for finding in probe.find(Case(graph, weights, bench, seed=seed)):  # type: ignore[arg-type]
                     yield name, finding
@@ -71,15 +73,30 @@ def found(graph: Graph, weights: Weights, bench: Bench | Machine, seed: int = 0)
                 yield name, Finding("", gravity(error), error.reason)
 
 
-def caught(graph: Graph, weights: Weights, machine: Machine, seed: int = 0) -> str:
-    """The first probe that fails, or else tells what a right runtime does not do; or nothing."""
-    told = ""
+Told = frozenset[tuple[str, str, str, str]]
+"""Where a runtime does what others do not: (probe, layer, what was looked at, what was seen)."""
+
+
+def told(graph: Graph, weights: Weights) -> Told:
+    """What the probes that tell and do not judge have to say of the machine without a fault."""
+    return frozenset(one for name, finding in found(graph, weights, Machine()) for one in _told(name, finding))
+
+
+def _told(probe: str, finding: Finding) -> Iterator[tuple[str, str, str, str]]:
+    for one in finding.capabilities:
+        if one.holds is False:
+            yield probe, one.layer, one.of, one.says
+
+
+def caught(graph: Graph, weights: Weights, machine: Machine, usual: Told, seed: int = 0) -> str:
+    """The first probe that fails, or else tells what is not usual; or nothing."""
+    unusual = ""
     for name, finding in found(graph, weights, machine, seed):
         if finding.verdict is Verdict.FAIL:
             return name
-        if any(not one.holds for one in getattr(finding, "capabilities", ())):
-            told = told or name
-    return told
+        if not unusual and any(one not in usual for one in _told(name, finding)):
+            unusual = name
+    return unusual
 
 
 class Answers:
