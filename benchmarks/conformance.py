@@ -9,12 +9,11 @@ are absent, refuse a model or disagree say so. Nothing passes or fails here.
 from __future__ import annotations
 
 import argparse
-import datetime
 import fnmatch
-import os
-import platform
 import sys
 from pathlib import Path
+
+from page import hand_out, ran, versions
 
 import onnxconv
 from onnxconv.runtimes import Absent, names, status
@@ -152,28 +151,15 @@ def main() -> None:
         "",
         "What each runtime did with each property of a layer, alone in a network, in one run of",
         "",
-        f"    {command}",
+        *ran(command, f" `pass`: all of the probes {', '.join(PROBES)} that apply held."),
+        *versions(states),
         "",
     ]
-    lines += [
-        f"on {datetime.date.today()}, {platform.machine()} with {os.cpu_count()} processors. `pass`: all of the probes {', '.join(PROBES)} that apply held.",
-        "",
-    ]
-    lines += ["| runtime | version |", "|---|---|"]
-    lines += [
-        f"| `{name}` | {state.reason if isinstance(state, Absent) else state.version} |"
-        for name, state in states.items()
-    ]
-    lines += [""]
     for kind, cases in CASES.items():
         chosen = {title: case for title, case in cases.items() if fnmatch.fnmatch(f"{kind}/{title}", asked.case)}
         if chosen:
             lines += table(kind, chosen, runtimes, asked.timeout)
-    text = "\n".join(lines)
-    if asked.o:
-        asked.o.write_text(text, encoding="utf-8")
-    else:
-        print(text, end="")
+    hand_out(lines, asked.o)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,7 @@ Prints Markdown. Nothing passes or fails here.
 from __future__ import annotations
 
 import argparse
-import datetime
 import fnmatch
-import os
-import platform
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -30,6 +27,7 @@ from faulty.machine import Machine
 from faulty.recipes import RECIPES, agrees
 from faulty.specs import SPECS, graph, weights
 from faulty.trial import Answers, battery, caught, equivalent, found, told
+from page import hand_out, ran, versions
 
 from onnxconv.graph import Graph
 from onnxconv.runtimes import Absent, status
@@ -94,7 +92,6 @@ class Correct:
 
     runtime: str
     kind: str
-    version: str = ""
     runs: int = 0
     alarms: list[int] = field(default_factory=lambda: [0] * (1 + len(RECIPES)))
     silent: int = 0
@@ -120,10 +117,10 @@ def wide(pattern: str) -> Networks:
 def run(runtime: str, pattern: str, seeds: Sequence[int]) -> list[Correct]:
     """All networks on one runtime. Networks that it does not implement are left out, with its reason."""
     if isinstance(state := status(runtime), Absent):
-        return [Correct(runtime, "small", state.reason)]
+        return [Correct(runtime, "small", left_out=Counter([f"all: {state.reason}"]))]
     totals = []
     for kind, networks in (("small", small(pattern, seeds)), ("ResNet-size", wide(pattern))):
-        total = Correct(runtime, kind, state.version)
+        total = Correct(runtime, kind)
         with Bench(runtime, 300.0, {}) as bench:
             for name, seed, make in networks if seeds else ():
                 one(total, bench, name, seed, make)
@@ -229,7 +226,7 @@ def alarms(totals: Sequence[Correct]) -> list[str]:
     return [*lines, ""]
 
 
-def page(asked: argparse.Namespace, seen: Sequence[Seen], totals: Sequence[Correct]) -> str:
+def page(asked: argparse.Namespace, seen: Sequence[Seen], totals: Sequence[Correct]) -> list[str]:
     command = " ".join(["python benchmarks/mutants.py", *(f"--runtime {name}" for name in asked.runtime or ())])
     lines = [
         "# Faulty runtimes and correct ones",
@@ -237,8 +234,7 @@ def page(asked: argparse.Namespace, seen: Sequence[Seen], totals: Sequence[Corre
         "Who notices a faulty runtime, and who blames a correct one, in one run of",
         "",
     ]
-    lines += [f"    {command} --seeds {asked.seeds}", ""]
-    lines += [f"on {datetime.date.today()}, {platform.machine()} with {os.cpu_count()} processors.", ""]
+    lines += ran(f"{command} --seeds {asked.seeds}")
     if seen and totals:
         lines += summary(seen, totals)
     if seen:
@@ -251,10 +247,9 @@ def page(asked: argparse.Namespace, seen: Sequence[Seen], totals: Sequence[Corre
         ]
     if totals:
         lines += ["## Correct ones", "", RIGHT.format(large=len(LARGE)), "", *alarms(totals)]
-        versions = {total.runtime: total.version for total in totals}
-        lines += ["| runtime | version |", "|---|---|", *(f"| `{name}` | {v} |" for name, v in versions.items()), ""]
+        lines += [*versions({total.runtime: status(total.runtime) for total in totals}), ""]
     lines += ["## The recipes", "", *(f"- **{r.name}**: {r.source}. Data here: {r.data}." for r in RECIPES), ""]
-    return "\n".join(lines)
+    return lines
 
 
 MADE = """\
@@ -285,11 +280,7 @@ def main() -> None:
             )
         runs = pool.map(partial(run, pattern=asked.spec, seeds=seeds), runtimes if asked.seeds else [])
         totals = [total for pair in runs for total in pair]
-    text = page(asked, seen, totals)
-    if asked.o:
-        asked.o.write_text(text, encoding="utf-8")
-    else:
-        print(text, end="")
+    hand_out(page(asked, seen, totals), asked.o)
 
 
 if __name__ == "__main__":

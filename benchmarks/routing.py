@@ -8,15 +8,14 @@ Prints a Markdown table, one network after the other. Nothing passes or fails he
 from __future__ import annotations
 
 import argparse
-import datetime
-import os
-import platform
 import sys
 import time
 from pathlib import Path
 
+from page import hand_out, ran, versions
+
 import onnxconv
-from onnxconv.runtimes import Absent, status
+from onnxconv.runtimes import status
 from onnxconv.verify import Check
 
 SPECS = Path(__file__).parents[1] / "specs"
@@ -52,13 +51,12 @@ def main() -> None:
     command += [f"--trials {asked.trials}"] * (asked.trials > 1) + [f"--coverage {asked.coverage:g}"] * (
         asked.coverage > 0
     )
-    lines = ["# Routed networks", "", HEAD, "", f"    {' '.join(command)}", ""]
-    lines += [f"on {datetime.date.today()}, {platform.machine()} with {os.cpu_count()} processors.", ""]
+    lines = ["# Routed networks", "", HEAD, "", *ran(" ".join(command))]
     lines += ["| network | runtime | verdict | elements | filters observed |", "|---|---|---|---|---|"]
-    versions = {name: status(name) for name in asked.runtime or RUNTIMES}
+    states = {name: status(name) for name in asked.runtime or RUNTIMES}
     for name in asked.spec or NETWORKS:
         network = onnxconv.read(SPECS / f"{name}.yaml")
-        for runtime in versions:
+        for runtime in states:
             start = time.perf_counter()
             found = network.verify(
                 runtimes=[runtime],
@@ -72,14 +70,7 @@ def main() -> None:
                 share = "" if filters is None else f"{filters:.1%}"
                 lines.append(f"| {name} | `{runtime}` | {told(check)} | {check.finding.elements:,} | {share} |")
                 print(f"{lines[-1]} {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
-    lines += ["", "| runtime | version |", "|---|---|"]
-    for runtime, state in versions.items():
-        lines.append(f"| `{runtime}` | {state.reason if isinstance(state, Absent) else state.version} |")
-    text = "\n".join(lines) + "\n"
-    if asked.o:
-        asked.o.write_text(text, encoding="utf-8")
-    else:
-        print(text, end="")
+    hand_out([*lines, "", *versions(states), ""], asked.o)
 
 
 if __name__ == "__main__":

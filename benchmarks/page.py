@@ -1,0 +1,41 @@
+"""What the pages that benchmarks write have in common."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+
+from onnxconv.runtimes import Absent, Available
+
+__all__ = ["hand_out", "ran", "versions"]
+
+
+def ran(command: str, more: str = "") -> list[str]:
+    """The command, the date and the machine."""
+    return [
+        f"    {command}",
+        "",
+        f"on {datetime.date.today()}, {platform.machine()} with {os.cpu_count()} processors.{more}",
+        "",
+    ]
+
+
+def versions(states: Mapping[str, Available | Absent]) -> list[str]:
+    """A table of runtimes, with the reason where one is absent."""
+    rows = [
+        f"| `{name}` | {state.reason if isinstance(state, Absent) else state.version} |"
+        for name, state in states.items()
+    ]
+    return ["| runtime | version |", "|---|---|", *rows]
+
+
+def hand_out(lines: list[str], path: Path | None) -> None:
+    """To the file, or to standard output."""
+    text = "\n".join(lines)
+    if path:
+        path.write_text(text, encoding="utf-8")
+    else:
+        print(text, end="")
