@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import shlex
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -227,14 +228,16 @@ def alarms(totals: Sequence[Correct]) -> list[str]:
 
 
 def page(asked: argparse.Namespace, seen: Sequence[Seen], totals: Sequence[Correct]) -> list[str]:
-    command = " ".join(["python benchmarks/mutants.py", *(f"--runtime {name}" for name in asked.runtime or ())])
+    command = ["python benchmarks/mutants.py", *(f"--runtime {name}" for name in asked.runtime or ())]
+    patterns = {what: getattr(asked, what) for what in ("spec", "mutant")}
+    command += [f"--{what} {shlex.quote(pattern)}" for what, pattern in patterns.items() if pattern != "*"]
     lines = [
         "# Faulty runtimes and correct ones",
         "",
         "Who notices a faulty runtime, and who blames a correct one, in one run of",
         "",
     ]
-    lines += ran(f"{command} --seeds {asked.seeds}")
+    lines += ran(" ".join([*command, f"--seeds {asked.seeds}"]))
     if seen and totals:
         lines += summary(seen, totals)
     if seen:
