@@ -11,10 +11,12 @@ import click
 __all__ = [
     "DEFAULT_TIMEOUT",
     "Assignment",
+    "Matrix",
     "dimensions",
     "format_option",
     "input_shapes_option",
     "output_option",
+    "runtime_matrix_option",
     "runtime_option_option",
     "runtimes_option",
     "seed_option",
@@ -31,6 +33,8 @@ DEFAULT_TIMEOUT = 60.0
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
+Matrix = dict[str, tuple[str, ...]] | None
+"""Values of each option of a runtime: none at all where no matrix was asked for, None for the runtime's own."""
 
 
 class Seed(click.ParamType):  # type: ignore[type-arg]
@@ -135,6 +139,26 @@ runtime_option_option: Decorator[Any] = click.option(
     multiple=True,
     callback=_unique,
     help="An option of the runtime's own, such as threads=1; may be repeated.",
+)
+
+
+def _matrix(_: click.Context, param: click.Parameter, given: tuple[str, ...]) -> Matrix:
+    if "default" in given:
+        if len(given) > 1:
+            raise click.BadParameter("'default' stands alone", param=param)
+        return None
+    assigned = Assignment("KEY=VALUE,VALUE", lambda text: tuple(text.split(",")))
+    return unique((assigned.convert(text, param, None) for text in given), param.opts[0])
+
+
+runtime_matrix_option: Decorator[Any] = click.option(
+    "--runtime-matrix",
+    "matrix",
+    multiple=True,
+    metavar="KEY=VALUE,VALUE",
+    callback=_matrix,
+    help="Check every runtime with each of these values of an option, and with every combination where repeated; "
+    "'default' stands for the combinations that onnxconv has of the runtime.",
 )
 
 

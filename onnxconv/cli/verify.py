@@ -12,7 +12,7 @@ import click
 
 from onnxconv.cli import options
 from onnxconv.cli.edge import DISAGREED, NOT_HERE
-from onnxconv.cli.options import DEFAULT_TIMEOUT
+from onnxconv.cli.options import DEFAULT_TIMEOUT, Matrix
 from onnxconv.cli.sources import keep, networks
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ Examples:
   onnxconv verify model.onnx --runtime onnxruntime:cpu --runtime onnx-reference
   onnxconv verify specs/*.yaml --format json -o verdicts.json
   onnxconv verify specs/lenet5.yaml --runtime python:mine.py --probe exact
+  onnxconv verify specs/lenet5.yaml --runtime-matrix optimization=off,all \\
+    --runtime-matrix threads=1,2
 
 \b
 JSON for one source is one object, for several a list of such objects.
@@ -93,6 +95,7 @@ model; 3 something could not run here, or proved nothing, and nothing disagreed;
 )
 @options.timeout_option
 @options.runtime_option_option
+@options.runtime_matrix_option
 @options.format_option("text", "json")
 @options.output_option("Write to this file instead of standard output.")
 @options.weights_option
@@ -109,6 +112,7 @@ def verify(
     maps: str | None,
     timeout: float,
     options: dict[str, str],
+    matrix: Matrix,
     format: str,
     output: str | None,
     weights: str | None,
@@ -123,6 +127,7 @@ def verify(
     keep([*sources, weights], output)
     if weights is not None and len(sources) > 1:
         raise click.UsageError("--weights belongs to one source")
+    runtime = expanded(runtime, matrix, options)
     found = networks(sources, set=parameters, input_shapes=input_shapes, weights=weights, seed=seed)
     again = _again({"--set": parameters, "--input-shape": input_shapes, "--runtime-option": options}, weights, timeout)
     documents = []
@@ -166,6 +171,15 @@ def _draw(found: Verification, document: dict[str, Any], folder: Path) -> None:
         with whole_folder(folder) as hidden:
             (hidden / file).write_bytes(picture(check.finding.error_map))
         told["first_divergence"]["error_map"] = str(folder / file)
+
+
+def expanded(runtimes: tuple[str, ...], matrix: Matrix, options: Mapping[str, str]) -> tuple[str, ...]:
+    """The runtimes with every combination of a matrix; as they are where none was given."""
+    from onnxconv.runtimes import combinations
+
+    if twice := sorted(set(matrix or {}) & set(options)):
+        raise click.UsageError(f"--runtime-option and --runtime-matrix both give {twice[0]!r}")
+    return runtimes if matrix == {} else combinations(runtimes, matrix)
 
 
 def status(verdicts: set[str]) -> int:

@@ -45,7 +45,7 @@ def verified(
         try:
             bench = Original(file, weights, runtime, timeout, options or {})
         except (RuntimeAbsent, RuntimeFailed) as error:
-            missing = Finding(", ".join(graph.outputs), _without_result(error), error.reason)
+            missing = Finding(", ".join(graph.outputs), *_without_result(error))
             checks.append(Check(runtime, "", ORIGINAL, missing, {}, (), seed, line))
             continue
         with bench:
@@ -61,11 +61,11 @@ def _found(case: Case) -> Finding:
         nothing = Finding(case.output, Verdict.UNTRUSTED, "nothing was compared")
         return located(case.graph, next(layers(case), nothing))
     except (RuntimeAbsent, RuntimeFailed) as error:
-        return Finding(case.output, _without_result(error), error.reason)
+        return Finding(case.output, *_without_result(error))
 
 
-def _without_result(error: RuntimeAbsent | RuntimeFailed) -> Verdict:
-    return gravity(error) if isinstance(error, RuntimeFailed) else Verdict.NOT_RUN
+def _without_result(error: RuntimeAbsent | RuntimeFailed) -> tuple[Verdict, str]:
+    return (gravity(error), error.reason) if isinstance(error, RuntimeFailed) else (Verdict.NOT_RUN, error.with_fix)
 
 
 def _tell(progress: Progress | None, before: int, total: int, runtime: str, share: float, text: str) -> None:

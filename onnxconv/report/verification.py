@@ -19,7 +19,7 @@ def verification_text(found: Document, width: int = WIDTH, style: Style = plain)
     """The verdict, a line for each check with its figures, and under it all that did not pass, with a line to see it again."""
     blocks = [
         [f"{style(found['source'], 'title')}: {style(found['verdict'], ROLES[found['verdict']])}"],
-        _table(found["checks"], width, style),
+        *_tables(found["checks"], width, style),
         [*_remarks(found["checks"], width, style), *_placements(found["checks"], width, style)],
         *(list(capabilities(check, width, style)) for check in found["checks"]),
         *(list(_trouble(check, width, style)) for check in found["checks"] if check["verdict"] != "pass"),
@@ -27,10 +27,22 @@ def verification_text(found: Document, width: int = WIDTH, style: Style = plain)
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
-def _table(checks: Sequence[Document], width: int, style: Style) -> list[str]:
+def _tables(checks: Sequence[Document], width: int, style: Style) -> Iterator[list[str]]:
+    """One table; one for each runtime under its name, where the names would be cut to the same ones."""
+    runtimes = list(dict.fromkeys(check["runtime"] for check in checks))
     if not checks:
-        return []
-    columns = [
+        return
+    columns = _columns(checks)
+    if len(set(fitting(columns, width)[0].cells)) == len(runtimes):
+        yield _table(checks, columns, width, style)
+        return
+    for runtime in runtimes:
+        own = [check for check in checks if check["runtime"] == runtime]
+        yield [f"{MARGIN}{style(runtime, 'heading')}", *_table(own, _columns(own)[1:], width, style)]
+
+
+def _columns(checks: Sequence[Document]) -> list[Column]:
+    return [
         Column("runtime", tuple(c["runtime"] for c in checks), elastic=True),
         Column("version", tuple(c["version"] for c in checks), rank=2),
         Column("probe", tuple(c["probe"] for c in checks)),
@@ -40,6 +52,9 @@ def _table(checks: Sequence[Document], width: int, style: Style) -> list[str]:
         Column("wrong", tuple(_told(c, number(c["mismatches"])) for c in checks), numeric=True),
         Column("error/bound", tuple(_told(c, _ratio(c["bound_used"])) for c in checks), numeric=True, rank=1),
     ]
+
+
+def _table(checks: Sequence[Document], columns: Sequence[Column], width: int, style: Style) -> list[str]:
     heading, rule, *rows = lines(fitting(columns, width), style)
     return [heading, rule, *(_coloured(row, c["verdict"], style) for row, c in zip(rows, checks, strict=True))]
 

@@ -8,12 +8,14 @@ A runtime that raises, crashes, hangs or returns no arrays is a `RuntimeFailed`,
 """
 
 from onnxconv.runtimes.install import conflicts
+from onnxconv.runtimes.matrix import MATRICES, combinations
 from onnxconv.runtimes.process import Worker
 from onnxconv.runtimes.protocol import Absent, Available, Loaded, Runtime, RuntimeAbsent, RuntimeFailed, Session
 from onnxconv.runtimes.registry import FORMS, names, start, status, statuses
 
 __all__ = [
     "FORMS",
+    "MATRICES",
     "Absent",
     "Available",
     "Loaded",
@@ -22,6 +24,7 @@ __all__ = [
     "RuntimeFailed",
     "Session",
     "Worker",
+    "combinations",
     "conflicts",
     "names",
     "start",

@@ -69,6 +69,11 @@ class RuntimeAbsent(NotAvailable):
         self.reason, self.fix = reason, fix
         super().__init__(Diagnostic(Where(), "runtime-absent", reason, "", fix))
 
+    @property
+    def with_fix(self) -> str:
+        """What is missing, and what to do about it, as one reason."""
+        return f"{self.reason}; fix: {self.fix}" if self.fix else self.reason
+
 
 class RuntimeFailed(OnnxconvError):
     """A runtime that raised, died, hung or returned something that is no array.

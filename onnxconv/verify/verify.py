@@ -141,7 +141,7 @@ def _probe(
     try:
         bench = Bench(runtime, timeout, options)
     except RuntimeAbsent as error:
-        yield from unrun(Verdict.NOT_RUN, error.reason)
+        yield from unrun(Verdict.NOT_RUN, error.with_fix)
         return
     except RuntimeFailed as error:
         yield from unrun(gravity(error), error.reason)
@@ -167,7 +167,7 @@ def _findings(probe: Probe, case: Case) -> Iterator[Finding]:
         yield Finding(case.output, gravity(error), error.reason)
     except RuntimeAbsent as error:
         found += 1
-        yield Finding(case.output, Verdict.NOT_RUN, error.reason)
+        yield Finding(case.output, Verdict.NOT_RUN, error.with_fix)
     except ModelError as error:
         found += 1
         yield Finding(case.output, Verdict.NOT_RUN, f"it does not read this model: {error.diagnostics[0].code}")

@@ -29,7 +29,7 @@ PROMISED = {
 ADDED = {
     "build": "--output --input-shape --unproved --calibrate",
     "run": "--output --weights --seed --timeout --runtime-option --input-shape --set",
-    "verify": "--output --runtime-option --weights --input-shape --set --arithmetic --coverage --error-map",
+    "verify": "--output --runtime-option --runtime-matrix --weights --input-shape --set --arithmetic --coverage --error-map",
     "reduce": "--output --weights --timeout --runtime-option --input-shape --set",
     "report": "--output --set --at --sample-rate",
     "import": "--output --input-shape",

@@ -88,6 +88,29 @@ WRONG_USAGE = {
         "run net.yaml -o y.npz --runtime onnxruntime:cpu --runtime-option thread=1",
         "no option 'thread'",
     ),
+    "matrix without values": ("verify net.yaml --runtime-matrix threads", "'threads' is not KEY=VALUE,VALUE"),
+    "matrix of no such option": ("verify net.yaml --runtime-matrix thread=1,2", "no option 'thread'"),
+    "matrix with a wrong value": ("verify net.yaml --runtime-matrix optimization=all,full", "it is one of off, basic"),
+    "matrix given twice": (
+        "verify net.yaml --runtime-matrix threads=1 --runtime-matrix threads=2",
+        "gives 'threads' twice",
+    ),
+    "matrix and default": (
+        "verify net.yaml --runtime-matrix default --runtime-matrix threads=2",
+        "'default' stands alone",
+    ),
+    "matrix and option": (
+        "verify net.yaml --runtime-matrix threads=1,2 --runtime-option threads=1",
+        "both give 'threads'",
+    ),
+    "matrix of a name with that option": (
+        "verify net.yaml --runtime onnxruntime:cpu,threads=2 --runtime-matrix threads=1,2",
+        "has a value of threads already",
+    ),
+    "default matrix of a runtime without": (
+        "verify net.yaml --runtime numpy --runtime-matrix default",
+        "only onnxruntime:cpu and onnxruntime:cuda have one",
+    ),
     "unknown probe": ("verify net.yaml --probe exakt", "did you mean 'exact'?"),
     "no trials": ("verify net.yaml --trials 0", "--trials"),
     "no time": ("verify net.yaml --timeout 0", "--timeout"),

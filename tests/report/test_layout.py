@@ -91,6 +91,9 @@ MIXED = verification(
     check(probe="routing", coverage={"filters": 0.981, "taps": 0.5}, unplaced=["fc"]),
     verdict="fail",
 )
+MATRIX = verification(
+    *(check(runtime=f"onnxruntime:cpu,threads={threads},optimization=extended") for threads in (1, 2))
+)
 RUNTIMES = [
     {"name": "numpy", "available": True, "version": "2.4.6", "reason": None, "fix": None},
     {
@@ -122,6 +125,7 @@ CASES = {
     **{f"signal.{format}": Report(SIGNAL).render(format) for format in FORMATS if format != "text"},
     "verification_100.txt": verification_text(MIXED, 100),
     "verification_80.txt": verification_text(MIXED, 80),
+    "matrix_80.txt": verification_text(MATRIX, 80),
     "passed.txt": verification_text(verification(check())),
     "runtimes.txt": runtimes_text(RUNTIMES),
     "doctor.txt": doctor_text(FINDINGS),
