@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from onnxconv import __version__
+from onnxconv.cli.bench import bench
 from onnxconv.cli.build import build
 from onnxconv.cli.doctor import doctor
 from onnxconv.cli.edge import guarded
@@ -21,7 +22,7 @@ from onnxconv.cli.verify import verify
 
 __all__ = ["COMMANDS", "commands", "main"]
 
-COMMANDS: tuple[click.Command, ...] = (build, run, verify, report, reduce, to_spec, runtimes, schema, doctor)
+COMMANDS: tuple[click.Command, ...] = (build, run, verify, report, reduce, bench, to_spec, runtimes, schema, doctor)
 """Every command there is, in the order in which they are listed."""
 
 

@@ -22,6 +22,7 @@ from onnxconv.weights import Weights
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from onnxconv.bench import Timed
     from onnxconv.portable import Account
     from onnxconv.reduce import Reduced
     from onnxconv.specify import Specified
@@ -153,6 +154,23 @@ class Network:
         whole = drawn | {name: stored(np.asarray(array)) for name, array in arrays.items()}
         check_inputs(self.graph, whole)
         return whole
+
+    def bench(
+        self,
+        runtimes: Sequence[str] = ("onnxruntime:cpu", "numpy:fast"),
+        inputs: Arrays | None = None,
+        *,
+        seed: int = 0,
+        **options: Any,
+    ) -> tuple[Timed, ...]:
+        """Time runtimes side by side; options are those of `onnxconv.bench.bench`. A model that was read is timed as it is."""
+        from onnxconv.bench import bench
+
+        self._demand_understood("timed")
+        self._demand_memory()
+        file = self.model.file if self.model is not None and self.model.graph == self.graph else None
+        arrays = self.inputs(inputs or {}, seed)
+        return bench(self.graph, self.weights, arrays, runtimes=tuple(runtimes), model=file, **options)
 
     def verify(self, runtimes: Sequence[str] = ("onnxruntime:cpu",), **options: Any) -> Verification:
         """Cross-check runtimes against the reference; options are those of `onnxconv.verify.verify`.

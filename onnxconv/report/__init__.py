@@ -10,6 +10,7 @@ from onnxconv.report.here import doctor_text, runtimes_text
 from onnxconv.report.page import as_body, as_html, as_markdown
 from onnxconv.report.table import Style, plain
 from onnxconv.report.text import WIDTH, text
+from onnxconv.report.timing import bench_text
 from onnxconv.report.verification import verification_text
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Report",
     "Style",
     "as_json",
+    "bench_text",
     "doctor_text",
     "document",
     "plain",

@@ -10,7 +10,7 @@ A runtime that raises, crashes, hangs or returns no arrays is a `RuntimeFailed`,
 from onnxconv.runtimes.install import conflicts
 from onnxconv.runtimes.matrix import MATRICES, combinations
 from onnxconv.runtimes.process import Worker
-from onnxconv.runtimes.protocol import Absent, Available, Loaded, Runtime, RuntimeAbsent, RuntimeFailed, Session
+from onnxconv.runtimes.protocol import Absent, Available, Loaded, Runtime, RuntimeAbsent, RuntimeFailed, Session, Timing
 from onnxconv.runtimes.registry import FORMS, names, start, status, statuses
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "RuntimeAbsent",
     "RuntimeFailed",
     "Session",
+    "Timing",
     "Worker",
     "combinations",
     "conflicts",

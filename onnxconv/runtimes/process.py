@@ -20,7 +20,7 @@ from onnxconv import errors
 from onnxconv.errors import Diagnostic, OnnxconvError, UsageError, Where
 from onnxconv.runtimes import frames
 from onnxconv.runtimes.external import demand_inside
-from onnxconv.runtimes.protocol import Array, Loaded, RuntimeAbsent, RuntimeFailed
+from onnxconv.runtimes.protocol import Array, Loaded, RuntimeAbsent, RuntimeFailed, Timing
 
 START_TIMEOUT = 120.0
 """Seconds for a process to start and to import its runtime; not counted in the timeout of a load or a run."""
@@ -33,6 +33,9 @@ main()
 """
 """What the process runs. It sees the modules that we see; PYTHONPATH stays the user's, for programs of another Python."""
 
+POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""What the usual pools of threads read their size from, when they are loaded."""
+
 SAID = 8192
 """Bytes kept of the end of what a runtime prints."""
 
@@ -40,7 +43,7 @@ SAID = 8192
 class Worker:
     """A runtime in a separate process, with the model that it has loaded last.
 
-    `timeout`: seconds for one load or one run. A process that died or was killed is replaced when it is needed again,
+    `timeout`: seconds for one load or one run; `processors`: how many it may use, 0 for all. A process that died or was killed is replaced when it is needed again,
     with its model. Use it as a context manager, from one thread at a time.
     """
 
@@ -52,8 +55,9 @@ class Worker:
         *,
         timeout: float = 60.0,
         options: Mapping[str, str] | None = None,
+        processors: int = 0,
     ) -> None:
-        self.name, self.timeout, self.version = name, timeout, ""
+        self.name, self.timeout, self.version, self.processors = name, timeout, "", processors
         self._command = [target, *argument]
         self._options = dict(options or {})
         self._model: Path | None = None
@@ -79,6 +83,14 @@ class Worker:
             self._load(self._model)
         return self._ask({"do": "run"}, inputs, self.timeout, "running the model")[1]
 
+    def time(self, inputs: Mapping[str, Array], runs: int = 1) -> Timing:
+        """How long a run takes inside the process, the mean of so many one after the other. Raises `RuntimeFailed`."""
+        assert self._model is not None, "a model is loaded before it is timed"
+        if self._child is None:
+            self._load(self._model)
+        header, _ = self._ask({"do": "time", "runs": runs}, inputs, self.timeout * runs, "running the model")
+        return Timing(header["seconds"], header["peak_bytes"])
+
     def close(self) -> None:
         """End the process, and whatever it has started."""
         child, self._child = self._child, None
@@ -94,9 +106,10 @@ class Worker:
         self.close()
 
     def _open(self) -> None:
-        self._child = _Child(self._command)
+        self._child = _Child(self._command, self.processors)
+        request = {"do": "open", "options": self._options, "processors": self.processors}
         try:
-            header, _ = self._ask({"do": "open", "options": self._options}, {}, START_TIMEOUT, "starting")
+            header, _ = self._ask(request, {}, START_TIMEOUT, "starting")
         except BaseException:
             self.close()
             raise
@@ -152,7 +165,8 @@ class Worker:
 class _Child:
     """The process itself, in a process group and with a scratch folder of its own."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], processors: int) -> None:
+        threads = dict.fromkeys(POOLS, str(processors)) if processors else {}
         self.folder = tempfile.mkdtemp(prefix="onnxconv-")
         seen = json.dumps([path or os.getcwd() for path in sys.path])
         self.process = subprocess.Popen(
@@ -161,7 +175,7 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            env={**os.environ, "TMPDIR": self.folder},
+            env={**os.environ, **threads, "TMPDIR": self.folder},
             start_new_session=True,
         )
         self.requests: Any = self.process.stdin

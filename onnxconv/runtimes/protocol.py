@@ -62,6 +62,14 @@ class Loaded:
     unplaced: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds of a run, and the most bytes of memory that the process has held so far; None where the system does not tell."""
+
+    seconds: float
+    peak_bytes: int | None
+
+
 class RuntimeAbsent(NotAvailable):
     """A runtime that cannot work on this machine; nothing was run."""
 

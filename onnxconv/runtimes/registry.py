@@ -68,8 +68,10 @@ def statuses() -> dict[str, Available | Absent]:
         return dict(zip(names(), asking.map(status, names()), strict=True))
 
 
-def start(name: str, *, timeout: float = 60.0, options: Mapping[str, object] | None = None) -> Worker:
-    """A worker process with this runtime in it; `timeout`: seconds for one load or one run.
+def start(
+    name: str, *, timeout: float = 60.0, options: Mapping[str, object] | None = None, processors: int = 0
+) -> Worker:
+    """A worker process with this runtime in it; `timeout`: seconds for one load or one run; `processors`: 0 for all.
 
     A name may carry options itself: ``onnxruntime:cpu,optimization=off,threads=1``.
 
@@ -79,7 +81,7 @@ def start(name: str, *, timeout: float = 60.0, options: Mapping[str, object] | N
     plain, inline = split_options(name)
     target, argument = resolve(plain)
     text = inline | {key: str(int(v) if isinstance(v, bool) else v) for key, v in (options or {}).items()}
-    return Worker(name, target, argument, timeout=timeout, options=text)
+    return Worker(name, target, argument, timeout=timeout, options=text, processors=processors)
 
 
 def split_options(name: str) -> tuple[str, dict[str, str]]:

@@ -44,6 +44,8 @@ class Host:
         self.session: Session | None = None
 
     def open(self, header: Mapping[str, Any]) -> Answer:
+        if header["processors"] and hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: header["processors"]])
         module, _, path = self.target.partition(":")
         found: Any = importlib.import_module(module)
         for part in path.split("."):
@@ -66,6 +68,13 @@ class Host:
     def run(self, inputs: dict[str, Array]) -> Answer:
         assert self.session is not None, "load comes before run"
         return {}, arrays_in(self.session.run(inputs))
+
+    def time(self, runs: int, inputs: dict[str, Array]) -> Answer:
+        assert self.session is not None, "load comes before run"
+        start = time.perf_counter()
+        for _ in range(runs):
+            self.session.run(inputs)
+        return {"seconds": (time.perf_counter() - start) / runs, "peak_bytes": _peak_bytes()}, {}
 
 
 def arrays_in(returned: object) -> dict[str, Array]:
@@ -95,6 +104,8 @@ def answer(host: Host, header: Mapping[str, Any], inputs: dict[str, Array]) -> A
                 return host.open(header)
             case "load":
                 return host.load(header)
+            case "time":
+                return host.time(header["runs"], inputs)
             case _:
                 return host.run(inputs)
     except NotAvailable as error:
@@ -129,6 +140,22 @@ def serve(requests: io.RawIOBase, answers: io.RawIOBase, host: Host) -> None:
         del inputs
         frames.write(answers, reply, arrays)
         del arrays
+
+
+def _peak_bytes() -> int | None:
+    """The most memory that this process, or one that it has started, has held; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    children = unit * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    try:
+        with open("/proc/self/status", encoding="ascii") as status:
+            own = next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024
+    except (OSError, StopIteration):  # ru_maxrss of Linux counts what the parent held when it started us
+        own = unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return max(own, children)
 
 
 def main() -> None:
