@@ -40,8 +40,8 @@ class Normalised(Pointwise):
     `lost`: with n values, whose mean of absolutes is A, of squares m₂, and V = variance + epsilon, every evaluation errs by
     at most γ_(n+1)·A in the mean, and in V, also as a difference m₂ − mean² + ε, by γ_(2n+5)·2·m₂ for the sums and 3u·V for
     the last. V^−½ then errs relatively by at most t = γ_(2n+5)·r + 3u, r = 2·m₂/V, as (1 − t)^−½ − 1 ≤ t up to t = 0.6; a root
-    (3 ulp), a division (2.5 ulp), the products and the sums add less than 19 roundings of what they meet, and 2 cover what
-    multiplies two of all these errors. In N = 2n + 24 roundings altogether, γ_k ≤ k/N·γ_N. Where t could be larger,
+    (3 ulp), a division (2.5 ulp), the products and the sums add less than 19 roundings of what they meet, 2 cover what
+    multiplies two of these errors, and a third of the mean's covers what multiplies it, up to 1 + t. In N = 2n + 24 roundings altogether, γ_k ≤ k/N·γ_N. Where t could be larger,
     2n·r > 2^22, and where the squares overflow float32, the magnitude is infinite.
     """
 
@@ -81,7 +81,7 @@ class Normalised(Pointwise):
         mean, squares = (a.mean(axis=axes, keepdims=True) for a in (absolute, np.square(absolute)))
         count = math.prod(absolute.shape[i] for i in axes)
         cancelling = 2 * squares / variance
-        sums = 2 * (count + 1) * mean + (2 * count + 5) * away * cancelling
+        sums = 4 / 3 * (count + 1) * mean + (2 * count + 5) * away * cancelling
         terms = (sums + 24 * (absolute + mean + away)) / (2 * count + 24) / np.sqrt(variance)
         unknown = (2 * count * cancelling > VANISHING) | (count * squares > OVERFLOWING)
         y: Array = np.where(unknown, np.inf, terms)

@@ -11,6 +11,7 @@ import numpy as np
 
 from onnxconv.dtypes import DTYPES
 from onnxconv.graph import Graph, Node
+from onnxconv.verify.level import PLAIN, Level
 from onnxconv.verify.words import Array
 
 __all__ = ["Ahead", "ahead", "consumers"]
@@ -21,6 +22,7 @@ class Ahead:
     """`low`, `high`: between these the next activation lets values through. `normalised`: a batch norm comes first.
 
     `curved`: beyond them the activation is close to a ReLU. `quantised`: what comes next rounds to integers, and saturates.
+    `level`: what is asked of it for the sake of normalisations.
     """
 
     low: float = -math.inf
@@ -28,10 +30,17 @@ class Ahead:
     normalised: bool = False
     curved: bool = False
     quantised: bool = False
+    level: Level = PLAIN
 
     def given(self, error: Array) -> Ahead:
         """For values that are off by up to an error: as a curve magnifies it, they lie where it is straight, if they may."""
-        return Ahead(-16.0, math.inf, self.normalised, True) if self.curved and error.any() else self
+        straight = replace(self, low=-16.0, high=math.inf)
+        return straight if self.curved and error.any() else self
+
+    @property
+    def open(self) -> bool:
+        """Nothing flattens what comes."""
+        return math.isinf(self.low) and math.isinf(self.high)
 
 
 def consumers(graph: Graph) -> dict[str, list[Node]]:

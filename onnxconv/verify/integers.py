@@ -49,20 +49,55 @@ def power_of_two(values: Array) -> Array:
     return np.ldexp(1.0, np.rint(np.log2(np.maximum(values.astype(np.float64), 2.0**-120))).astype(np.int64))
 
 
-def held(graph: Graph, weights: Weights, stream: Stream) -> dict[str, Array]:
-    """Constants for a network in which nothing rounds: scales as powers of two, other numbers small integers, integers as they are."""
+def held(graph: Graph, weights: Weights, stream: Stream, *, mirrored: bool = False) -> dict[str, Array]:
+    """Constants for a network in which nothing rounds: integers as they are, scales as powers of two.
+
+    A single number belongs to a formula, and stays what it is, or becomes a power of two. Several become small integers;
+    `mirrored`: as factors powers of two, both of each pair alike, else each other's negatives.
+    """
     params = {node.output: node.params[0][1] for node in graph.nodes if node.op.kind == "Constant"}
     read = [node.inputs[i] for node in graph.nodes for i in SCALES.get(node.op.kind, ())]
     scales = {params[name].name for name in read if name in params}
+    factors = {
+        params[name].name for node in graph.nodes if node.op.kind in FACTORS for name in node.inputs if name in params
+    }
     values: dict[str, Array] = {}
     for param in dict.fromkeys(params.values()):
         if DTYPES[param.dtype].family != "float":
             values[param.name] = weights[param]
         elif param.name in scales:
             values[param.name] = rounded(power_of_two(weights[param]), param.dtype)
+        elif math.prod(param.shape) == 1:
+            values[param.name] = rounded(_plain_number(weights[param], param.name in factors), param.dtype)
+        elif mirrored:
+            values[param.name] = _paired(param.shape, param.dtype, param.name in factors, stream)
         else:
             values[param.name] = stream.filled(param.shape, 4, param.dtype)
     return {name: values[param.name] for name, param in params.items()}
+
+
+FACTORS = ("Mul", "Div")
+FINEST = 2.0**-4
+"""Of a number that is added or compared with; finer ones become powers of two."""
+
+
+def _plain_number(number: Array, factor: bool) -> Array:
+    """The number itself, where it is a small multiple of 1/16 and no factor; else the nearest power of two with its sign."""
+    wide = number.astype(np.float64)
+    if not factor and (np.abs(wide) <= 1 << 8).all() and (wide % FINEST == 0).all():
+        return wide
+    return np.where(wide == 0, 0.0, np.sign(wide) * power_of_two(np.minimum(np.abs(wide), 2.0**30)))
+
+
+def _paired(shape: tuple[int, ...], dtype: str, factor: bool, stream: Stream) -> Array:
+    """±½ and ±1 alike, or small integers of opposite signs, two by two."""
+    count = math.prod(shape)
+    half = -(-count // 2)
+    if factor:
+        drawn = np.repeat(2.0 ** -stream.below(2, half) * stream.signs(half), 2)[:count]
+    else:
+        drawn = np.stack([n := stream.filled((half,), 4, "float64"), -n], axis=1).reshape(-1)[:count]
+    return rounded(drawn, dtype).reshape(shape)
 
 
 def stored_integers(graph: Graph, weights: Weights) -> dict[str, Array]:

@@ -14,20 +14,24 @@ from onnxconv.verify.ahead import Ahead
 from onnxconv.verify.carried import error_after
 from onnxconv.verify.draw import Stream
 from onnxconv.verify.integers import KINDS, exact_integers
+from onnxconv.verify.level import NORMS
+from onnxconv.verify.mirrored import pairs_after
 from onnxconv.verify.route import Routed, route_batch_norm, route_prelu, route_products
+from onnxconv.verify.route_norm import route_norm
 from onnxconv.verify.signal import Signal, exact_sum, grid_of
+from onnxconv.verify.step import Step
 from onnxconv.verify.words import PRODUCTS, Array
 
 __all__ = ["CHOSEN", "MEANS", "NEVER_EXACT", "raw", "route"]
 
 MEANS = ("AveragePool", "GlobalAveragePool", "ReduceMean")
-CHOSEN = (*PRODUCTS, "BatchNormalization", "PRelu")
+CHOSEN = (*PRODUCTS, *NORMS, "BatchNormalization", "PRelu")
 """Layers whose weights are chosen; others keep the network's own."""
 NEVER_EXACT = (
     *("Sigmoid", "Silu", "Softmax", "LeakyRelu", "Tanh", "Elu", "HardSigmoid", "HardSwish", "Softplus", "Gelu", "Mish"),
     *("LpPool", "GlobalLpPool", "Resize"),
     *("Div", "Pow", "Sqrt", "Exp", "Log", "Erf", "Reciprocal", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceProd"),
-    *("LayerNormalization", "GroupNormalization", "InstanceNormalization", "LRN"),
+    *(*NORMS, "LRN"),
 )
 
 
@@ -55,6 +59,8 @@ def route(
         routed = route_products(node, xs[0], next, stream)
     elif node.op.kind == "BatchNormalization":
         routed = route_batch_norm(node, xs[0], next, gain, stream)
+    elif node.op.kind in NORMS:
+        routed = route_norm(node, xs[0], next, stream)
     elif node.op.kind == "PRelu":
         routed = route_prelu(node, xs[0], stream)
     elif own:
@@ -68,6 +74,8 @@ def route(
         y = replace(y, error=error_after(node, xs, routed.weights, y.value, y.terms))
     elif rounds:
         y = replace(y, grid=grid_of(y.value))
+    if any(x.pairs for x in xs) or routed.mirrored:
+        y = replace(y, pairs=pairs_after(Step(node, xs, routed.weights, y.value, y.terms), y, routed.mirrored))
     return replace(routed, y=y)
 
 

@@ -15,6 +15,7 @@ from onnxconv.verify.coverage import Seen, alive, observed
 from onnxconv.verify.draw import Stream
 from onnxconv.verify.integers import bell, fitted, held, stored_integers, whole
 from onnxconv.verify.layer import CHOSEN, MEANS, NEVER_EXACT, raw, route
+from onnxconv.verify.level import PLAIN, levels
 from onnxconv.verify.route import Routed
 from onnxconv.verify.signal import Signal, channels
 from onnxconv.verify.sizes import concrete, terms
@@ -73,10 +74,10 @@ class _Walk:
     """A run of the reference through a graph, in which each layer's weights are chosen when its inputs are known."""
 
     def __init__(self, graph: Graph, weights: Weights, seed: int, bits: int) -> None:
-        self.graph, self.weights, self.reading = graph, weights, consumers(graph)
+        self.graph, self.weights, self.reading, self.levels = graph, weights, consumers(graph), levels(graph)
         self.shapes = concrete(graph, 2 if terms(graph, concrete(graph, 1)) < LARGE else 1)
         self.stream = Stream("routing", seed)
-        self.constants = held(graph, weights, self.stream)
+        self.constants = held(graph, weights, self.stream, mirrored=bool(self.levels))
         self.inputs = {name: self._input(name, type.dtype, bits) for name, type in graph.inputs}
         self.arrays = stored_integers(graph, weights)
         self.values = {name: raw(x.astype(np.float64)) for name, x in self.inputs.items()}
@@ -113,7 +114,8 @@ class _Walk:
             return Routed(raw(array.astype(np.float64)), {"value": array})
         own = {role: self.weights[param] for role, param in node.params} if node.op.kind not in CHOSEN else {}
         gain = self.gains.get(node.inputs[0]) if node.inputs else None
-        return route(node, xs, ahead(node.output, self.reading, self.constants), gain, own, self.arrays, self.stream)
+        next = replace(ahead(node.output, self.reading, self.constants), level=self.levels.get(node.output, PLAIN))
+        return route(node, xs, next, gain, own, self.arrays, self.stream)
 
     def through(self, advance: Tell) -> Plan:
         """All layers in order; a tensor is forgotten after its last reader."""

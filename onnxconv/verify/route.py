@@ -18,10 +18,20 @@ from onnxconv.execute import apply
 from onnxconv.graph import Node
 from onnxconv.verify.ahead import Ahead
 from onnxconv.verify.draw import Stream
+from onnxconv.verify.level import PLAIN, Level
 from onnxconv.verify.signal import Signal, grid_of, per_channel, scaled, spread
 from onnxconv.verify.words import Array
 
-__all__ = ["Routed", "route_batch_norm", "route_prelu", "route_products"]
+__all__ = [
+    "Routed",
+    "largest_errors",
+    "route_batch_norm",
+    "route_prelu",
+    "route_products",
+    "shift",
+    "shrinking",
+    "shrinking_to",
+]
 
 ATTEMPTS = 3
 """Random taps tried for a filter that sees nothing but padding or zeros, before it gets the middle of its kernel."""
@@ -37,6 +47,8 @@ class Routed:
     taps: Array | None = None
     gain: Array | None = None
     """Powers of two that a batch norm is to take back, per channel."""
+    mirrored: bool = False
+    """Filters 2i and 2i + 1 have one tap, of one source or of one pair, and give each other's negatives."""
 
 
 def route_products(node: Node, x: Signal, next: Ahead, stream: Stream) -> Routed:
@@ -46,11 +58,13 @@ def route_products(node: Node, x: Signal, next: Ahead, stream: Stream) -> Routed
     shape, groups = shapes["weight"], int(getattr(node.op, "groups", 1))
     filters, fan = (shape[1] * groups, shape[0] // groups) if kind == "ConvTranspose" else shape[:2]
     kernel = shape[2:]
-    source = np.concatenate([_visits(filters // groups, fan, stream) for _ in range(groups)])
+    pairs = _pairs(filters, groups, fan, x) if next.level.range and next.open else None
+    visits = [_visits(filters // groups, fan, stream, 2 if pairs == -1 else 1) for _ in range(groups)]
+    source = np.concatenate(visits)
     middle = int(np.ravel_multi_index([n // 2 for n in kernel], kernel)) if kernel else 0
     # Half of the taps are in the middle: each shift moves padding inwards, where it takes the place of information.
     tap = np.where(stream.below(2, filters) == 0, middle, stream.below(math.prod(kernel), filters))
-    sign = stream.signs(filters)
+    tap, sign = _alike(tap, pairs), _alike(stream.signs(filters), pairs, pairs)
     zero = {"bias": np.zeros(shapes["bias"], numpy_dtype(dtype))} if "bias" in shapes else {}
     for attempt in range(ATTEMPTS + 1):
         weight = _placed(kind, shape, groups, source, tap, sign.astype(np.float64))
@@ -60,21 +74,41 @@ def route_products(node: Node, x: Signal, next: Ahead, stream: Stream) -> Routed
         if not dead.any():
             break
         again = stream.below(math.prod(kernel), filters) if attempt + 1 < ATTEMPTS else np.full(filters, middle)
-        tap = np.where(dead, again, tap)
+        tap = _alike(np.where(dead, again, tap), pairs)
     origin = source + np.repeat(np.arange(groups) * fan, filters // groups)
-    error = _largest_errors(x)[origin]
+    error = largest_errors(x)[origin]
     next = next.given(error)
-    scale = 2.0 ** stream.below(2, filters) if next.normalised else 2.0 ** -_shrinking(extent, error, next, dtype)
+    scale = 2.0 ** stream.below(2, filters) if next.normalised else 2.0 ** -shrinking(extent, error, next, dtype)
+    scale = _alike(scale, pairs)
     y = y * per_channel(scale, y.ndim)
     terms, grid = np.abs(y), grid_of(y)
     weights = {"weight": rounded(_placed(kind, shape, groups, source, tap, sign * scale), dtype)}
     if zero:
         small = Ahead(-math.inf, math.inf) if next.normalised else next
-        weights["bias"] = rounded(_shift(scaled(extent, scale), error * scale, small, grid, stream), dtype)
+        offset = shift(scaled(extent, scale), error * scale, small, grid, stream)
+        weights["bias"] = rounded(_alike(offset, pairs, -1), dtype)
         bias = weights["bias"].astype(np.float64)
         y, terms = y + per_channel(bias, y.ndim), terms + per_channel(np.abs(bias), y.ndim)
         grid = max(grid, grid_of(bias))
-    return Routed(Signal(y, grid, terms), weights, origin, tap, scale if next.normalised else None)
+    gain = scale if next.normalised else None
+    return Routed(Signal(y, grid, terms), weights, origin, tap, gain, mirrored=pairs is not None)
+
+
+def _pairs(filters: int, groups: int, fan: int, x: Signal) -> int | None:
+    """The sign of every second filter relative to the one before: −1 where both have one source, 1 where that are channels
+    which mirror each other already; None where filters cannot be paired.
+    """
+    if filters // groups % 2 == 0:
+        return -1
+    alone = filters == groups and fan == 1 and filters % 2 == 0
+    return 1 if alone and x.pairs is not None and x.pairs.axis == 1 else None
+
+
+def _alike(numbers: Array, pairs: int | None, sign: int | None = 1) -> Array:
+    """Every second number as the one before, times a sign, where there are pairs."""
+    if pairs is None or sign is None:
+        return numbers
+    return np.stack([numbers[::2], sign * numbers[::2]], axis=1).reshape(-1)
 
 
 def route_batch_norm(node: Node, x: Signal, next: Ahead, gain: Array | None, stream: Stream) -> Routed:
@@ -82,22 +116,22 @@ def route_batch_norm(node: Node, x: Signal, next: Ahead, gain: Array | None, str
     dtype = node.type.dtype
     extent = spread(x.value)
     channels = extent.shape[1]
-    error = _largest_errors(x)
+    error = largest_errors(x)
     next = next.given(error)
-    scale = 2.0 ** -_shrinking(extent, error, next, dtype, gain)
+    scale = 2.0 ** -shrinking(extent, error, next, dtype, gain)
     factor = scale * stream.signs(channels)
     unit = 2.0 ** -max(0, min(x.grid, 4))
     mean = (1 + stream.below(3, channels)) * stream.signs(channels) * unit
     grid = grid_of(x.value * per_channel(factor, x.value.ndim))
-    shift = rounded(_shift(scaled(extent, factor), error * scale, next, grid, stream) + factor * mean, dtype)
-    bias = shift.astype(np.float64)
+    offset = rounded(shift(scaled(extent, factor), error * scale, next, grid, stream) + factor * mean, dtype)
+    bias = offset.astype(np.float64)
     rank = x.value.ndim
     f, m, b = (per_channel(a, rank) for a in (factor, mean, bias))
     # 2^60 + epsilon is 2^60 in float32 and float64, and √2^60 = 2^30; float16 has no such room, and is not exact here.
     variance, root = (4.0, 2.0) if dtype == "float16" else (2.0**60, 2.0**30)
     weights = {
         "weight": rounded(factor * root, dtype),
-        "bias": shift,
+        "bias": offset,
         "running_mean": rounded(mean, dtype),
         "running_var": rounded(np.full(channels, variance), dtype),
     }
@@ -119,10 +153,10 @@ def route_prelu(node: Node, x: Signal, stream: Stream) -> Routed:
     return Routed(Signal(y, grid_of(y), np.abs(y)), weights)
 
 
-def _visits(filters: int, channels: int, stream: Stream) -> Array:
-    """A channel for each filter: all channels before any comes again, in random order."""
-    rounds = [stream.order(channels) for _ in range(-(-filters // channels))]
-    return np.concatenate(rounds)[:filters]
+def _visits(filters: int, channels: int, stream: Stream, each: int = 1) -> Array:
+    """A channel for `each` filters in turn: all channels before any comes again, in random order."""
+    rounds = [stream.order(channels) for _ in range(-(-filters // (channels * each)))]
+    return np.repeat(np.concatenate(rounds), each)[:filters]
 
 
 def _placed(kind: str, shape: Sequence[int], groups: int, source: Array, tap: Array, value: Array) -> Array:
@@ -143,19 +177,21 @@ def _short(value: Array) -> bool:
     return bool((value.astype(np.float32) == value).all())
 
 
-def _largest_errors(x: Signal) -> Array:
+def largest_errors(x: Signal) -> Array:
     """Per channel, how far a runtime may be off."""
     largest: Array = x.slack().max(axis=(0, *range(2, x.value.ndim)))
     return largest
 
 
-def _shrinking(spread: Array, error: Array, next: Ahead, dtype: str, gain: Array | None = None) -> Array:
+def shrinking(spread: Array, error: Array, next: Ahead, dtype: str, gain: Array | None = None) -> Array:
     """k per channel, so that 2^-k times its range fits the live range of the next activation, or half the significand.
 
     A live range that ends on both sides holds an error 2^(p/2) times: differences smaller than that (of means, which
     are much the same for all images) are not magnified. Only before a curve are all channels magnified alike.
     """
     extent, half = spread[-1] - spread[0], 2.0 ** (DTYPES[dtype].significand // 2)
+    if next.open and next.level != PLAIN:
+        return shrinking_to(spread, error, next.level)
     live = (next.high - next.low) or 1.0  # where nothing can pass, any range will do
     if math.isfinite(live):
         extent = np.maximum(extent, error * half)
@@ -169,7 +205,16 @@ def _shrinking(spread: Array, error: Array, next: Ahead, dtype: str, gain: Array
     return np.maximum(fitting, taken)
 
 
-def _shift(spread: Array, error: Array, next: Ahead, grid: int, stream: Stream) -> Array:
+def shrinking_to(spread: Array, error: Array, level: Level) -> Array:
+    """k per channel, so that 2^-k times its range, or its one value, is what is wanted of it; where that is open, as it is."""
+    extent = spread[-1] - spread[0]
+    size = np.where(extent > error, extent, np.abs(spread).max(axis=0))
+    wanted = level.faint * (level.range or size)
+    exponent = np.frexp(size / np.where(size > 0, wanted, 1))[1]
+    return np.where(size > 0, exponent, 0)
+
+
+def shift(spread: Array, error: Array, next: Ahead, grid: int, stream: Stream) -> Array:
     """A shift per channel, never 0. A ReLU cuts a quarter of the range or of the values, whichever is less."""
     low, first, _, third, high = spread
     extent, centre = high - low, (high + low) / 2
@@ -187,5 +232,5 @@ def _shift(spread: Array, error: Array, next: Ahead, grid: int, stream: Stream) 
         np.where(error > 0, 10, 4) - np.frexp(np.where(extent > 0, extent, 1))[1], min(0, grid), max(0, grid)
     )
     beside = np.where(extent > 0, stream.signs(len(low)), 1)
-    shift: Array = (np.rint(np.ldexp(wanted, fine)) + beside) * np.ldexp(1.0, -fine)
-    return np.where(shift == 0, np.ldexp(1.0, -fine), shift)
+    found: Array = (np.rint(np.ldexp(wanted, fine)) + beside) * np.ldexp(1.0, -fine)
+    return np.where(found == 0, np.ldexp(1.0, -fine), found)

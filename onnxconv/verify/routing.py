@@ -34,7 +34,7 @@ def routing(case: Case) -> Iterator[Finding]:
     totals: dict[str, Comparison] = {}
     flat: dict[str, bool] = {}
     seen: Seen = {}
-    note = "equal bit for bit"
+    inexact, blur = "", 0.0
     for trial in count():
         tell = partial(_tell, case, min(trial, case.trials - 1))
         made = plan(case.graph, case.weights, case.seed + trial, tell)
@@ -46,12 +46,15 @@ def routing(case: Case) -> Iterator[Finding]:
             yield Finding(case.output, Verdict.FAIL, wrong, note=f"seed {case.seed + trial}")
             return
         seen = add(seen, made.seen)
-        note = f"exact up to {made.inexact!r}, from there within a carried bound" if made.inexact else note
+        inexact = inexact or made.inexact
         for name, y in made.outputs.items():
+            blur = max(blur, _blur(y))
             totals[name] = merge(totals.get(name), within(got[name], y.value, _limit(y)))
             flat[name] = flat.get(name, True) and name in made.dead
         if trial + 1 >= case.trials and (_covered(case, seen) or trial + 1 >= MOST_TRIALS):
             break
+    within_it = f", from there within a carried bound: {blur:.2g} of the range of values"
+    note = f"exact up to {inexact!r}" + within_it * (blur > 0) if inexact else "equal bit for bit"
     note += f"; {trial + 1} trials" if trial else ""
     for name, total in totals.items():
         yield _finding(case.graph, name, total, flat[name], shares(seen), note)
@@ -64,6 +67,13 @@ def _tell(case: Case, trial: int, done: float, text: str) -> None:
 def _covered(case: Case, seen: Seen) -> bool:
     """The asked share of the filters was observed."""
     return shares(seen).get("filters", 1.0) >= case.coverage
+
+
+def _blur(y: Signal) -> float:
+    """The largest error allowed, relative to the range of values: smaller differences are not seen. 0 where none is known."""
+    known = np.isfinite(_limit(y))
+    extent = float(np.ptp(y.value[known])) if known.any() else 0.0
+    return float(y.slack()[known].max()) / extent if extent else 0.0
 
 
 def _limit(y: Signal) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from onnxconv.dtypes import DTYPES
 from onnxconv.verify.words import Array
 
-__all__ = ["Signal", "channels", "exact_sum", "grid_of", "per_channel", "scaled", "spread", "varies"]
+__all__ = ["Pairs", "Signal", "channels", "exact_sum", "grid_of", "per_channel", "scaled", "spread", "varies"]
 
 SAMPLES = 509
 """Elements of a channel that quartiles are taken from; a prime, to fall into no pattern of rows."""
@@ -19,17 +19,27 @@ DEAD = -1100
 
 
 @dataclass(frozen=True)
+class Pairs:
+    """Elements 2i and 2i + 1 along `axis` are each other's negatives; `apart`: how far their sum may be from 0."""
+
+    axis: int
+    apart: Array
+
+
+@dataclass(frozen=True)
 class Signal:
     """`value` in float64, multiples of 2^-grid. `terms`: Σ|terms| of each element since the last activation or pool.
 
     Between activations an optimiser may regroup sums (a batch norm or an addition fused into a convolution), and
-    `terms` bounds all partial sums of all groupings. `error`: how far a runtime may be off; None: not at all.
+    `terms` bounds all partial sums of all groupings. `error`: how far a runtime may be off; None: not at all. `pairs`: of
+    each channel and its neighbour along an axis, how far their sum may be from 0; None: they do not mirror each other.
     """
 
     value: Array
     grid: int
     terms: Array
     error: Array | None = None
+    pairs: Pairs | None = None
 
     def slack(self) -> Array:
         return np.zeros_like(self.value) if self.error is None else self.error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from onnxconv.verify.mirrored import in_whole_pairs
 from onnxconv.verify.step import Step
 from onnxconv.verify.words import Array
 
@@ -13,7 +14,7 @@ __all__ = ["local_response", "normalised"]
 def normalised(s: Step) -> Array:
     """(x − m)/√V, V = variance + ε: how far errors e move the difference, and how far the root.
 
-    The difference moves by e + mean e. √variance is a norm of x − m, which moves by at most the root mean square of e, d;
+    The difference moves by e and the mean of e; where channels mirror each other, of half their sums. √variance is a norm of x − m, which moves by at most the root mean square of e, d;
     so √V moves by at most d·(2·√variance + d) ÷ (√V + √V′), V′ being the least that V may be. Where variance ≪ ε, that is
     nearly nothing, and the error grows like the values.
     """
@@ -29,7 +30,8 @@ def normalised(s: Step) -> Array:
     deviation, slack = np.sqrt(mean(np.square(away))), np.sqrt(mean(np.square(error)))
     root = np.sqrt(np.square(deviation) + epsilon)
     least = np.sqrt(np.square(np.maximum(deviation - slack, 0)) + epsilon)
-    moved = error + mean(error)
+    pairs = in_whole_pairs(s)
+    moved = error + mean(error if pairs is None else pairs.apart.reshape(view) / 2)
     change = (moved + away * slack * (2 * deviation + slack) / (root + least) / root) / least
     lost = s.op.lost(np.abs(value) + error, away + moved, np.square(least), axes)
     shape = x.value.shape

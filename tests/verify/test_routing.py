@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from verify.in_process import InProcess
 from verify.sketch import Sketch, mobilenet, pooled, resnet
+from verify.tampered import Edit, Tampered, channel, sign, slightly
 
 from onnxconv.execute import run
 from onnxconv.graph import Graph
@@ -22,22 +23,7 @@ from onnxconv.verify.case import Case
 from onnxconv.verify.exact import exact
 from onnxconv.verify.routing import plan, routing
 from onnxconv.verify.signal import Signal, grid_of
-from onnxconv.weights import Weights, given, seeded
-
-Edit = Callable[[np.ndarray, int], None]
-
-
-class Tampered(InProcess):
-    """Changes one parameter of every model on its way to the runtime."""
-
-    def __init__(self, param: str, edit: Edit, filter: int) -> None:
-        super().__init__(checked=False)
-        self.param, self.edit, self.filter = param, edit, filter
-
-    def load(self, graph: Graph, weights: Weights, *, every_tensor: bool = False) -> None:
-        arrays = {p.name: weights[p].copy() for p in graph.params()}
-        self.edit(arrays[self.param], self.filter)
-        super().load(graph, given(arrays), every_tensor=every_tensor)
+from onnxconv.weights import given, seeded
 
 
 def deep() -> Graph:
@@ -147,22 +133,6 @@ def test_the_plan_is_what_the_executor_computes_and_fits_the_significand() -> No
         np.testing.assert_array_equal(signal.value, tensors[name])
     for name, tensor in tensors.items():
         assert np.abs(tensor).max() <= 2.0 ** (24 - grid_of(tensor)), name
-
-
-def flip(w: np.ndarray, m: int) -> None:
-    w[m] = w[m][..., ::-1, ::-1].copy()
-
-
-def channel(w: np.ndarray, m: int) -> None:
-    w[m] = np.roll(w[m], 1, axis=0)
-
-
-def slightly(w: np.ndarray, m: int) -> None:
-    w[m] *= np.float32(1.001)
-
-
-def sign(w: np.ndarray, m: int) -> None:
-    w[m] *= -1
 
 
 @pytest.mark.parametrize("edit", [channel, slightly, sign])
