@@ -4,8 +4,18 @@ Beyond the tensors that are alive, in their own data types, and the weights of o
 `WORKING_BYTES` at a time (more only where a single output needs more). `onnxconv.execute.fast` is the executor for speed.
 """
 
-from onnxconv.execute.definition import Arrays, apply, magnitude, run, shifted
+from onnxconv.execute.definition import Arrays, apply, magnitude, otherwise, run, shifted
 from onnxconv.execute.inputs import check_inputs, seeded_inputs
 from onnxconv.execute.parts import WORKING_BYTES
 
-__all__ = ["WORKING_BYTES", "Arrays", "apply", "check_inputs", "magnitude", "run", "seeded_inputs", "shifted"]
+__all__ = [
+    "WORKING_BYTES",
+    "Arrays",
+    "apply",
+    "check_inputs",
+    "magnitude",
+    "otherwise",
+    "run",
+    "seeded_inputs",
+    "shifted",
+]

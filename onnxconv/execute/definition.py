@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +15,7 @@ from onnxconv.geometry import Array
 from onnxconv.graph import Graph, Node, Param
 from onnxconv.ops import Elementwise, Operator
 
-__all__ = ["Arrays", "apply", "defined", "magnitude", "run", "shifted"]
+__all__ = ["Arrays", "apply", "defined", "magnitude", "otherwise", "run", "shifted"]
 
 
 class Arrays(Protocol):
@@ -74,6 +74,12 @@ def shifted(node: Node, xs: Sequence[Array], w: Mapping[str, Array], share: floa
         return op.shifted(share, *xs, **w)
 
     return _evaluate(node, xs, w, evaluate, "float64", "float64")
+
+
+def otherwise(node: Node, xs: Sequence[Array]) -> Iterator[Array]:
+    """Outputs of one node that are as right as its definition's, element by element, in the data types of the inputs."""
+    with np.errstate(all="ignore"):
+        yield from node.op.otherwise(*xs)
 
 
 def _define(op: Operator, xs: Sequence[Array], w: Mapping[str, Array]) -> Array:

@@ -20,7 +20,18 @@ from onnxconv.geometry.reach import Field
 from onnxconv.geometry.size import Size, floor_div, times
 from onnxconv.geometry.taps import Array
 
-__all__ = ["COORDINATES", "NEAREST", "RESIZE_MODES", "Line", "Sampling", "line", "rational", "resized", "sampled_field"]
+__all__ = [
+    "COORDINATES",
+    "NEAREST",
+    "RESIZE_MODES",
+    "Computed",
+    "Line",
+    "Sampling",
+    "line",
+    "rational",
+    "resized",
+    "sampled_field",
+]
 
 COORDINATES = (
     "half_pixel",
@@ -59,6 +70,30 @@ class Line:
         return np.arange(outs).astype(np.int64 if small else object) * step + first, below
 
 
+FLOAT32 = Fraction(8, 1 << 24)
+"""How far a position computed in float32 may lie from where it belongs, relative to the terms that it is the sum of: 8
+roundings, of the scale, a quotient or a product with its reciprocal, and of the sums of up to three terms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A line as float32 may have it: all outputs at the lower ends (`side` −1) or the upper ones (1) of where they may lie.
+
+    `terms`: what cancels in `first`, in all.
+    """
+
+    line: Line
+    terms: Fraction
+    side: int
+
+    def over(self, outs: int) -> tuple[Array, int]:
+        above, below = self.line.over(outs)
+        step, first = abs(self.line.step), abs(self.line.first) + self.terms
+        off = FLOAT32 * self.side
+        reach = np.arange(outs).astype(object) * int(step * below) + math.ceil(first * below)
+        return above.astype(object) * off.denominator + off.numerator * reach, below * off.denominator
+
+
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How values between positions come about. `a`: the coefficient of cubic convolution.
@@ -73,7 +108,7 @@ class Sampling:
     outside: bool = True
     antialias: bool = False
 
-    def taps(self, line: Line, outs: int, scale: Fraction) -> tuple[Array, Array]:
+    def taps(self, line: Line | Computed, outs: int, scale: Fraction) -> tuple[Array, Array]:
         """(positions, weights), [outs, taps] each: what outputs read of an endless axis. Weights of 0 read nothing."""
         above, below = line.over(outs)
         if self.mode == "nearest":
@@ -107,7 +142,7 @@ class Sampling:
         found: Array = np.where(x <= 1, near, np.where(x < 2, far, 0.0))
         return found
 
-    def reads(self, line: Line, outs: int, scale: Fraction, n: int) -> tuple[Array, Array]:
+    def reads(self, line: Line | Computed, outs: int, scale: Fraction, n: int) -> tuple[Array, Array]:
         """(positions, weights), [outs, taps]: what outputs read of n pixels; beyond the ends the end, or nothing."""
         positions, weights = self.taps(line, outs, scale)
         if not self.outside:

@@ -62,8 +62,9 @@ from onnxconv.ops.reduce import (
     Reduction,
 )
 from onnxconv.ops.repeat import Expand, Tile
+from onnxconv.ops.rescale import Rescale
 from onnxconv.ops.reshape import Flatten, Reshape
-from onnxconv.ops.resize import Rescale, Resize
+from onnxconv.ops.resize import Resize
 from onnxconv.ops.shuffle import DEPTH_ORDERS, ChannelShuffle, DepthToSpace, SpaceToDepth
 from onnxconv.ops.sizes import place
 from onnxconv.ops.slices import END, Gather, Range, Slice

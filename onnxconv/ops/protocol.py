@@ -6,7 +6,7 @@ it is not known yet, the text of a symbol. Every operator has exactly one output
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeAlias
 
@@ -131,6 +131,13 @@ class Operator(Protocol):
         Default, right where nothing is rounded to an integer: the definition.
         """
         return self.define(*xs, **w)
+
+    def otherwise(self, *xs: Array) -> Iterator[Array]:
+        """Outputs that are as right, element by element, where a position computed in floating point is rounded to either side.
+
+        Default: none.
+        """
+        return iter(())
 
     def roundings(self, *xs: Shape) -> int:
         """n such that every direct evaluation errs by at most γ_n · magnitude; 0 demands bit equality."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -11,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from onnxconv.errors import Refusal
-from onnxconv.geometry import Array, Line, Sampling, Size, line, resized, sampled_field
+from onnxconv.geometry import Array, Computed, Line, Sampling, Size, line, sampled_field
 from onnxconv.ops.protocol import (
     POINT,
     UNKNOWN,
@@ -25,38 +26,14 @@ from onnxconv.ops.protocol import (
     check_axes,
     shape_text,
 )
+from onnxconv.ops.rescale import Rescale, around, weighted
 
-__all__ = ["Rescale", "Resize"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rescale:
-    """One axis made `scale` times as long, numerator and denominator, or `size` positions long; both, where they differ.
-
-    `roi`: the part of the axis that is stretched over the output, where coordinates are tf_crop_and_resize.
-    """
-
-    axis: int
-    scale: tuple[int, int] | None = None
-    size: int | None = None
-    roi: tuple[float, float] = (0.0, 1.0)
-
-    def out_size(self, n: Size) -> Size:
-        if self.size is not None:
-            return self.size
-        assert self.scale is not None, "an axis has a scale or a size"
-        part = Fraction(self.roi[1]) - Fraction(self.roi[0])
-        scale = part * Fraction(*self.scale)
-        return resized(n, (scale.numerator, scale.denominator))
-
-    def factor(self, n: Size) -> Fraction | None:
-        """Outputs per input; None where only the size is given, and the input's is a symbol."""
-        if self.scale is not None:
-            return Fraction(*self.scale)
-        return Fraction(self.size or 1, n) if isinstance(n, int) else None
+__all__ = ["Resize"]
 
 
 _NEAREST = Sampling()
+PLAIN = ("half_pixel", "pytorch_half_pixel", "asymmetric", "tf_half_pixel_for_nn")
+"""Coordinates made of the scale alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +72,52 @@ class Resize(Operator):
         return dtypes[0]
 
     def define(self, *xs: Array, **w: Array) -> Array:
+        return self._sampled(xs[0], {})
+
+    def otherwise(self, *xs: Array) -> Iterator[Array]:
+        """Where a position lies on the border between two pixels, or at an end of the axis, but for rounding: on either side."""
         (x,) = xs
+        unsure = [one.axis for one in self.axes if self._unsure(one, x.shape)]
+        for sides in itertools.product((-1, 1), repeat=len(unsure)) if unsure else ():
+            yield self._sampled(x, dict(zip(unsure, sides, strict=True)))
+
+    def _sampled(self, x: Array, sides: Mapping[int, int]) -> Array:
+        """The output where positions along some axes, computed in float32, lie on a side of where they should."""
         y, beyond = x, np.zeros((1,) * x.ndim, bool)
         for one in self.axes:
-            n, outs = x.shape[one.axis], int(one.out_size(x.shape[one.axis]))
-            lies, factor = self._placed(one, x.shape)
-            y = _weighted(y, one.axis, *self.sampling.reads(lies, outs, factor, n))
-            if self.coordinates == "tf_crop_and_resize":
-                above, below = lies.over(outs)
-                outside = ((above < 0) | (above > (n - 1) * below)).astype(bool)
-                beyond = beyond | outside.reshape([-1 if a == one.axis else 1 for a in range(x.ndim)])
+            positions, weights, outside = self._read(one, x.shape, sides.get(one.axis, 0))
+            y = weighted(y, one.axis, positions, weights)
+            beyond = beyond | outside.reshape([-1 if a == one.axis else 1 for a in range(x.ndim)])
         return np.where(beyond, x.dtype.type(np.float32(self.extrapolation)), y) if beyond.any() else y
+
+    def _read(self, one: Rescale, x: Sequence[int], side: int) -> tuple[Array, Array, Array]:
+        """(positions, weights, which outputs lie beyond the ends) of an axis."""
+        n, outs = x[one.axis], int(one.out_size(x[one.axis]))
+        lies, factor = self._placed(one, x)
+        seen: Line | Computed = Computed(lies, self._terms(one, n, lies), side) if side else lies
+        outside = np.zeros(outs, bool)
+        if self.coordinates == "tf_crop_and_resize":
+            above, below = seen.over(outs)
+            outside = ((above < 0) | (above > (n - 1) * below)).astype(bool)
+        return (*self.sampling.reads(seen, outs, factor, n), outside)
+
+    def _unsure(self, one: Rescale, x: Sequence[int]) -> bool:
+        """Which pixel some output reads, or whether it reads any, depends on how float32 rounds."""
+        lies, factor = self._placed(one, x)
+        if self.coordinates == "align_corners" and _power_of_two(lies.step.denominator):
+            return False
+        if self.coordinates in PLAIN and _power_of_two(factor.numerator * factor.denominator):
+            return False
+        lower, upper = (self._read(one, x, side) for side in (-1, 1))
+        nearest = self.sampling.mode == "nearest" and (lower[0] != upper[0]).any()
+        return bool(nearest or (lower[2] != upper[2]).any())
+
+    def _terms(self, one: Rescale, n: int, lies: Line) -> Fraction:
+        """What a position is the sum of, besides o·step and what is left of the others: halves, and the axis' length."""
+        cut = n if self.coordinates == "half_pixel_symmetric" else 0
+        begin, end = (abs(Fraction(end)) for end in one.roi)
+        cropped = 2 * n * (begin + end) if self.coordinates == "tf_crop_and_resize" else 0
+        return 1 + abs(lies.step) + cut + cropped
 
     def magnitude(self, *xs: Array, **w: Array) -> Array:
         """Sum of the weights' absolute values times the values'; where positions are rounded, of the values all around.
@@ -120,8 +132,8 @@ class Resize(Operator):
             lies, factor = self._placed(one, x.shape)
             positions, weights = self.sampling.reads(lies, outs, factor, n)
             if not self._exact(x.shape) and self.sampling.mode != "nearest":
-                positions, weights = _around(positions, n)
-            y = _weighted(y, one.axis, positions, np.abs(weights))
+                positions, weights = around(positions, n)
+            y = weighted(y, one.axis, positions, np.abs(weights))
         return y
 
     def roundings(self, *xs: Shape) -> int:
@@ -269,23 +281,3 @@ def _since(opset: int, what: str) -> Refusal:
 
 def _power_of_two(n: int) -> bool:
     return n & (n - 1) == 0
-
-
-def _around(positions: Array, n: int) -> tuple[Array, Array]:
-    """All positions from one before the first to one after the last, each with a weight of 2."""
-    wide = np.concatenate([positions[:, :1] - 1, positions, positions[:, -1:] + 1], axis=1)
-    return np.clip(wide, 0, n - 1), np.full(wide.shape, 2.0)
-
-
-def _weighted(x: Array, axis: int, positions: Array, weights: Array) -> Array:
-    """[…, outputs, …]: the sum of the values at `positions` [outputs, taps] times `weights`. A weight of 0 reads nothing."""
-    total: Array | None = None
-    for read, share in zip(positions.T, weights.T, strict=True):
-        values = np.take(x, read, axis)
-        if not (share == 1).all():
-            values *= share.reshape([-1 if a == axis else 1 for a in range(x.ndim)]).astype(x.dtype)
-        if not share.all():
-            values[(*[slice(None)] * axis, share == 0)] = 0
-        total = values if total is None else np.add(total, values, out=total)
-    assert total is not None, "every output reads something"
-    return total

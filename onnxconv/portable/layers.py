@@ -23,6 +23,7 @@ from onnxconv.verify.carried import error_after
 from onnxconv.verify.case import Case, judged
 from onnxconv.verify.compare import Comparison, all_same, merge, outputs_differ, within
 from onnxconv.verify.draw import KINDS, Stream, real
+from onnxconv.verify.judge import settled
 from onnxconv.verify.rounding import bound
 from onnxconv.verify.signal import Signal
 from onnxconv.verify.sizes import concrete
@@ -159,7 +160,7 @@ def computed(node: Node, xs: Sequence[Computed], weights: Arrays, arithmetic: st
     n = node.op.roundings(*(x.shape for x in values))
     with np.errstate(all="ignore"):
         y = apply(node, values, w)
-        if all(x.error is None for x in xs):
+        if all(x.error is None for x in xs) and settled(node, values):
             if n == 0 and arithmetic == DIRECT:
                 return Computed(rounded(y, node.type.dtype))
             return Computed(y, allowed(Layer(node, values, w, y), arithmetic))

@@ -13,6 +13,7 @@ from functools import reduce
 import numpy as np
 
 from onnxconv.dtypes import DTYPES
+from onnxconv.execute import otherwise
 from onnxconv.graph import Node
 from onnxconv.verify.choice import CHOICES, error_of_choice
 from onnxconv.verify.curved import bounded, clipped, leaky, monotone, one_branch, rectified, softmax, steep
@@ -124,10 +125,12 @@ def _growing(s: Step) -> Array:
 
 
 def _resized(s: Step) -> Array:
-    """Weights of cubic ones may be negative."""
+    """Weights of cubic ones may be negative. Where a position may be rounded to either side, both are read."""
     cubic = getattr(getattr(s.op, "sampling", None), "mode", "") == "cubic"
     through = s.magnitude(*s.errors) if cubic else np.abs(s.through(*s.errors))
-    return through + s.own(s.magnitude(*s.partial))
+    others = zip(otherwise(s.node, s.values), otherwise(s.node, s.errors), strict=True)
+    beside = (np.abs(value - s.y) + np.abs(error) for value, error in others)
+    return reduce(np.maximum, beside, through) + s.own(s.magnitude(*s.partial))
 
 
 def _cast(s: Step) -> Array:

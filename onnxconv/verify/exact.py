@@ -16,7 +16,7 @@ from onnxconv.verify.case import Case, judged
 from onnxconv.verify.compare import Comparison, all_same, merge, outputs_differ, within
 from onnxconv.verify.fingerprint import fingerprint
 from onnxconv.verify.instance import Instance, instances
-from onnxconv.verify.judge import compared
+from onnxconv.verify.judge import compared, nearest
 from onnxconv.verify.rounding import representable
 from onnxconv.verify.sizes import concrete
 from onnxconv.verify.verdict import Finding, Verdict
@@ -129,7 +129,7 @@ def _try(case: Case, one: Node, instance: Instance, y: Array) -> Comparison | st
     if wrong := outputs_differ(got, {one.output: (dtype, y.shape)}):
         return wrong
     if instance.exact and case.arithmetic == DIRECT:
-        return within(got[one.output], y, 0.0)
+        return within(got[one.output], nearest(one, instance.xs, y, got[one.output]), 0.0)
     return compared(one, list(instance.xs), instance.weights, got[one.output], case.arithmetic)
 
 

@@ -20,6 +20,7 @@ from onnxconv.graph import Graph, Node, TensorType, shapes_of
 from onnxconv.receptive import Sights, sights
 from onnxconv.verify.case import Case, outputs_of
 from onnxconv.verify.draw import Stream, real
+from onnxconv.verify.judge import settled
 from onnxconv.verify.sizes import concrete, pinned, terms
 from onnxconv.verify.verdict import Divergence, Finding, Verdict
 from onnxconv.verify.words import Array
@@ -147,10 +148,15 @@ def _looks(graph: Graph) -> Iterator[_Look]:
 
 
 def _blurred(graph: Graph) -> set[str]:
-    """Tensors behind a weighted resize: the weights around a position that are 0 are so but for rounding."""
+    """Tensors behind a weighted resize, or one whose positions lie between two pixels but for rounding.
+
+    The weights around a position that are 0 are so but for rounding, too.
+    """
     types, found = graph.types(), set[str]()
     for node in graph.nodes:
-        weighted = node.op.kind == "Resize" and node.op.roundings(*shapes_of(node, types)) > 0
+        shapes = [tuple(map(int, shape)) for shape in shapes_of(node, types)]
+        zeros = [np.broadcast_to(np.zeros(()), shape) for shape in shapes]
+        weighted = node.op.kind == "Resize" and (node.op.roundings(*shapes) > 0 or not settled(node, zeros))
         if weighted or not found.isdisjoint(node.inputs):
             found.add(node.output)
     return found

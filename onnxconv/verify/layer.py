@@ -14,6 +14,7 @@ from onnxconv.verify.ahead import Ahead
 from onnxconv.verify.carried import error_after
 from onnxconv.verify.draw import Stream
 from onnxconv.verify.integers import KINDS, exact_integers
+from onnxconv.verify.judge import settled
 from onnxconv.verify.level import NORMS
 from onnxconv.verify.mirrored import pairs_after
 from onnxconv.verify.route import Routed, route_batch_norm, route_prelu, route_products
@@ -69,7 +70,9 @@ def route(
         routed = Routed(_plain(node, xs), {})
     y = routed.y
     rounds = node.op.roundings(*(x.value.shape for x in xs)) > 0
-    exact = all(x.error is None for x in xs) and (not rounds or _exact(node, xs, y))
+    exact = all(x.error is None for x in xs) and (
+        _exact(node, xs, y) if rounds else settled(node, [x.value for x in xs])
+    )
     if not exact:
         y = replace(y, error=error_after(node, xs, routed.weights, y.value, y.terms))
     elif rounds:
