@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from onnxconv.geometry import is_formula, names, shift
+
 __all__ = [
     "DEFAULT_TIMEOUT",
     "Assignment",
@@ -72,16 +74,16 @@ class Assignment(click.ParamType):  # type: ignore[type-arg]  # generic since cl
 
 
 def dimensions(text: str) -> tuple[int | str, ...]:
-    """Sizes separated by commas, such as ``1,3,224,224``; a name stays symbolic."""
+    """Sizes separated by commas, such as ``1,3,224,224``; a name, or a formula such as ``4*h``, stays symbolic."""
     return tuple(map(_dimension, text.split(",")))
 
 
 def _dimension(text: str) -> int | str:
     text = text.strip()
-    if text.isidentifier():
-        return text
+    if is_formula(text) and all(name.isidentifier() for name in names(text)):
+        return shift(text, 0)
     if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < 1:
-        raise ValueError(f"{text!r} is neither a size of at least 1 nor a name")
+        raise ValueError(f"{text!r} is neither a size of at least 1 nor a name or formula")
     return int(text)
 
 

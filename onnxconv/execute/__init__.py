@@ -5,7 +5,7 @@ Beyond the tensors that are alive, in their own data types, and the weights of o
 """
 
 from onnxconv.execute.definition import Arrays, apply, magnitude, otherwise, run, shifted
-from onnxconv.execute.inputs import check_inputs, seeded_inputs
+from onnxconv.execute.inputs import check_inputs, seeded_inputs, shapes_of_inputs
 from onnxconv.execute.parts import WORKING_BYTES
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "otherwise",
     "run",
     "seeded_inputs",
+    "shapes_of_inputs",
     "shifted",
 ]

@@ -9,12 +9,12 @@ import numpy as np
 
 from onnxconv.dtypes import DTYPES, rounded
 from onnxconv.errors import Diagnostic, UsageError, Where, closest
-from onnxconv.geometry import Array
+from onnxconv.geometry import Array, Size, evaluated, names, solved
 from onnxconv.graph import Graph, Initial
 from onnxconv.ops import Opaque, Shape, shape_text
 from onnxconv.weights.draw import draw
 
-__all__ = ["check_inputs", "seeded_inputs"]
+__all__ = ["check_inputs", "seeded_inputs", "shapes_of_inputs"]
 
 
 def check_understood(graph: Graph) -> None:
@@ -62,12 +62,9 @@ def seeded_inputs(graph: Graph, seed: int = 0, shapes: Mapping[str, Shape] = {})
     if wrong:
         raise UsageError(wrong)
     known = _bindings(graph, shapes)
-    for _, type in graph.inputs:
-        if type.shape and isinstance(type.shape[0], str):
-            known.setdefault(type.shape[0], 1)
-    asked = {
-        name: tuple(known.get(n, n) if isinstance(n, str) else n for n in type.shape) for name, type in graph.inputs
-    }
+    for batch in (name for _, type in graph.inputs for n in type.shape[:1] for name in names(n)):
+        known.setdefault(batch, 1)
+    asked = {name: tuple(evaluated(n, known) for n in type.shape) for name, type in graph.inputs}
     for name, shape in asked.items():
         if open_symbols := [n for n in shape if isinstance(n, str)]:
             example = ",".join(str(n) if isinstance(n, int) else "64" for n in shape)
@@ -84,6 +81,16 @@ def seeded_inputs(graph: Graph, seed: int = 0, shapes: Mapping[str, Shape] = {})
     return {name: _draw(name, tuple(int(n) for n in asked[name]), type.dtype, seed) for name, type in graph.inputs}
 
 
+def shapes_of_inputs(graph: Graph, batch: int, size: int) -> dict[str, tuple[int, ...]]:
+    """With numbers for all open sizes: `batch` for those of first axes, `size` for the others."""
+    known: dict[str, int] = {}
+    for _, type in graph.inputs:
+        for axis, n in enumerate(type.shape):
+            for name in names(n):
+                known.setdefault(name, batch if axis == 0 else size)
+    return {name: tuple(int(evaluated(n, known)) for n in type.shape) for name, type in graph.inputs}
+
+
 def _draw(name: str, shape: tuple[int, ...], dtype: str, seed: int) -> Array:
     initial = Initial(f"input {name}", shape, "normal", (0.0, 1.0))
     numbers, of = draw(initial, seed, 0, math.prod(shape)), DTYPES[dtype]
@@ -96,14 +103,10 @@ def _spelt(dtype: str) -> str:
     return "ml_dtypes.bfloat16" if dtype == "bfloat16" else repr(dtype)
 
 
-def _bindings(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, int]:
-    """What each symbol of the inputs' shapes stands for, as far as `shapes` says."""
-    known: dict[str, int] = {}
-    for name, type in graph.inputs:
-        for declared, found in zip(type.shape, shapes.get(name, ()), strict=False):
-            if isinstance(declared, str) and isinstance(found, int):
-                known.setdefault(declared, found)
-    return known
+def _bindings(graph: Graph, shapes: Mapping[str, Shape]) -> dict[str, Size]:
+    """What each open size of the inputs' shapes stands for, as far as `shapes` says."""
+    pairs = (pair for name, type in graph.inputs for pair in zip(type.shape, shapes.get(name, ()), strict=False))
+    return solved((declared, found) for declared, found in pairs if isinstance(found, int))
 
 
 def _shape_mistakes(graph: Graph, shapes: Mapping[str, Shape]) -> Iterator[Diagnostic]:
@@ -124,9 +127,11 @@ def _shape_mistakes(graph: Graph, shapes: Mapping[str, Shape]) -> Iterator[Diagn
             )
             continue
         for axis, (n, size) in enumerate(zip(expected, found, strict=True)):
-            wanted = known.get(n, size) if isinstance(n, str) else n
+            wanted = evaluated(n, known)
+            if len(names(wanted)) > 1:  # one size for several symbols
+                continue
             if size != wanted or (isinstance(size, int) and size < 1):
-                meaning = f"{n} is {wanted}" if isinstance(n, str) and size != wanted else f"the graph says {n}"
+                meaning = f"{n} is {wanted}" if isinstance(n, str) and n != wanted else f"the graph says {n}"
                 yield _mistake(
                     "input-shape",
                     f"input {name!r} has size {size} on axis {axis}, in {shape_text(found)}",

@@ -31,6 +31,7 @@ from onnxconv.geometry.size import (
     evaluated,
     floor_div,
     formula,
+    inverted,
     is_formula,
     least,
     names,
@@ -38,6 +39,7 @@ from onnxconv.geometry.size import (
     product,
     quotient,
     shift,
+    solved,
     times,
 )
 from onnxconv.geometry.taps import Array, taps, transposed_taps
@@ -79,6 +81,7 @@ __all__ = [
     "formula",
     "full_pads",
     "held",
+    "inverted",
     "is_formula",
     "least",
     "line",
@@ -96,6 +99,7 @@ __all__ = [
     "same_pads",
     "sampled_field",
     "shift",
+    "solved",
     "strided",
     "taps",
     "through",

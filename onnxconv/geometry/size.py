@@ -20,6 +20,7 @@ __all__ = [
     "evaluated",
     "floor_div",
     "formula",
+    "inverted",
     "is_formula",
     "least",
     "names",
@@ -27,6 +28,7 @@ __all__ = [
     "product",
     "quotient",
     "shift",
+    "solved",
     "times",
 ]
 
@@ -117,6 +119,36 @@ def _part(p: Polynomial, by: int) -> Polynomial:
 def names(n: Size) -> frozenset[str]:
     """The open sizes that a formula depends on."""
     return formula(n).names()
+
+
+def solved(given: Iterable[tuple[Size, Size]]) -> dict[str, Size]:
+    """What each open size is, by name, where formulas are to have certain sizes: those that follow one after the other.
+
+    Of two that contradict each other the first counts; plain names come before formulas.
+    """
+    known: dict[str, Size] = {}
+    for n, wanted in sorted(given, key=lambda pair: names(pair[0]) != {pair[0]}):
+        left = formula(n).at(lambda atom: formula(known[atom]) if isinstance(atom, str) and atom in known else None)
+        if (line := _line(left)) is not None:
+            name, factor, begin = line
+            found = (formula(wanted) - begin).over(constant(factor))
+            if found is not None:
+                known[name] = size(found)
+    return known
+
+
+def inverted(n: Size, name: str) -> dict[str, Size]:
+    """The open size that a formula of it alone is a line of, over what `name` stands for: the formula's own value."""
+    line = _line(formula(n))
+    return {} if line is None or line[1] < 1 else {line[0]: size((symbol(name) - line[2]) // line[1])}
+
+
+def _line(p: Polynomial) -> tuple[str, int, int] | None:
+    """(name, factor, constant) of factor·name + constant."""
+    match [(monomial, factor) for monomial, factor in p.terms if monomial]:
+        case [((str() as name,), factor)]:
+            return name, factor, p.constant
+    return None
 
 
 def evaluated(n: Size, known: Mapping[str, Size]) -> Size:

@@ -9,7 +9,7 @@ import onnx
 
 from onnxconv.dtypes import DTYPES
 from onnxconv.errors import Refusal
-from onnxconv.geometry import Array, Size, is_formula
+from onnxconv.geometry import Array, Size, evaluated, is_formula
 from onnxconv.graph import TensorType
 from onnxconv.load.file import dtype_name
 from onnxconv.resolve.limits import LARGEST_INTEGER, check_tensor
@@ -51,7 +51,7 @@ def _size(dim: onnx.TensorShapeProto.Dimension, own: str, known: Mapping[str, Si
     name = dim.dim_param
     if len(name) > LONGEST or not is_formula(name):
         name = own
-    return known.get(name, name)
+    return evaluated(name, known)
 
 
 def question(

@@ -11,7 +11,7 @@ import onnx
 
 from onnxconv.dtypes import FLOATS, numpy_dtype
 from onnxconv.errors import Diagnostic, Refusal, Where
-from onnxconv.geometry import Size
+from onnxconv.geometry import Size, evaluated, names
 from onnxconv.graph import TensorType
 from onnxconv.load.branch import captured
 from onnxconv.load.declared import declared
@@ -66,8 +66,7 @@ def inputs_of(model: onnx.ModelProto, file: Path, shapes: Mapping[str, Shape]) -
     tensors = {name: type for name, type in types.items() if name not in weights}
     symbols = opened(tuple(tensors.items()), shapes, str(file))
     pinned = {
-        name: replace(type, shape=tuple(symbols.get(n, n) if isinstance(n, str) else n for n in type.shape))
-        for name, type in tensors.items()
+        name: replace(type, shape=tuple(evaluated(n, symbols) for n in type.shape)) for name, type in tensors.items()
     }
     return Inputs(pinned, weights, lost, tuple(refused), symbols, _pin(pinned))
 
@@ -94,5 +93,5 @@ def _pin(inputs: Mapping[str, TensorType]) -> str:
         for name, type in inputs.items()
         if any(isinstance(n, str) for n in type.shape)
     ]
-    names = dict.fromkeys(n for type in inputs.values() for n in type.shape if isinstance(n, str))
-    return f"write a number for {', '.join(names)}: {' '.join(said)}" if said else ""
+    open = dict.fromkeys(name for type in inputs.values() for n in type.shape for name in sorted(names(n)))
+    return f"write a number for {', '.join(open)}: {' '.join(said)}" if said else ""

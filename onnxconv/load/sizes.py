@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from onnxconv.errors import Refusal
-from onnxconv.geometry import Size, divided, evaluated, names, product
+from onnxconv.geometry import Size, divided, evaluated, inverted, names, product
 from onnxconv.load.step import Reading
 from onnxconv.ops import Shape, place, shape_text
 from onnxconv.ops.broadcast import aligned
@@ -21,46 +21,55 @@ class Sources:
 
     def __init__(self, at: Reading) -> None:
         self.at, self.inputs = at, [at.operand(0)]
-        self.own = {n: place(0, axis) for axis, n in reversed(tuple(enumerate(at.type(0).shape))) if isinstance(n, str)}
+        self.own = _told(at.type(0).shape, 0)
 
     def formula(self, n: Size) -> Size:
         """A size over the names that `onnxconv.ops.sizes` gives to those of the inputs. Raises `Refusal` where none tells it."""
         if isinstance(n, int):
             return n
-        if (found := self._over(n, self.own)) is None:
-            found = self._over(n, self._placed(n))
+        found = _over(n, self.own)
         if found is None:
-            raise Refusal(
-                "symbolic-size", f"no tensor has the size {n}", "it cannot be computed from others", self.at.pin
-            )
+            found = _over(n, self._first((n,)) or self._first(sorted({*self.own, *names(n)})))
+        if found is None:
+            raise Refusal("symbolic-size", f"no tensor tells the size {n}", "it is computed from sizes", self.at.pin)
         return found
 
     def owns(self, n: Size) -> bool:
         """It follows from the first input's sizes."""
-        return isinstance(n, int) or self._over(n, self.own) is not None
+        return isinstance(n, int) or _over(n, self.own) is not None
 
-    def _over(self, n: str, known: Mapping[str, str]) -> Size | None:
-        found = evaluated(n, known)
-        return found if names(found).issubset(known.values()) else None
-
-    def _placed(self, n: str) -> dict[str, str]:
-        """The first tensor that has this size, else those that have the sizes it is made of."""
-        first = self._first((n,))
-        return first or self._first((*self.own, *sorted(names(n))))
-
-    def _first(self, sizes: Iterable[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
+    def _first(self, sizes: Iterable[str]) -> dict[str, Size]:
+        """What tells these sizes: the first input, or the first tensor that does."""
+        found: dict[str, Size] = {}
         for n in sizes:
-            for name, type in self.at.types.items():
-                if n in type.shape:
-                    found[n] = self.own.get(n) or place(self._index(name), type.shape.index(n))
-                    break
+            name = next((name for name, type in self.at.types.items() if n in _told(type.shape, 0)), None)
+            if n in self.own:
+                found[n] = self.own[n]
+            elif name is not None:
+                found[n] = _told(self.at.types[name].shape, self._index(name))[n]
         return found
 
     def _index(self, name: str) -> int:
         if name not in self.inputs:
             self.inputs.append(name)
         return self.inputs.index(name)
+
+
+def _told(shape: Shape, index: int) -> dict[str, Size]:
+    """The sizes that a shape tells, over the names of those of the input of this index."""
+    found: dict[str, Size] = {}
+    for axis, n in enumerate(shape):
+        if isinstance(n, str):
+            found = inverted(n, place(index, axis)) | found
+    return found | {n: place(index, axis) for axis, n in reversed(tuple(enumerate(shape))) if isinstance(n, str)}
+
+
+def _over(n: str, known: Mapping[str, Size]) -> Size | None:
+    """A size over what is known; None where that does not tell it."""
+    if n in known:
+        return known[n]
+    found, there = evaluated(n, known), {name for told in known.values() for name in names(told)}
+    return found if names(found) <= there else None
 
 
 def reshaped(at: Reading, asked: Shape) -> tuple[Shape, tuple[str, ...]]:
@@ -80,7 +89,8 @@ def reshaped(at: Reading, asked: Shape) -> tuple[Shape, tuple[str, ...]]:
     follows = len(rest) == 1 and divided(x, (n for axis, n in enumerate(sizes) if axis != rest[0])) == sizes[rest[0]]
     if not follows and product(sizes) != product(x):
         what = f"it reshapes {shape_text(x)} to {shape_text(asked)}"
-        raise Refusal("symbolic-size", what, "that both have as many elements depends on sizes left open", at.pin)
+        why = "that both have as many elements depends on sizes left open"
+        raise Refusal("symbolic-size", what, why, f"{at.pin}, or a formula, such as 4*k for a size that 4 divides")
     if rest:
         target[next((axis for axis in rest if not sources.owns(target[axis])), rest[-1])] = -1
     return tuple(map(sources.formula, target)), tuple(sources.inputs)

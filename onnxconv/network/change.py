@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from onnxconv.dtypes import FLOATS
 from onnxconv.errors import Diagnostic, Refusal, SpecError, UsageError, Where, closest
+from onnxconv.geometry import evaluated
 from onnxconv.graph import Graph, Node, TensorType, shapes_of
 from onnxconv.ops import Cast, Shape
 from onnxconv.resolve.open import opened
@@ -61,7 +62,7 @@ def sized(graph: Graph, shapes: Mapping[str, Shape], source: str = "") -> Graph:
     known = opened(graph.inputs, shapes, source)
 
     def at(shape: Shape) -> Shape:
-        return tuple(known.get(n, n) if isinstance(n, str) else n for n in shape)
+        return tuple(evaluated(n, known) for n in shape)
 
     inputs = tuple((name, replace(type, shape=at(type.shape))) for name, type in graph.inputs)
     types = dict(inputs)

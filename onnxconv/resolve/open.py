@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from onnxconv.errors import Diagnostic, UsageError, Where, closest
-from onnxconv.geometry import Size
+from onnxconv.geometry import Size, evaluated, solved
 from onnxconv.graph import TensorType
 from onnxconv.ops import Shape, shape_text
 
@@ -15,13 +15,8 @@ Inputs = Sequence[tuple[str, TensorType]]
 
 
 def opened(inputs: Inputs, shapes: Mapping[str, Shape], source: str) -> dict[str, Size]:
-    """What each symbol of the inputs' shapes becomes. Raises `UsageError` for shapes that contradict them or each other."""
-    known = {
-        declared: size
-        for name, type in inputs
-        for declared, size in zip(type.shape, shapes.get(name, ()), strict=False)
-        if isinstance(declared, str)
-    }
+    """What each open size of the inputs' shapes becomes, by name. Raises `UsageError` for shapes that contradict them or each other."""
+    known = solved(pair for name, type in inputs for pair in zip(type.shape, shapes.get(name, ()), strict=False))
     mistakes = [*_contradictions(dict(inputs), known, shapes, Where(source))]
     if mistakes:
         raise UsageError(mistakes)
@@ -36,7 +31,7 @@ def _contradictions(
             yield Diagnostic(where, "unknown-input", f"there is no input {name!r}", "", closest(name, inputs))
             continue
         declared = inputs[name].shape
-        wanted = tuple(known.get(n, n) if isinstance(n, str) else n for n in declared)
+        wanted = tuple(evaluated(n, known) for n in declared)
         if shape != wanted:
             yield Diagnostic(
                 where,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from onnxconv.errors import Diagnostic, Refusal, UsageError, Where
+from onnxconv.execute import shapes_of_inputs
 from onnxconv.graph import Graph, TensorType
 
 __all__ = ["concrete", "pinned", "terms"]
@@ -57,15 +58,7 @@ def terms(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> int:
 
 
 def _shapes(graph: Graph, batch: int, size: int) -> Shapes:
-    known: Mapping[str, int] = {
-        n: batch if axis == 0 else size
-        for _, type in reversed(graph.inputs)
-        for axis, n in reversed(tuple(enumerate(type.shape)))
-        if isinstance(n, str)
-    }
-    shapes: Shapes = {
-        name: tuple(known[n] if isinstance(n, str) else n for n in type.shape) for name, type in graph.inputs
-    }
+    shapes: Shapes = shapes_of_inputs(graph, batch, size)
     for node in graph.nodes:
         shapes[node.output] = tuple(int(n) for n in node.op.out_shape(*(shapes[name] for name in node.inputs)))
     return shapes

@@ -9,7 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxconv.errors import Refusal
-from onnxconv.geometry import apart, divided, evaluated, floor_div, least, names, plus, product, shift, times
+from onnxconv.geometry import (
+    apart,
+    divided,
+    evaluated,
+    floor_div,
+    inverted,
+    least,
+    names,
+    plus,
+    product,
+    shift,
+    solved,
+    times,
+)
 
 NAMES = ("N", "H", "W", "seq-len", "x 1")
 Tree = tuple
@@ -122,6 +135,19 @@ def test_formulas_have_one_form(found: object, text: object) -> None:
 def test_text_that_is_no_formula_is_one_name(name: str) -> None:
     assert names(name) == {name}
     assert apart(shift(name, 1), name) in (1, None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 9), st.integers(-9, 9), st.integers(1, 10**6))
+def test_a_line_tells_what_it_is_a_line_of(factor: int, begin: int, n: int) -> None:
+    formula = shift(times("n", factor), begin)
+    value = evaluated(formula, {"n": n})
+    assert solved([(formula, value)]) == {"n": n}
+    assert solved([(formula, value), ("m", 3), (plus(("n", "m")), n)]) == {"n": n, "m": 3}
+    if factor > 1:
+        assert solved([(formula, value + 1)]) == {}
+    (inverse,) = inverted(formula, "y").items()
+    assert (inverse[0], evaluated(inverse[1], {"y": value})) == ("n", n)
 
 
 def test_what_grows_beyond_measure_is_refused() -> None:

@@ -16,7 +16,7 @@ from oracles.hand_models import integers, model, saved
 
 import onnxconv
 from onnxconv.emit import to_bytes
-from onnxconv.errors import ModelError
+from onnxconv.errors import ModelError, UsageError
 from onnxconv.execute import run
 from onnxconv.load import load
 from onnxconv.receptive import receptive_fields
@@ -86,7 +86,41 @@ def test_what_cannot_be_proved_is_named_with_the_remedy(nodes: list[Any], tmp_pa
         load(path)
     (*_, last) = refused.value.diagnostics[:1]
     assert last.code == "symbolic-size"
-    assert last.fix.endswith("--input-shape x=N,4,H,8")
+    assert "--input-shape x=N,4,H,8" in last.fix
+
+
+def test_a_formula_for_an_input_says_what_divides_it(tmp_path: Path) -> None:
+    """Windows of 4 positions: [N, H, 8] → [N, H//4, 4, 8] → [N·H//4, 4, 8] and back."""
+    nodes = [
+        node("Shape", "x", "s"),
+        node("Gather", "s one", "h"),
+        node("Div", "h four", "d"),
+        node("Gather", "s zero", "n"),
+        node("Concat", "n d four eight", "to", axis=0),
+        node("Reshape", "x to", "a"),
+        node("Mul", "n d", "m"),
+        node("Concat", "m four eight", "flat", axis=0),
+        node("Reshape", "a flat", "b"),
+        node("Relu", "b", "r"),
+        node("Reshape", "r s", "y"),
+    ]
+    held = {"zero": np.array([0]), "one": np.array([1]), "four": np.array([4]), "eight": np.array([8])}
+    path = saved(model(nodes, {"x": ("N", "H", 8)}, held), tmp_path)
+    with pytest.raises(ModelError, match="such as 4"):
+        load(path)
+    graph, weights = load(path, input_shapes={"x": ("N", "4*h", 8)})
+    assert graph.types()["b"].shape == ("N*h", 4, 8)
+    assert graph.types()["y"].shape == ("N", "4*h", 8)
+    x = integers((2, 12, 8))
+    np.testing.assert_array_equal(run(graph, weights, {"x": x})["y"], np.maximum(x, 0))
+    with pytest.raises(UsageError, match="the graph says 4"):
+        run(graph, weights, {"x": integers((2, 10, 8))})
+    onnxconv.read(path, input_shapes={"x": (2, 12, 8)})
+    with pytest.raises(UsageError, match="cannot become"):
+        onnxconv.read(graph, input_shapes={"x": (2, 10, 8)})
+    assert onnxconv.read(graph, input_shapes={"x": (2, 12, 8)}).graph.types()["b"].shape == (6, 4, 8)
+    verified = onnxconv.verify(path, probes=["shape"], input_shapes={"x": ("N", "4*h", 8)})
+    assert verified.document()["verdict"] == "pass"
 
 
 def layers(torch: Any) -> dict[str, tuple[Callable[[Any], Any], dict[str, Any], Shape, Shape]]:
