@@ -12,6 +12,7 @@ from onnxconv.cli.bench import bench
 from onnxconv.cli.build import build
 from onnxconv.cli.doctor import doctor
 from onnxconv.cli.edge import guarded
+from onnxconv.cli.embed import embed
 from onnxconv.cli.reduce import reduce
 from onnxconv.cli.report import report
 from onnxconv.cli.run import run
@@ -22,7 +23,7 @@ from onnxconv.cli.verify import verify
 
 __all__ = ["COMMANDS", "commands", "main"]
 
-COMMANDS: tuple[click.Command, ...] = (build, run, verify, report, reduce, bench, to_spec, runtimes, schema, doctor)
+COMMANDS: tuple[click.Command, ...] = (build, run, verify, report, reduce, bench, to_spec, embed, runtimes, schema, doctor)
 """Every command there is, in the order in which they are listed."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from onnxconv.report.data import as_csv, as_json
 from onnxconv.report.document import Document, document
-from onnxconv.report.here import doctor_text, runtimes_text
+from onnxconv.report.here import doctor_text, runtimes_text, targets_text
 from onnxconv.report.page import as_body, as_html, as_markdown
 from onnxconv.report.table import Style, plain
 from onnxconv.report.text import WIDTH, text
@@ -25,6 +25,7 @@ __all__ = [
     "document",
     "plain",
     "runtimes_text",
+    "targets_text",
     "verification_text",
 ]
 

@@ -8,7 +8,7 @@ from onnxconv.report.document import Document
 from onnxconv.report.table import MARGIN, Column, Style, lines, plain
 from onnxconv.report.text import WIDTH, paragraph
 
-__all__ = ["doctor_text", "runtimes_text"]
+__all__ = ["doctor_text", "runtimes_text", "targets_text"]
 
 
 def runtimes_text(entries: Sequence[Document], width: int = WIDTH, style: Style = plain) -> str:
@@ -25,6 +25,22 @@ def runtimes_text(entries: Sequence[Document], width: int = WIDTH, style: Style 
         if not entry["available"]:
             found += paragraph(entry["reason"], width, MARGIN * 3, MARGIN * 3)
             found += paragraph(f"fix: {entry['fix']}", width, MARGIN * 3, MARGIN * 3) if entry["fix"] else []
+    return "\n".join(found) + "\n"
+
+
+def targets_text(entries: Sequence[Document], width: int = WIDTH, style: Style = plain) -> str:
+    """A line for each target, and for those whose bundles cannot be checked here what to install."""
+    columns = (
+        Column("target", tuple(entry["name"] for entry in entries)),
+        Column("check", tuple("ready" if entry["checkable"] else "not here" for entry in entries)),
+        Column("runtime", tuple(entry["title"] for entry in entries)),
+    )
+    heading, rule, *rows = lines(columns, style)
+    found = [heading, rule]
+    for entry, row in zip(entries, rows, strict=True):
+        found.append(style(row, "good" if entry["checkable"] else "faint"))
+        for what, fix in zip(entry["missing"], entry["fix"], strict=True):
+            found += paragraph(f"{what} is missing; fix: {fix}", width, MARGIN * 3, MARGIN * 3)
     return "\n".join(found) + "\n"
 
 

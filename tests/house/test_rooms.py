@@ -15,7 +15,7 @@ ORACLES = Path(__file__).parents[1] / "oracles"
 
 ROOMS = (
     "errors dtypes files geometry ops graph spec resolve weights quantize specify emit load execute "
-    "receptive box context cost advice runtimes verify portable reduce bench report network cli"
+    "receptive box context cost advice runtimes verify portable reduce bench embed report network cli"
 ).split()
 """Lowest first: a room imports only from rooms before it."""
 

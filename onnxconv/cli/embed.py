@@ -1,0 +1,129 @@
+"""``onnxconv embed``: a model as a folder for another runtime, which proves itself there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from onnxconv.cli import options
+from onnxconv.cli.edge import DISAGREED, NOT_HERE
+from onnxconv.cli.output import deliver, present, remark
+from onnxconv.cli.sources import networks
+
+if TYPE_CHECKING:
+    from onnxconv.embed import Target
+
+
+def _list(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
+    """Tell the targets and end, without a source."""
+    if not asked or ctx.resilient_parsing:
+        return
+    from onnxconv.cli.output import style, width
+    from onnxconv.embed import find, names
+    from onnxconv.report import as_json, targets_text
+
+    found = [_entry(find(name)) for name in names()]
+    json = ctx.params.get("format") == "json"
+    deliver(as_json({"targets": found}) if json else targets_text(found, width(), style()))
+    ctx.exit()
+
+
+def _entry(target: Target) -> dict[str, Any]:
+    lacking = target.missing()
+    return {
+        "name": target.name,
+        "title": target.title,
+        "language": target.language,
+        "checkable": not lacking,
+        "missing": [need.what for need in lacking],
+        "fix": [need.fix for need in lacking],
+        "limits": list(target.limits),
+    }
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  onnxconv embed --list
+  onnxconv embed specs/lenet5.yaml --target python -o lenet5 --check
+  onnxconv embed model.onnx --target python -o bundle
+  cd lenet5 && python check.py
+
+\b
+Exit codes: 0 written, and checked if that was asked for; 1 the check failed:
+an output is wrong, or a file was changed; 2 wrong usage, spec or model, or
+something that the target cannot take, and nothing was written; 3 written, but
+the check cannot run here; 130 interrupted.
+"""
+)
+@click.option(
+    "--format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    is_eager=True,
+    help="How to lay out what is told.",
+)
+@click.option(
+    "--list",
+    is_flag=True,
+    expose_value=False,
+    callback=_list,
+    help="Tell the targets, whether bundles can be checked here, and what to install.",
+)
+@options.source_argument
+@click.option("--target", "name", metavar="NAME", required=True, help="What to make it for. See --list.")
+@options.output_option("A new folder, or a bundle that is replaced.", required=True, metavar="DIR")
+@click.option("--check", "checked", is_flag=True, help="Run the bundle's own check when it is written.")
+@click.option("--adapt", is_flag=True, help="Change what the target cannot take, where that changes no output.")
+@options.weights_option
+@options.seed_option("the weights, and of the golden inputs")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=600.0,
+    show_default=True,
+    metavar="S",
+    help="Seconds that the check may take.",
+)
+@options.input_shapes_option
+@options.set_option
+def embed(
+    format: str,
+    source: str,
+    name: str,
+    output: str,
+    checked: bool,
+    adapt: bool,
+    weights: str | None,
+    seed: int,
+    timeout: float,
+    input_shapes: dict[str, Any],
+    parameters: dict[str, str],
+) -> int:
+    """Write a folder with the model, a runner for another runtime, and a check that proves it right there."""
+    from onnxconv.embed import check, find
+    from onnxconv.report import as_json
+
+    target = find(name)
+    (network,) = networks([source], set=parameters, input_shapes=input_shapes, weights=weights, seed=seed)
+    made = network.embed(target, output, adapt=adapt, seed=seed)
+    for change in made.changed:
+        remark(f"changed for {target.title}: {change}\n")
+    present(Path(output))
+    found = check(made.folder, target, timeout=timeout) if checked else None
+    told = {
+        "source": source,
+        "target": target.name,
+        "folder": output,
+        "bytes": made.size,
+        "changed": list(made.changed),
+        "check": found and {"status": ("pass", "fail", "not_run")[found.status], "said": found.said},
+    }
+    if format == "json":
+        deliver(as_json(told))
+    elif found:
+        deliver(found.said)
+    return 0 if found is None else (0, DISAGREED, NOT_HERE)[found.status]

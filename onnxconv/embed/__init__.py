@@ -1,0 +1,12 @@
+"""Bundles: a model as a folder for another runtime, with the program that runs it there and proves that it is right.
+
+A target is a folder with a manifest (`Target`) and files in its own language, which are copied as they are. What they need
+to know of the model stands in ``golden/golden.json`` and ``bundle.json``.
+"""
+
+from onnxconv.embed.bundle import Bundle, embed
+from onnxconv.embed.checking import Checked, check
+from onnxconv.embed.registry import find, names
+from onnxconv.embed.target import Need, Obstacle, Target
+
+__all__ = ["Bundle", "Checked", "Need", "Obstacle", "Target", "check", "embed", "find", "names"]

@@ -1,0 +1,149 @@
+"""A bundle: one folder, the same bytes for the same network, in which every file is accounted for."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from onnxconv.embed.adapt import adapted
+from onnxconv.embed.golden import GoldenSet, golden, write
+from onnxconv.embed.target import Target
+from onnxconv.emit import EmitOptions, fitting, save
+from onnxconv.errors import Diagnostic, UsageError, Where
+from onnxconv.graph import Graph
+from onnxconv.weights import Weights
+
+__all__ = ["LISTED", "Bundle", "embed", "sign"]
+
+LISTED = "bundle.json"
+"""What lists all other files."""
+FORMAT = 1
+IGNORED = ("__pycache__",)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle that was written. `changed`: what was done to the graph for the target's sake, in words."""
+
+    folder: Path
+    target: Target
+    size: int
+    """Bytes of all files."""
+    changed: tuple[str, ...]
+
+
+def embed(
+    graph: Graph,
+    weights: Weights,
+    target: Target,
+    folder: Path,
+    *,
+    adapt: bool = False,
+    seed: int = 0,
+    tool: str = "",
+) -> Bundle:
+    """Write a bundle, whole or not at all; one that was there before is replaced.
+
+    `adapt`: change what the target cannot take, where that changes no output. `seed` is that of the golden inputs; `tool`
+    is written down as the version that made it. Raises `UsageError` with everything that the target cannot take, and where
+    nothing can be written.
+    """
+    graph, changed = adapted(graph, target, adapt)
+    sets = list(golden(graph, weights, seed, target.arithmetic))
+    options = fitting(graph, EmitOptions())
+    with _replaced(folder) as hidden:
+        shutil.copytree(target.files, hidden, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*IGNORED))
+        for one in sets:
+            save(graph, one.weights, hidden / one.model, options)
+        (hidden / "golden").mkdir()
+        _json(hidden / "golden" / "golden.json", write(sets, hidden / "golden"))
+        target.convert(hidden)
+        size = sign(hidden, _facts(graph, target, sets, options, changed, tool))
+    return Bundle(folder, target, size, changed)
+
+
+def sign(folder: Path, facts: Mapping[str, Any]) -> int:
+    """Write ``bundle.json``: the facts, and size and SHA-256 of every other file. The size of all files, in bytes."""
+    listed = [path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / LISTED]
+    files = {
+        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": _digest(path)} for path in listed
+    }
+    total = sum(path.stat().st_size for path in listed)
+    _json(folder / LISTED, {**facts, "bytes": total, "files": files})
+    return total + (folder / LISTED).stat().st_size
+
+
+def _facts(
+    graph: Graph,
+    target: Target,
+    sets: Sequence[GoldenSet],
+    options: EmitOptions,
+    changed: tuple[str, ...],
+    tool: str,
+) -> dict[str, Any]:
+    types = graph.types()
+    limits = list(target.limits)
+    if all(one.name != "proof" for one in sets):
+        limits.append("no twin of this network gives outputs that would prove something: there is no proof set")
+    return {
+        "format": FORMAT,
+        "name": graph.name,
+        "target": target.name,
+        "digest": graph.digest(),
+        "opset": options.opset,
+        "ir_version": options.ir_version,
+        "made_with": {"onnxconv": tool, **{name: version(name) for name in ("numpy", "onnx")}},
+        "inputs": [{"name": name, "dtype": type.dtype, "shape": list(type.shape)} for name, type in graph.inputs],
+        "outputs": [
+            {"name": name, "dtype": types[name].dtype, "shape": list(types[name].shape)} for name in graph.outputs
+        ],
+        "precision": dict(target.precision),
+        "tolerances": {
+            one.name: {name: {"value": t.value, "derivation": t.derivation} for name, t in one.tolerances.items()}
+            for one in sets
+        },
+        "limits": limits,
+        "changed": list(changed),
+    }
+
+
+def _json(path: Path, document: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def _replaced(folder: Path) -> Iterator[Path]:
+    """A hidden folder that becomes `folder` when the block ends. Refuses one that is there and is no bundle."""
+    if folder.exists() and not (folder / LISTED).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        why = "what is there is kept, unless it is a bundle"
+        raise UsageError(
+            Diagnostic(Where(), "not-empty", f"{folder} is there and is no bundle", why, "name a new folder")
+        )
+    parent = next(place for place in folder.absolute().parents if place.is_dir())
+    try:
+        with tempfile.TemporaryDirectory(prefix=".onnxconv-", dir=parent) as hidden:
+            made = Path(hidden) / "bundle"
+            made.mkdir()
+            yield made
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            if folder.exists():
+                os.replace(folder, Path(hidden) / "before")
+            os.replace(made, folder)
+    except OSError as reason:
+        what = f"{folder} cannot be written to: {reason.strerror or reason}"
+        fix = "choose a folder that you may write to, with enough space"
+        raise UsageError(Diagnostic(Where(), "cannot-write", what, "", fix)) from reason

@@ -1,0 +1,43 @@
+"""Which targets there are, by name."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from onnxconv.embed.target import Target
+from onnxconv.errors import Diagnostic, UsageError, Where, closest
+
+__all__ = ["GROUP", "find", "names"]
+
+GROUP = "onnxconv.targets"
+"""The entry-point group; each entry names a `Target`."""
+
+BUILT_IN: dict[str, str] = {
+    "python": "onnxconv.embed.targets.python:TARGET",
+}
+"""What this package's own entry points say, so that it also works where it is not installed."""
+
+
+def names() -> tuple[str, ...]:
+    """Every target, ours first."""
+    return tuple(_places())
+
+
+def find(name: str) -> Target:
+    """The target of that name. Raises `UsageError`."""
+    places = _places()
+    if name not in places:
+        what = f"there is no target {name!r}"
+        raise UsageError(
+            Diagnostic(Where(), "unknown-target", what, f"one of {', '.join(places)}", closest(name, places))
+        )
+    module, _, attribute = places[name].partition(":")
+    target = getattr(import_module(module), attribute)
+    assert isinstance(target, Target), f"{places[name]} is a Target"
+    return target
+
+
+def _places() -> dict[str, str]:
+    found = {point.name: point.value for point in entry_points(group=GROUP)}
+    return BUILT_IN | {name: found[name] for name in sorted(found) if name not in BUILT_IN}

@@ -1,0 +1,82 @@
+"""What is known of a target: its files, what a machine needs to run them, and what it cannot take."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from onnxconv.graph import Graph
+
+__all__ = ["Need", "Obstacle", "Target", "nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something that a machine must have to run a bundle's check: a program, or a package of Python."""
+
+    what: str
+    fix: str
+    program: str = ""
+    module: str = ""
+    found: Callable[[], bool] | None = None
+    """For what is neither."""
+
+    def missing(self) -> bool:
+        if self.found is not None:
+            return not self.found()
+        if self.program:
+            return shutil.which(self.program) is None
+        return importlib.util.find_spec(self.module) is None
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What a target cannot take of a graph: the layer (empty: the graph as a whole), the reason, and the way round it.
+
+    `rewrite`: the name of one of `onnxconv.embed.adapt.REWRITES` that removes it; empty where there is none.
+    """
+
+    layer: str
+    reason: str
+    rewrite: str = ""
+
+
+def nothing(_: Graph) -> Iterable[Obstacle]:
+    """A target that takes every graph."""
+    return ()
+
+
+def _as_it_is(_: Path) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A runtime that bundles are made for.
+
+    `files`: a folder whose content is copied into every bundle. `check`: the command that checks a bundle, run in its
+    folder; ``{python}`` stands for this interpreter. It exits with 0 where every output is right, 1 where one is wrong or a
+    file was changed, 2 where it could not run. `precision`: what the runner sets so that nothing is computed more
+    narrowly than meant. `limits`: what the target does otherwise, in words. `obstacles`: what it cannot take of a graph.
+    `convert`: makes the target's own files from ``model.onnx`` and ``proof.onnx`` in the bundle's folder. `arithmetic`: the
+    name in `onnxconv.verify.arithmetic` of what the runtime may compute in.
+    """
+
+    name: str
+    title: str
+    language: str
+    files: Path
+    check: Sequence[str]
+    needs: Sequence[Need] = ()
+    precision: Mapping[str, str] = field(default_factory=dict)
+    limits: Sequence[str] = ()
+    obstacles: Callable[[Graph], Iterable[Obstacle]] = nothing
+    convert: Callable[[Path], None] = _as_it_is
+    arithmetic: str = "direct"
+
+    def missing(self) -> tuple[Need, ...]:
+        """What this machine lacks to check a bundle."""
+        return tuple(need for need in self.needs if need.missing())

@@ -1,0 +1,81 @@
+"""Check this folder: python check.py
+
+Every file must be what bundle.json says, and every output within its tolerance (0: equal bit for bit). Exits with 0 if so,
+1 where a file was changed or an output is wrong, 2 where the model cannot be run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).parent
+
+
+def changed() -> list[str]:
+    """The files that are not as they were written."""
+    listed = json.loads((HERE / "bundle.json").read_text(encoding="utf-8"))["files"]
+    return [
+        name
+        for name, known in listed.items()
+        if not (HERE / name).is_file() or hashlib.sha256((HERE / name).read_bytes()).hexdigest() != known["sha256"]
+    ]
+
+
+def array(entry: dict[str, Any]) -> np.ndarray:
+    """One array of golden.json."""
+    dtype = np.dtype(entry["dtype"]).newbyteorder("<")
+    return np.fromfile(HERE / "golden" / entry["file"], dtype).reshape(entry["shape"])
+
+
+def wrong(got: np.ndarray | None, expected: np.ndarray, tolerance: float) -> str:
+    """What is wrong with an output, in words; empty if nothing is."""
+    if got is None or got.shape != expected.shape or got.dtype != expected.dtype:
+        is_there = "missing" if got is None else f"{got.dtype} {list(got.shape)}"
+        return f"it is {is_there}, not {expected.dtype} {list(expected.shape)}"
+    off = np.abs(got.astype(np.float64) - expected.astype(np.float64))
+    bad = ~(off <= tolerance)
+    if not bad.any():
+        return ""
+    at = np.unravel_index(np.argmax(np.where(bad, np.nan_to_num(off, nan=np.inf), -1)), off.shape)
+    where = [int(i) for i in at]
+    return f"{int(bad.sum())} of {bad.size} elements; at {where} {got[at]!r} instead of {expected[at]!r}"
+
+
+def main() -> int:
+    if found := changed():
+        print("changed:", ", ".join(found))
+        return 1
+    try:
+        from model import Model
+    except ImportError as missing:
+        print(f"cannot run: {missing}")
+        return 2
+    failed = False
+    for golden in json.loads((HERE / "golden" / "golden.json").read_text(encoding="utf-8"))["sets"]:
+        begun = time.perf_counter()
+        try:
+            model = Model(HERE / golden["model"])
+            loaded = time.perf_counter()
+            got = model.run({entry["name"]: array(entry) for entry in golden["inputs"]})
+        except Exception as error:
+            print(f"cannot run {golden['model']}: {error}")
+            return 2
+        done = time.perf_counter()
+        print(f"{golden['name']}: loaded in {1e3 * (loaded - begun):.1f} ms, ran in {1e3 * (done - loaded):.1f} ms")
+        for entry in golden["outputs"]:
+            reason = wrong(got.get(entry["name"]), array(entry), entry["tolerance"])
+            print(f"  {entry['name']}: {reason or 'right'} (tolerance {entry['tolerance']:g})")
+            failed = failed or bool(reason)
+    print("FAILED" if failed else "ok")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

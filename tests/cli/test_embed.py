@@ -1,0 +1,90 @@
+"""``onnxconv embed``: what is written, told and returned."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from cli.shell import call
+
+from onnxconv.embed import Checked, checking, names, registry
+
+ROOT = Path(__file__).parents[2]
+SPEC = """\
+inputs: {x: "float32[N, 2, 6, 5]"}
+layers:
+  - conv: {filters: 3, kernel: 2}
+"""
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> str:
+    file = tmp_path / "net.yaml"
+    file.write_text(SPEC)
+    return str(file)
+
+
+def test_a_bundle_is_written_and_checked(spec: str, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    told = call("embed", spec, "--target", "python", "-o", str(folder), "--check")
+    assert told.exit_code == 0, told.stderr
+    assert told.stdout.splitlines()[-1] == "ok"
+    assert f"wrote {folder}" in told.stderr
+    assert (folder / "bundle.json").is_file()
+
+
+def test_json_is_one_document(spec: str, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    told = call("embed", spec, "--target", "python", "-o", str(folder), "--check", "--format", "json")
+    document = json.loads(told.stdout)
+    assert document["target"] == "python"
+    assert document["check"]["status"] == "pass"
+    assert document["bytes"] == sum(
+        path.stat().st_size for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    )
+
+
+@pytest.mark.parametrize(("status", "code", "word"), [(0, 0, "pass"), (1, 1, "fail"), (2, 3, "not_run")])
+def test_exit_codes(
+    spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, code: int, word: str
+) -> None:
+    monkeypatch.setattr("onnxconv.embed.check", lambda *_, **__: Checked(status, "said\n"))
+    arguments = ("embed", spec, "--target", "python", "-o", str(tmp_path / "b"), "--check")
+    assert call(*arguments).exit_code == code
+    told = call(*arguments, "--format", "json")
+    assert told.exit_code == code
+    assert json.loads(told.stdout)["check"] == {"status": word, "said": "said\n"}
+
+
+@pytest.mark.parametrize("arguments", [("--list", "--format", "json"), ("--format", "json", "--list")])
+def test_the_list_is_of_all_targets(arguments: tuple[str, ...]) -> None:
+    told = call("embed", *arguments)
+    assert told.exit_code == 0
+    found = json.loads(told.stdout)["targets"]
+    assert [entry["name"] for entry in found] == list(names())
+    assert next(entry for entry in found if entry["name"] == "python")["checkable"] is True
+
+
+def test_the_list_in_text_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onnxconv.embed.target.importlib.util.find_spec", lambda _: None)
+    told = call("embed", "--list")
+    assert "not here" in told.stdout
+    assert "onnxruntime is missing; fix: pip install onnxruntime" in told.stdout
+
+
+def test_the_package_registers_its_own_targets() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["entry-points"][registry.GROUP] == registry.BUILT_IN
+
+
+def test_a_check_that_takes_too_long_has_not_run(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from onnxconv.embed import find
+
+    target = replace(find("python"), check=("{python}", "-c", "import time; time.sleep(60)"))
+    found = checking.check(tmp_path, target, timeout=1)
+    assert found.status == 2
+    assert "not done after 1 s" in found.said

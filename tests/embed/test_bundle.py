@@ -1,0 +1,123 @@
+"""What a bundle holds and refuses, whatever the target."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from embed.nets import NETS
+
+import onnxconv
+from onnxconv.embed import Need, Obstacle, Target, check, find
+from onnxconv.errors import UsageError
+from onnxconv.graph import Graph
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return onnxconv.read(NETS["small"], seed=1).embed("python", tmp_path / "small", seed=1).folder
+
+
+def test_every_file_is_accounted_for(folder: Path) -> None:
+    told = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    there = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file() and p.name != "bundle.json"}
+    assert there.keys() == told["files"].keys()
+    for name, path in there.items():
+        content = path.read_bytes()
+        assert told["files"][name] == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    assert told["bytes"] == sum(path.stat().st_size for path in there.values())
+    assert told["digest"] == onnxconv.read(NETS["small"]).graph.digest()
+    assert (told["opset"], told["ir_version"]) == (17, 8)
+    assert told["tolerances"]["proof"][told["outputs"][0]["name"]]["value"] == 0
+
+
+def test_both_forms_of_the_golden_vectors_are_the_same_and_break_symmetry(folder: Path) -> None:
+    golden = json.loads((folder / "golden" / "golden.json").read_text(encoding="utf-8"))
+    assert [one["name"] for one in golden["sets"]] == ["model", "proof"]
+    for one in golden["sets"]:
+        assert (folder / one["model"]).is_file()
+        for entry in one["inputs"] + one["outputs"]:
+            raw = np.fromfile(folder / "golden" / entry["file"], "<" + np.dtype(entry["dtype"]).str[1:])
+            array = raw.reshape(entry["shape"])
+            proto = onnx.TensorProto()
+            place = folder / "golden" / entry["file"]
+            proto.ParseFromString((place.parent / "test_data_set_0" / f"{place.stem}.pb").read_bytes())
+            assert proto.name == entry["name"]
+            np.testing.assert_array_equal(onnx.numpy_helper.to_array(proto), array)
+            for axis in range(array.ndim):
+                assert not np.array_equal(np.flip(array, axis), array), "turned round, it is another array"
+    (proof,) = (one for one in golden["sets"] if one["name"] == "proof")
+    x = np.fromfile(folder / "golden" / proof["inputs"][0]["file"], "<f4")
+    np.testing.assert_array_equal(x, np.rint(x))
+
+
+def test_a_bundle_is_replaced_and_anything_else_kept(folder: Path, tmp_path: Path) -> None:
+    (folder / "stale").write_text("of the bundle before")
+    onnxconv.read(NETS["causal"]).embed("python", folder)
+    assert json.loads((folder / "bundle.json").read_text(encoding="utf-8"))["name"] == "causal"
+    assert not (folder / "stale").exists()
+    other = tmp_path / "mine"
+    other.mkdir()
+    (other / "thesis.txt").write_text("years of work")
+    with pytest.raises(UsageError, match="is no bundle"):
+        onnxconv.read(NETS["causal"]).embed("python", other)
+    assert [path.name for path in other.iterdir()] == ["thesis.txt"]
+    assert not list(tmp_path.glob(".onnxconv-*"))
+
+
+def test_an_unknown_target_names_the_nearest() -> None:
+    with pytest.raises(UsageError, match="did you mean 'python'"):
+        find("pyhton")
+
+
+def open_sizes(graph: Graph) -> Iterable[Obstacle]:
+    for name, type in graph.inputs:
+        if any(isinstance(n, str) for n in type.shape):
+            yield Obstacle(
+                "", f"takes fixed sizes only, and input {name!r} has the shape {list(type.shape)}", "fixed-sizes"
+            )
+
+
+def test_what_a_target_cannot_take_is_told_and_adapted_if_asked(tmp_path: Path) -> None:
+    target = replace(find("python"), title="Fixed", obstacles=open_sizes)
+    network = onnxconv.read(NETS["small"])
+    with pytest.raises(UsageError, match=r"Fixed takes fixed sizes only(.|\n)*--adapt: one image") as refused:
+        network.embed(target, tmp_path / "b")
+    assert len(refused.value.diagnostics) == 1
+    assert not (tmp_path / "b").exists()
+    made = network.embed(target, tmp_path / "b", adapt=True)
+    assert made.changed == ("one image, and a number for every size that is open",)
+    told = json.loads((made.folder / "bundle.json").read_text(encoding="utf-8"))
+    assert told["changed"] == list(made.changed)
+    assert told["inputs"][0]["shape"] == [1, 3, 12, 10]
+
+
+def test_what_cannot_be_adapted_is_refused(tmp_path: Path) -> None:
+    def never(graph: Graph) -> Iterable[Obstacle]:
+        yield from open_sizes(graph)
+        yield Obstacle(graph.nodes[0].name, "has no convolutions")
+
+    target = replace(find("python"), obstacles=never)
+    with pytest.raises(UsageError, match="has no convolutions"):
+        onnxconv.read(NETS["small"]).embed(target, tmp_path / "b", adapt=True)
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_check_that_cannot_run_says_what_is_missing(folder: Path) -> None:
+    target: Target = replace(find("python"), needs=(Need("a flux capacitor", "build one", program="no-such-program"),))
+    found = check(folder, target)
+    assert found.status == 2
+    assert "a flux capacitor is missing" in found.said
+    assert "build one" in found.said
+
+
+def test_a_program_that_dies_has_not_passed(folder: Path) -> None:
+    found = check(folder, replace(find("python"), check=("{python}", "-c", "import os; os.abort()")))
+    assert found.status == 1
+    assert "ended with status" in found.said

@@ -1,0 +1,124 @@
+"""Every target that can be checked here: bundles pass in its own program, and a byte that is flipped anywhere fails there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from embed.nets import NETS
+
+import onnxconv
+from onnxconv.embed import Target, check, find, names
+from onnxconv.embed.bundle import LISTED, sign
+
+EVERYWHERE = ("python",)
+"""Targets that need nothing but what onnxconv itself needs."""
+
+HERE = [pytest.param(name, marks=[] if name in EVERYWHERE else pytest.mark.extra(name)) for name in names()]
+
+
+def ready(name: str) -> Target:
+    target = find(name)
+    if lacking := target.missing():
+        pytest.skip("; ".join(f"{need.what} is missing: {need.fix}" for need in lacking))
+    return target
+
+
+def bundle(target: Target, net: str, folder: Path) -> Path:
+    return onnxconv.read(NETS[net], seed=1).embed(target, folder / net, adapt=True, seed=1).folder
+
+
+def signed_again(folder: Path) -> None:
+    """The bundle after a change, accounted for as if it had been made so."""
+    facts = json.loads((folder / LISTED).read_text(encoding="utf-8"))
+    sign(folder, {key: value for key, value in facts.items() if key not in ("bytes", "files")})
+
+
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("name", HERE)
+def test_a_bundle_passes_where_it_will_live(name: str, net: str, tmp_path: Path) -> None:
+    target = ready(name)
+    found = check(bundle(target, net, tmp_path), target)
+    assert (found.status, found.said.splitlines()[-1]) == (0, "ok"), found.said
+    assert "proof" in found.said
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_a_changed_file_is_named(name: str, tmp_path: Path) -> None:
+    target = ready(name)
+    folder = bundle(target, "lopsided", tmp_path)
+    listed = json.loads((folder / LISTED).read_text(encoding="utf-8"))["files"]
+    for file in (next(f for f in listed if f.startswith("model")), "golden/proof/output_0.bin"):
+        content = (folder / file).read_bytes()
+        (folder / file).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        found = check(folder, target)
+        (folder / file).write_bytes(content)
+        assert found.status == 1, found.said
+        assert file in found.said
+    assert check(folder, target).status == 0
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_wrong_numbers_fail_though_every_file_is_accounted_for(name: str, tmp_path: Path) -> None:
+    """One byte of what must come out, in either set; then the program itself, and not the list of files, has to see it."""
+    target = ready(name)
+    folder = bundle(target, "lopsided", tmp_path)
+    for set_ in ("model", "proof"):
+        file = folder / "golden" / set_ / "output_0.bin"
+        content = file.read_bytes()
+        numbers = np.frombuffer(content, "<f4").copy()
+        numbers[-1] += np.float32(2.0**-6)
+        file.write_bytes(numbers.tobytes())
+        signed_again(folder)
+        found = check(folder, target)
+        file.write_bytes(content)
+        signed_again(folder)
+        assert found.status == 1, found.said
+        assert "0.015625" in found.said or "instead of" in found.said
+    assert check(folder, target).status == 0
+
+
+def with_weights_of(net: str, change: Callable[[np.ndarray], None]) -> onnxconv.Network:
+    """The network, one of whose weights was changed."""
+    network = onnxconv.read(NETS[net], seed=1)
+    arrays = {param.name: network.weights[param].copy() for param in network.graph.params()}
+    change(next(array for name, array in arrays.items() if name.endswith("weight")))
+    return onnxconv.read(NETS[net], weights=arrays)
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_a_wrong_weight_fails(name: str, tmp_path: Path) -> None:
+    """The model of one bundle among the golden vectors of another."""
+    target = ready(name)
+    folder = bundle(target, "lopsided", tmp_path)
+
+    def change(weight: np.ndarray) -> None:
+        weight.reshape(-1)[5] *= 1.001
+
+    other = with_weights_of("lopsided", change).embed(target, tmp_path / "other", adapt=True, seed=1).folder
+    golden = {path.relative_to(folder): path.read_bytes() for path in (folder / "golden").rglob("*.bin")}
+    for path, content in golden.items():
+        (other / path).write_bytes(content)
+    (other / "golden" / "golden.json").write_bytes((folder / "golden" / "golden.json").read_bytes())
+    signed_again(other)
+    found = check(other, target)
+    assert found.status == 1, found.said
+
+
+@cache
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_the_same_bytes_every_time(name: str, tmp_path: Path) -> None:
+    target = ready(name)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    one, two = bundle(target, "small", tmp_path / "one"), bundle(target, "small", tmp_path / "two")
+    assert contents(one) == contents(two)
+    assert sum(map(len, contents(one).values())) > 0
