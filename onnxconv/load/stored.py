@@ -23,6 +23,8 @@ def stored(at: Reading) -> Stored | None:
     """What a DequantizeLinear of constants multiplies: int8 or int32 by float32, with zero point 0. None for any other."""
     values, scale = at.constant(0, "operand"), at.constant(1, "scale")
     shape, scaled = values.array.shape, scale.array.shape
+    if scaled == (1,) != shape[:1]:
+        scale, scaled = at.derived(scale, "one", scale.array.reshape(())), ()
     whole = scaled == () or (scaled == shape[:1] and len(shape) > 0 and at.axis(1, len(shape)) == 0)
     symmetric = not at.has(2) or not at.constant(2, "zero point").array.any()
     types = (values.array.dtype.name, scale.array.dtype.name)

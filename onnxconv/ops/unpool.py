@@ -86,9 +86,16 @@ class MaxUnpool(Operator):
         if x != places:
             what = f"values {shape_text(x)} and places {shape_text(places)}"
             raise Refusal("unpool-shape", what, "there is one place for each value")
-        return (*x[:2], *(self.size or (_unpooled(a, n) for a, n in zip(self.window, x[2:], strict=True))))
+        sizes = self.size or tuple(_unpooled(a, n) for a, n in zip(self.window, x[2:], strict=True))
+        if min(sizes) < 1:
+            why = "a size is (size - 1) * stride + kernel - pads"
+            raise Refusal("unpool-shape", f"{shape_text(x)} unpools to {list(sizes)}", why, "use smaller pads", "pad")
+        return (*x[:2], *sizes)
 
     def out_dtype(self, *dtypes: str) -> str:
+        if dtypes[1:] != ("int64",):
+            why = "places are int64, as max_pool_indices gives them"
+            raise Refusal("dtype", f"its places are {' and '.join(dtypes[1:])}", why)
         return dtypes[0]
 
     def define(self, *xs: Array, **w: Array) -> Array:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from onnxconv.errors import Refusal
 from onnxconv.graph import Node
 from onnxconv.ops import (
@@ -39,11 +37,9 @@ from onnxconv.ops import (
     Sub,
     shape_text,
 )
-from onnxconv.resolve.site import Site
+from onnxconv.resolve.site import Lowering, Site
 
 __all__ = ["ARITHMETIC", "REDUCED"]
-
-Lowering = Callable[[Site], tuple[Node, ...]]
 
 
 def _function(op: Operator) -> Lowering:
@@ -52,13 +48,7 @@ def _function(op: Operator) -> Lowering:
 
 def _two(op: Operator) -> Lowering:
     def lowering(site: Site) -> tuple[Node, ...]:
-        if len(site.inputs) != 2:
-            raise Refusal(
-                "arity",
-                f"{site.layer.kind} joins {len(site.inputs)} tensors",
-                f"{site.layer.kind} has a first and a second tensor",
-                "give it two branches or names",
-            )
+        site.need_tensors(2)
         return (site.node(op),)
 
     return lowering

@@ -45,6 +45,9 @@ INTEGER_VALUE: Mapping[str, Draw] = MappingProxyType({"value": ("integers", (1.0
 NORM: Mapping[str, Draw] = MappingProxyType({role: BATCH_NORM[role] for role in ("weight", "bias")})
 """Of layer, group and instance norms, by role."""
 
+SETTLED = {f"{of}{what}" for of in ("", "x_", "y_", "a_", "b_", "weight_", "bias_") for what in ("scale", "zero_point")}
+"""Roles of what integers are scaled by, which is not learned."""
+
 INTEGERS: Mapping[str, Draw] = MappingProxyType(
     {
         "weight": ("integers", (-127.0, 127.0)),
@@ -55,6 +58,17 @@ INTEGERS: Mapping[str, Draw] = MappingProxyType(
 )
 """Of weights stored as integers, by role."""
 
+_SCALES = ("scale", "x_scale", "weight_scale", "a_scale", "b_scale")
+_QUANTISED: Mapping[str, Draw] = MappingProxyType(
+    {
+        **dict.fromkeys(_SCALES, ("constant", (2.0**-6,))),
+        "y_scale": ("constant", (2.0**-4,)),
+        **{role.replace("scale", "zero_point"): ("constant", (0.0,)) for role in (*_SCALES, "y_scale")},
+        "bias": INTEGERS["bias"],
+    }
+)
+"""Of quantised layers, by role."""
+
 _OWN: Mapping[str, Mapping[str, Draw]] = MappingProxyType(
     {
         **dict.fromkeys(("LayerNormalization", "GroupNormalization", "InstanceNormalization"), NORM),
@@ -63,6 +77,10 @@ _OWN: Mapping[str, Mapping[str, Draw]] = MappingProxyType(
         "Scale": SCALE,
         "Constant": VALUE,
         "Integers": INTEGER_VALUE,
+        "Quantised": _QUANTISED,
+        "int8": {"weight": INTEGERS["weight"]},
+        "uint8": {"weight": ("integers", (0.0, 255.0))},
+        **dict.fromkeys(("DequantizedConv", "DequantizedGemm"), INTEGERS),
     }
 )
 
@@ -76,4 +94,4 @@ def initial(
         kind, values = _OWN.get(op, WEIGHTED)[role]
     else:
         kind, values = str(asked[0]), tuple(map(float, asked[1:]))
-    return Initial(name, shape, kind, values, fan, learned=not role.startswith("running_"))
+    return Initial(name, shape, kind, values, fan, learned=not role.startswith("running_") and role not in SETTLED)

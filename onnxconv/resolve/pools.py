@@ -4,16 +4,47 @@ from __future__ import annotations
 
 from onnxconv.geometry import Window, ceil_axis
 from onnxconv.graph import Node
-from onnxconv.ops import AveragePool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool, LpPool, MaxPool, average
+from onnxconv.ops import (
+    AveragePool,
+    GlobalAveragePool,
+    GlobalLpPool,
+    GlobalMaxPool,
+    LpPool,
+    MaxPool,
+    MaxPoolIndices,
+    MaxUnpool,
+    average,
+)
 from onnxconv.resolve.padding import window
 from onnxconv.resolve.site import Site
 
-__all__ = ["average_pool", "global_average_pool", "global_lp_pool", "global_max_pool", "lp_pool", "max_pool"]
+__all__ = [
+    "average_pool",
+    "global_average_pool",
+    "global_lp_pool",
+    "global_max_pool",
+    "lp_pool",
+    "max_pool",
+    "max_pool_indices",
+    "max_unpool",
+]
 
 
 def max_pool(site: Site) -> tuple[Node, ...]:
     """A max pool. Padding never wins, so the pixels that ceil mode adds change nothing but the size."""
     return (site.node(MaxPool(_ceiled(site, window(site)))),)
+
+
+def max_pool_indices(site: Site) -> tuple[Node, ...]:
+    """Where a max pool finds its values."""
+    return (site.node(MaxPoolIndices(_ceiled(site, window(site)), bool(site.get("by_columns")))),)
+
+
+def max_unpool(site: Site) -> tuple[Node, ...]:
+    """A max pool undone, to the smallest size that pools to the input's or to a given one."""
+    site.need_tensors(2)
+    size = site.per_axis("size") if "size" in site.layer else None
+    return (site.node(MaxUnpool(window(site), size)),)
 
 
 def average_pool(site: Site) -> tuple[Node, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 from onnxconv.dtypes import DTYPES, FLOATS
 from onnxconv.errors import Diagnostic, Refusal
@@ -15,7 +16,7 @@ from onnxconv.resolve.initial import initial
 from onnxconv.resolve.limits import LARGEST_INTEGER, check_tensor, check_weight
 from onnxconv.spec import Layer, Value
 
-__all__ = ["Site", "plain"]
+__all__ = ["Lowering", "Site", "plain"]
 
 
 def plain(data: Any) -> Any:
@@ -98,10 +99,12 @@ class Site:
         part: str = "",
         fan: tuple[int, int] = (1, 1),
         recipes: Mapping[str, Recipe] | None = None,
+        dtypes: Mapping[str, str] = MappingProxyType({}),
     ) -> Node:
         """The operator applied here, with its weights. `part` names a node that prepares the layer's own.
 
-        `recipes` replace the ordinary way to make a weight, by role. Raises `Refusal`.
+        `recipes` replace the ordinary way to make a weight, by role, and `dtypes` its data type, which is the input's.
+        Raises `Refusal`.
         """
         shapes = tuple(t.shape for t in self.types)
         shape = op.out_shape(*shapes)
@@ -113,8 +116,9 @@ class Site:
         made: dict[str, Recipe] = {role: self.stored(op.kind, role, roles[role], fan) for role in roles}
         params = []
         for role, recipe in (made | dict(recipes or {})).items():
-            check_weight(role, roles[role], self.dtype)
-            params.append((role, Param(f"{self.layer.name}.{role}", self.dtype, roles[role], recipe)))
+            dtype = dtypes.get(role, self.dtype)
+            check_weight(role, roles[role], dtype)
+            params.append((role, Param(f"{self.layer.name}.{role}", dtype, roles[role], recipe)))
         type_ = TensorType(op.out_dtype(*(t.dtype for t in self.types)), shape)
         return Node(name, op, self.inputs, name, type_, tuple(params), self.layer.where)
 
@@ -123,6 +127,14 @@ class Site:
         if self.dtype not in FLOATS:
             why = f"weights are floating-point numbers: {', '.join(FLOATS)}"
             raise Refusal("dtype", f"{self.layer.kind} on {self.dtype}", why, "put cast: float32 before it")
+
+    def need_tensors(self, *counts: int) -> None:
+        """Refuse to join another number of tensors."""
+        if len(self.inputs) not in counts:
+            kind = self.layer.kind
+            has = "a first and a second tensor" if counts == (2,) else f"{' or '.join(map(str, counts))} tensors"
+            fix = "give it two branches or names" if counts == (2,) else "give it as many branches or names"
+            raise Refusal("arity", f"{kind} joins {len(self.inputs)} tensors", f"{kind} has {has}", fix)
 
     def constant(self, role: str, type: TensorType, recipe: Recipe) -> Node:
         """A tensor of the layer's own, which other nodes read. Raises `Refusal`."""
@@ -160,3 +172,7 @@ class Site:
         at = self.layer[refusal.attribute].where if refusal.attribute in self.layer else self.layer.where
         said = refusal.at(at)
         return replace(said, what=f"{self.layer.name}: {said.what}")
+
+
+Lowering: TypeAlias = Callable[[Site], tuple[Node, ...]]
+"""From a layer and what it reads to its nodes, of which the last has the layer's name. Raises `Refusal`."""

@@ -9,13 +9,28 @@ from dataclasses import replace
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Axis
 from onnxconv.graph import Node, Recipe, TensorType, Tiled, Transposed
-from onnxconv.ops import END, Add, Conv, ConvTranspose, Dense, MatMul, Pad, Range, Slice, shape_text
+from onnxconv.ops import (
+    END,
+    Add,
+    Conv,
+    ConvTranspose,
+    DeformConv,
+    Dense,
+    DequantizedConv,
+    DequantizedGemm,
+    MatMul,
+    Operator,
+    Pad,
+    Range,
+    Slice,
+    shape_text,
+)
 from onnxconv.ops.conv import check_groups
 from onnxconv.ops.protocol import fixed
 from onnxconv.resolve.padding import ends, transposed_window, window
 from onnxconv.resolve.site import Site
 
-__all__ = ["conv", "conv_transpose", "crop", "dense", "pad"]
+__all__ = ["channels_of", "conv", "conv_transpose", "crop", "deform_conv", "dense", "groups_of", "pad"]
 
 
 def conv(site: Site) -> tuple[Node, ...]:
@@ -26,7 +41,7 @@ def conv(site: Site) -> tuple[Node, ...]:
     input channels where they are summed.
     """
     site.spatial()
-    channels, groups = _channels(site), _groups(site)
+    channels, groups = channels_of(site), groups_of(site)
     summed, tied = site.get("join") == "sum", site.get("tied") and groups > 1
     filters = _filters(site, channels)
     axes = window(site)
@@ -39,19 +54,47 @@ def conv(site: Site) -> tuple[Node, ...]:
         check_groups(channels, 0, groups)
     op = Conv(axes, filters, 1 if summed else groups, site.get("bias"))
     op.out_shape(site.x)
+    held = _held(site, op)
     shape, taps = op.weight_shapes(site.x)["weight"], math.prod(a.size for a in axes)
     fan = shape[1] * taps, filters // op.groups * taps
     recipes: Mapping[str, Recipe] = {}
     if tied:
         repeats = (1, groups) if summed else (groups, 1)
         own = (shape[0] // repeats[0], shape[1] // repeats[1], *shape[2:])
-        recipes = {"weight": Tiled(site.stored(op.kind, "weight", own, fan), (*repeats, *[1] * len(axes)))}
-    return (*nodes, site.node(op, fan=fan, recipes=recipes))
+        recipes = {"weight": Tiled(site.stored(held.kind, "weight", own, fan), (*repeats, *[1] * len(axes)))}
+    return (*nodes, site.node(held, fan=fan, recipes=recipes, dtypes=INT8 if held is not op else {}))
+
+
+INT8 = {"weight": "int8", "bias": "int32"}
+"""Data types of what is stored as integers, by role; the scales are floats."""
+
+
+def _held(site: Site, op: Conv | Dense) -> Operator:
+    """The operator on weights as they are stored: floats, or integers with scales. Raises `Refusal`."""
+    how = site.get("int8")
+    if how is None:
+        return op
+    if site.dtype != "float32":
+        why = "int8 weights are multiplied with float32 scales"
+        raise Refusal("dtype", f"int8 weights on {site.dtype}", why, "put cast: float32 before it", "int8")
+    made = DequantizedConv if isinstance(op, Conv) else DequantizedGemm
+    return made(op, how == "per_filter")
+
+
+def deform_conv(site: Site) -> tuple[Node, ...]:
+    """A convolution whose taps a second tensor moves; a third one, if there is one, is what their values are multiplied by."""
+    site.need_tensors(2, 3)
+    channels, groups, filters = channels_of(site), groups_of(site), site.integer("filters")
+    check_groups(channels, filters, groups)
+    op = DeformConv(window(site), filters, groups, site.get("bias"), site.integer("offset_group"))
+    op.out_shape(*(type.shape for type in site.types))
+    taps = math.prod(axis.size for axis in op.window)
+    return (site.node(op, fan=(channels // groups * taps, filters // groups * taps)),)
 
 
 def conv_transpose(site: Site) -> tuple[Node, ...]:
     """A transposed convolution."""
-    channels, groups, filters = _channels(site), _groups(site), site.integer("filters")
+    channels, groups, filters = channels_of(site), groups_of(site), site.integer("filters")
     axes = transposed_window(site)
     check_groups(channels, filters, groups)
     reaching = math.prod(max(a.overlaps()) for a in axes)
@@ -63,9 +106,14 @@ def dense(site: Site) -> tuple[Node, ...]:
     """A dense layer on [N, features]; over the last of more axes, a product and a sum."""
     op = Dense(site.integer("features"), site.get("bias"))
     if site.get("last_axis") and len(site.x) > 2:
+        if "int8" in site.layer:
+            why = "a product over the last of more axes has no integer form here"
+            raise Refusal("int8", "int8 with last_axis", why, "leave one of them out", "int8")
         return _over_the_last_axis(site, op)
     op.out_shape(site.x)
-    return (site.node(op, fan=(fixed(site.x[1], "the number of features"), op.out_features)),)
+    held = _held(site, op)
+    fan = fixed(site.x[1], "the number of features"), op.out_features
+    return (site.node(held, fan=fan, dtypes=INT8 if held is not op else {}),)
 
 
 def _over_the_last_axis(site: Site, op: Dense) -> tuple[Node, ...]:
@@ -111,13 +159,13 @@ def _mode(site: Site) -> tuple[str, float]:
     return ("constant" if mode == "zeros" else mode), value
 
 
-def _channels(site: Site) -> int:
+def channels_of(site: Site) -> int:
     site.spatial()
     return fixed(site.x[1], "the number of input channels")
 
 
-def _groups(site: Site) -> int:
-    return _channels(site) if site.get("group") == "depthwise" else site.integer("group")
+def groups_of(site: Site) -> int:
+    return channels_of(site) if site.get("group") == "depthwise" else site.integer("group")
 
 
 def _filters(site: Site, channels: int) -> int:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TypeAlias
 
 from onnxconv.dtypes import FLOATS
 from onnxconv.errors import Diagnostic, Refusal, SpecError, Where
@@ -15,13 +14,11 @@ from onnxconv.resolve import moves, plain, pools, resample, sums
 from onnxconv.resolve.arithmetic import ARITHMETIC
 from onnxconv.resolve.fold import fold
 from onnxconv.resolve.inputs import input_types
-from onnxconv.resolve.site import Site
+from onnxconv.resolve.integers import INTEGERS
+from onnxconv.resolve.site import Lowering, Site
 from onnxconv.spec import Spec
 
 __all__ = ["LOWERINGS", "Lowering", "mistakes", "resolve"]
-
-Lowering: TypeAlias = Callable[[Site], tuple[Node, ...]]
-"""From a layer and what it reads to its nodes, of which the last has the layer's name. Raises `Refusal`."""
 
 LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
     {
@@ -30,7 +27,10 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "dense": sums.dense,
         "pad": sums.pad,
         "crop": sums.crop,
+        "deform_conv": sums.deform_conv,
         "max_pool": pools.max_pool,
+        "max_pool_indices": pools.max_pool_indices,
+        "max_unpool": pools.max_unpool,
         "average_pool": pools.average_pool,
         "lp_pool": pools.lp_pool,
         "global_lp_pool": pools.global_lp_pool,
@@ -55,6 +55,7 @@ LOWERINGS: Mapping[str, Lowering] = MappingProxyType(
         "scale": plain.scale,
         "constant": plain.constant,
         **ARITHMETIC,
+        **INTEGERS,
         "add": plain.add,
         "mul": plain.mul,
         "concat": plain.concat,

@@ -8,13 +8,14 @@ from onnxconv.dtypes import FLOATS
 from onnxconv.errors import Diagnostic, ModelError, Refusal, SpecError, Where
 from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.ops import Constant
-from onnxconv.resolve import resolve
+from onnxconv.resolve import OWN, resolve
 from onnxconv.spec import parse
 from onnxconv.specify.blocks import blocked
 from onnxconv.specify.fused import Fused, fused
 from onnxconv.specify.items import flat, layers_in
 from onnxconv.specify.names import inputs_called, tensors_called
 from onnxconv.specify.numbers import numbers
+from onnxconv.specify.own import owned
 from onnxconv.specify.proof import differs, pairs
 from onnxconv.specify.save import Specified, save
 from onnxconv.specify.split import split
@@ -34,7 +35,7 @@ def specify(graph: Graph, source: str = "", weights: Weights | None = None) -> S
     """
     graph, whole = split(graph), graph
     added = len(graph.nodes) - len(whole.nodes)
-    graph = graph if weights is None else numbers(graph, weights)
+    graph = owned(graph if weights is None else numbers(graph, weights))
     one = fused(graph)
     words = _words(one, source)
     trunk = structure(one.graph, words)
@@ -53,8 +54,9 @@ def specify(graph: Graph, source: str = "", weights: Weights | None = None) -> S
     except SpecError as error:
         what, why = f"no spec can say it: {error.diagnostics[0].what}", error.diagnostics[0].why
         raise ModelError(Diagnostic(Where(source), "no-words", what, why)) from error
-    difference = differs(graph, order, again)
-    assert not difference, f"the spec that was written says something else: {difference}"
+    if difference := differs(graph, order, again):
+        why = f"the spec that was written says something else: {difference}"
+        raise ModelError(Diagnostic(Where(source), "no-words", "no spec can say it", why))
     return Specified(written, again, pairs(order, again), tuple(_remarks(graph, names, added)))
 
 
@@ -68,6 +70,11 @@ def _words(one: Fused, source: str) -> dict[str, Said]:
             words[node.name] = one.said.get(node.name) or constant(node, usual)
             continue
         try:
+            if type(node.op) in OWN:
+                why = (
+                    f"its {' and its '.join(OWN[type(node.op)].values())} are constants, of the usual types and shapes"
+                )
+                raise Refusal("no-words", f"{node.op.kind} is not said as it is here", why)
             words[node.name] = said(node.op, _first(node, types))
         except Refusal as refusal:
             wrong.append(refusal.at(Where(source)))

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from onnxconv.graph import Graph, Node, Number, TensorType
 from onnxconv.ops import Add, Constant, MatMul, Mul
-from onnxconv.specify.writers import Said
+from onnxconv.resolve import OWN
+from onnxconv.specify.writers import Said, with_own
 
 __all__ = ["Fused", "fused"]
 
@@ -51,6 +52,8 @@ class _Fuser:
 
     def take(self, node: Node) -> None:
         self.nodes[node.output] = node
+        if type(node.op) in OWN:
+            self._own(node)
         for x, constant in self._operands(node):
             if self._scales(node, x, constant):
                 self._fuse(node, x, constant, Said("scale"))
@@ -59,12 +62,31 @@ class _Fuser:
             elif self._adds(node, x, constant):
                 self._fuse(node, x, constant, _dense(node))
 
+    def _own(self, node: Node) -> None:
+        """A node with constants of its own."""
+        roles = OWN[type(node.op)]
+        held = {
+            role: self.nodes[name] for i, role in roles.items() for name in node.inputs[i : i + 1] if name in self.nodes
+        }
+        others = tuple(name for i, name in enumerate(node.inputs) if i not in roles)
+        if len(held) + len(others) < len(node.inputs) or not all(self._is_private(one) for one in held.values()):
+            return
+        said = with_own(node, held, self.types[node.inputs[0]])
+        if said is not None:
+            for constant in held.values():
+                del self.nodes[constant.output]
+            self.parts[node.name], self.said[node.name] = (*held.values(), node), said
+            self.nodes[node.output] = replace(node, inputs=others)
+
+    def _is_private(self, node: Node) -> bool:
+        return isinstance(node.op, Constant) and self.uses[node.output] == 1
+
     def _operands(self, node: Node) -> Iterator[tuple[str, Node]]:
         """The one operand of two, and the other one where that is a constant which nobody else reads."""
         pairs = (node.inputs, node.inputs[::-1]) if len(node.inputs) == 2 else ()
         for x, name in pairs:
             constant = self.nodes.get(name)
-            if constant is not None and isinstance(constant.op, Constant) and self.uses[name] == 1:
+            if constant is not None and self._is_private(constant):
                 yield x, constant
 
     def _scales(self, node: Node, x: str, constant: Node) -> bool:

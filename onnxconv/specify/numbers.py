@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from onnxconv.dtypes import DTYPES, shortest
-from onnxconv.graph import Graph, Node, Number, Param
+from onnxconv.graph import Graph, Node, Number
 from onnxconv.ops import Constant
+from onnxconv.specify.own import copied
 from onnxconv.weights import Weights
 
 __all__ = ["numbers"]
@@ -33,7 +34,7 @@ def numbers(graph: Graph, weights: Weights) -> Graph:
         inputs = []
         for name in node.inputs:
             if name in told:
-                nodes.append(_own(told[name], taken))
+                nodes.append(copied(told[name], taken))
                 inputs.append(nodes[-1].output)
             else:
                 inputs.append(name)
@@ -57,13 +58,3 @@ def _number(value: float, dtype: str) -> float | None:
     if not math.isfinite(value) or (value == 0 and math.copysign(1, value) < 0):
         return None
     return int(value) if value == int(value) and abs(value) < 2**53 else shortest(value, dtype)
-
-
-def _own(told: Node, taken: set[str]) -> Node:
-    """A copy under a name of its own, and its parameter too."""
-    ((role, param),) = told.params
-    name = told.output
-    while name in taken:
-        name += "'"
-    taken.add(name)
-    return replace(told, name=name, output=name, params=((role, Param(name, param.dtype, param.shape, param.recipe)),))

@@ -85,7 +85,7 @@ def test_the_manuals_examples_are_specs() -> None:
     head = "inputs:\n  x: float32[N, 64, 56, 56]\nlayers:\n"
     early = "  - conv: {filters: 64, kernel: 3, pad: same}\n    name: early\n"
     blocks = re.findall(r"```yaml\n(.*?)```", MANUAL.read_text("utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 8
+    assert len(blocks) == 9
     conv_bn = next(block for block in blocks if block.startswith("blocks:")).split("layers:\n  - conv_bn")[0]
     for block in blocks:
         if block.startswith("quantize:"):

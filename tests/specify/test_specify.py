@@ -15,6 +15,8 @@ from cli.shell import call
 from onnx import helper
 from oracles.hand_models import model, one, saved
 from receptive.test_nan_probing import random_graph
+from resolve.test_integers import EXACT
+from resolve.test_integers import graph as of_integers
 from verify.random_graphs import net
 
 import onnxconv
@@ -395,6 +397,69 @@ def test_integers_come_back(tmp_path: Path) -> None:
         "- add: [previous, [constant: {shape: [2], dtype: int32}]]\n",
     ):
         assert line in text
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        *EXACT,
+        "- conv: {filters: 6, kernel: 3, group: 2, int8: per_filter}",
+        "- flatten\n- dense: {features: 3, int8: per_tensor}",
+    ],
+)
+def test_integer_layers_come_back(layers: str, tmp_path: Path) -> None:
+    assert_comes_back(of_integers(layers), tmp_path)
+
+
+def test_a_quantised_network_comes_back(tmp_path: Path) -> None:
+    """Pairs with shared numbers, of shapes [] and [1], with and without zero points, between layers on integers."""
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "s", "z"], ["a"]),
+        helper.make_node("DequantizeLinear", ["a", "s", "z"], ["b"]),
+        helper.make_node("DequantizeLinear", ["w", "ws"], ["wf"], axis=0),
+        helper.make_node("Conv", ["b", "wf"], ["c"]),
+        helper.make_node("QuantizeLinear", ["c", "s"], ["d"]),
+        helper.make_node("QLinearConv", ["d", "s", "z", "v", "vs", "vz", "t", "z", "bias"], ["e"]),
+        helper.make_node("DequantizeLinear", ["e", "t"], ["f"]),
+        helper.make_node("ConvInteger", ["d", "v"], ["g"]),
+        helper.make_node("Cast", ["g"], ["h"], to=1),
+        helper.make_node("Mul", ["h", "s"], ["i"]),
+        helper.make_node("Add", ["i", "f"], ["y"]),
+    ]
+    draw = np.random.default_rng(0)
+    held = {
+        "s": np.float32([0.02]),
+        "z": np.uint8([117]),
+        "t": np.float32(0.04).reshape(()),
+        "w": draw.integers(-127, 128, (3, 4, 1, 1)).astype(np.int8),
+        "ws": np.float32([0.01, 0.02, 0.03]),
+        "v": draw.integers(-127, 128, (2, 3, 3, 3)).astype(np.int8),
+        "vs": np.float32([0.01, 0.02]),
+        "vz": np.int8([0, 0]),
+        "bias": np.int32([700, -300]),
+    }
+    text = comes_back(model(nodes, {"x": (2, 4, 5, 5)}, held), tmp_path)
+    for line in (
+        "- quantize_linear: {scale: 0.02, zero_point: 117}\n",
+        "- dequantize_linear: {scale: 0.02, zero_point: 117}\n",
+        "- conv: {filters: 3, kernel: 1, bias: false, int8: per_filter}\n",
+        "- qlinear_conv: {filters: 2, kernel: 3, x_scale: 0.02, x_zero_point: 117, y_scale: 0.04, y_zero_point: 117}\n",
+        "- conv_integer: {of: [previous, [constant: {value: 0, dtype: uint8}]], filters: 2, kernel: 3, weight_zero_point: 0}\n",
+    ):
+        assert line in text, text
+
+
+def test_a_scale_that_is_computed_is_not_said(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("ReduceMax", ["x"], ["s"], keepdims=0),
+        helper.make_node("QuantizeLinear", ["x", "s"], ["q"], name="rounding"),
+        helper.make_node("DequantizeLinear", ["q", "s"], ["y"]),
+    ]
+    source = saved(model(nodes, {"x": (2, 4)}, {}), tmp_path)
+    told = call("import", str(source), "-o", str(tmp_path / "s.yaml"))
+    assert told.exit_code == 2
+    assert "layer 'rounding': QuantizeLinear is not said as it is here" in told.stderr
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.onnx"]
 
 
 # What cannot be

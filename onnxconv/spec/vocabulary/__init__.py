@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from onnxconv.spec.vocabulary import activations, arithmetic, moves, norms, pools, resample, sums
+from onnxconv.spec.vocabulary import activations, arithmetic, integers, moves, norms, pools, resample, sums
 from onnxconv.spec.vocabulary.attributes import PAD_MODES
 from onnxconv.spec.vocabulary.initialisers import INITIALISERS
 from onnxconv.spec.vocabulary.keys import LAYER_KEYS, QUANTIZATION, SPEC_KEYS
@@ -31,7 +31,7 @@ __all__ = [
     "suggestion",
 ]
 
-_FAMILIES = (sums, pools, activations, norms, arithmetic, moves, resample)
+_FAMILIES = (sums, pools, activations, norms, arithmetic, moves, resample, integers)
 
 LAYERS: Mapping[str, Kind] = MappingProxyType({kind.name: kind for family in _FAMILIES for kind in family.KINDS})
 """Every kind of layer by its name."""

@@ -12,6 +12,7 @@ __all__ = [
     "DILATION",
     "GROUP",
     "INIT",
+    "INT8",
     "KERNEL",
     "LARGEST_POSITION",
     "LEARNED",
@@ -40,6 +41,12 @@ GROUP = Attribute(
     words=("depthwise",),
 )
 BIAS = Attribute("bias", "boolean", "add one learned number per output channel", True)
+INT8 = Attribute(
+    "int8",
+    "word",
+    "weights are stored as int8 and a bias as int32, with a scale for each filter or one for all; left out: as floats",
+    words=("per_filter", "per_tensor"),
+)
 PAD = Attribute("pad", "pad", "pixels added around the input", 0, least=0, words=PAD_WORDS)
 CEIL = Attribute("ceil", "boolean", "keep a last window that reaches beyond the end", False)
 PAD_MODE = Attribute("pad_mode", "word", "what the added pixels hold", "zeros", words=PAD_MODES)

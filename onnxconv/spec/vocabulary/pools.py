@@ -13,6 +13,32 @@ _POOL_STRIDE = Attribute("stride", "integers", "pixels between neighbouring outp
 KINDS = (
     Kind("max_pool", "largest value of a window", (KERNEL, _POOL_STRIDE, DILATION, PAD, CEIL), bare="kernel"),
     Kind(
+        "max_pool_indices",
+        "the place of the largest value of a window, counted through the whole input without padding",
+        (
+            KERNEL,
+            _POOL_STRIDE,
+            DILATION,
+            PAD,
+            CEIL,
+            Attribute("by_columns", "boolean", "a channel is counted through its first axis of space first", False),
+        ),
+        bare="kernel",
+    ),
+    Kind(
+        "max_unpool",
+        "values at the places that a second tensor lists, as a max pool found them; 0 elsewhere",
+        (
+            KERNEL,
+            _POOL_STRIDE,
+            Attribute("pad", "pad", "pixels that the pool had added", 0, least=0),
+            Attribute(
+                "size", "integers", "outputs along each axis; left out: the fewest that pool to the input", least=1
+            ),
+        ),
+        join=True,
+    ),
+    Kind(
         "average_pool",
         "mean of a window",
         (

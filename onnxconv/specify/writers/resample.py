@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from onnxconv.geometry import Sampling, rational
-from onnxconv.ops import Resize, Shape
+from onnxconv.ops import Operator, Resize, Shape
+from onnxconv.specify.writers.words import Writer
 
-__all__ = ["resize", "upsample"]
+__all__ = ["RESAMPLE"]
 
 
-def upsample(op: Resize, x: Shape) -> dict[str, Any] | None:
+def _upsample(op: Resize, x: Shape) -> dict[str, Any] | None:
     """Whole factors, as torch says them; None for anything else."""
     factors = [one.scale[0] if one.scale and one.scale[1] == 1 and one.size is None else None for one in op.axes]
     if not _spatial(op, x) or None in factors:
@@ -24,7 +25,7 @@ def upsample(op: Resize, x: Shape) -> dict[str, Any] | None:
     return {"factor": factor, "mode": mode, "align_corners": aligned}
 
 
-def resize(op: Resize, x: Shape) -> dict[str, Any] | None:
+def _resize(op: Resize, x: Shape) -> dict[str, Any] | None:
     """To a size, or by one scale for all axes; None for anything else."""
     how, extent = op.sampling, _extent(op)
     if not _spatial(op, x) or extent is None or op.coordinates == "tf_crop_and_resize":
@@ -53,3 +54,7 @@ def _extent(op: Resize) -> dict[str, Any] | None:
 def _spatial(op: Resize, x: Shape) -> bool:
     """All spatial axes, in order, each as a whole."""
     return [one.axis for one in op.axes] == list(range(2, len(x))) and all(one.roi == (0.0, 1.0) for one in op.axes)
+
+
+RESAMPLE: dict[str, tuple[type[Operator], Writer]] = {"upsample": (Resize, _upsample), "resize": (Resize, _resize)}
+"""Of the two the first that fits."""
