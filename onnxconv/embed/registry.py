@@ -15,6 +15,7 @@ GROUP = "onnxconv.targets"
 
 BUILT_IN: dict[str, str] = {
     "python": "onnxconv.embed.targets.python:TARGET",
+    "node": "onnxconv.embed.targets.node:TARGET",
 }
 """What this package's own entry points say, so that it also works where it is not installed."""
 
