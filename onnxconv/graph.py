@@ -27,6 +27,7 @@ __all__ = [
     "Tiled",
     "Transposed",
     "Unread",
+    "lacking",
     "only",
     "shapes_of",
 ]
@@ -193,6 +194,11 @@ class Unread:
     name: str
     op: str
     reason: str
+
+
+def lacking(tensor: str) -> str:
+    """The reason for a node that is not understood because another one is not."""
+    return f"its input {tensor!r} is not known"
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,8 @@ def _load(file: str) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:
     except FileNotFoundError:
         raise click.UsageError(f"--input {file}: there is no such file") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as reason:
-        raise click.UsageError(f"--input {file} cannot be read as .npy or .npz: {reason}") from None
+        said = "it holds no array of numbers" if "pickle" in str(reason) else str(reason)
+        raise click.UsageError(f"--input {file} cannot be read as .npy or .npz: {said}") from None
 
 
 def _write(stream: Any, arrays: Mapping[str, npt.NDArray[Any]]) -> None:

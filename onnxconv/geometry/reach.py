@@ -79,8 +79,13 @@ class Reach:
         return not self.whole and not any(mask for field in self.fields for _, mask in field.phases)
 
     def stride(self) -> Fraction | None:
-        """Input pixels between neighbouring outputs; None where paths disagree or the whole input is seen."""
-        return self.fields[0].stride if len(self.fields) == 1 and not self.whole else None
+        """Input pixels between neighbouring outputs, on average.
+
+        None where paths disagree, outputs see the same pixels over and over in turn, or the whole input is seen.
+        """
+        if len(self.fields) != 1 or self.whole or (not self.fields[0].advance and len({*self.fields[0].phases}) > 1):
+            return None
+        return self.fields[0].stride
 
     def padding(self) -> int | None:
         """Pixels by which the field of output 0 begins before the input; None where the whole input is seen."""

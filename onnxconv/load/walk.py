@@ -12,7 +12,7 @@ import onnx
 
 from onnxconv.errors import Diagnostic, ModelError, Refusal, Where
 from onnxconv.geometry import Array
-from onnxconv.graph import Graph
+from onnxconv.graph import Graph, lacking
 from onnxconv.load.branch import captured, inlined
 from onnxconv.load.declared import DOMAINS, declared
 from onnxconv.load.fold import FOLDS, OF_SHAPES, folded
@@ -136,7 +136,7 @@ class Walk:
         try:
             behind = [name for name in (*node.input, *captured(node)) if name in self.lost.missing]
             if behind:
-                self.lost.node(node, f"its input {behind[0]!r} is not known")
+                self.lost.node(node, lacking(behind[0]))
             else:
                 self._check(node, index)
                 self._read(node, index)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 
+from onnxconv.graph import lacking
 from onnxconv.report.document import Document
 from onnxconv.report.table import Column
 
@@ -150,6 +153,21 @@ def totals(report: Document) -> list[tuple[str, str, str]]:
 
 
 def unread(report: Document) -> list[str]:
-    """What is not understood, a line each."""
-    lines = [f"{entry['name'] or '(no name)'} ({entry['op']}): {entry['reason']}" for entry in report["unread"]]
+    """What is not understood: a line for each reason, causes first, with the first node, and how many others have it."""
+    groups: dict[str, list[Document]] = {}
+    for entry in report["unread"]:
+        groups.setdefault(_nameless(entry["reason"]), []).append(entry)
+    behind = groups.pop(_nameless(lacking("")), None)
+    lines = [_group(entries) for entries in (*groups.values(), *([behind] if behind else []))]
     return [*lines[:MOST_UNREAD], *(["and more, which --format json names"] if lines[MOST_UNREAD:] else [])]
+
+
+def _nameless(reason: str) -> str:
+    return re.sub(r"'[^']*'|\"[^\"]*\"", "", reason)
+
+
+def _group(entries: Sequence[Document]) -> str:
+    first, *others = entries
+    said = f"{first['name'] or '(no name)'} ({first['op']}): {first['reason']}"
+    kinds = Counter(entry["op"] for entry in others)
+    return f"{said}; likewise {', '.join(f'{n} {op}' for op, n in kinds.items())}" if others else said

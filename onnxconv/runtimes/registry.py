@@ -100,7 +100,7 @@ def resolve(name: str) -> tuple[str, tuple[str, ...]]:
         return targets[name], ()
     form, _, rest = name.partition(":")
     if form not in FORMS:
-        why = f"a runtime is one of {', '.join(targets)}, or {' or '.join(SHOWN_FORMS)}"
+        why = "a runtime is a name that 'onnxconv runtimes' lists, or a program, module or file of one's own"
         raise UsageError(Diagnostic(Where(), "unknown-runtime", f"there is no runtime {name!r}", why, _nearest(name)))
     if not rest:
         shown = next(s for s in SHOWN_FORMS if s.startswith(f"{form}:"))

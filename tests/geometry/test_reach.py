@@ -8,7 +8,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxconv.geometry import IDENTITY, WHOLE, Axis, Reach, TransposedAxis, through, union
+from onnxconv.geometry import IDENTITY, WHOLE, Axis, Reach, TransposedAxis, cycled, held, repeated, through, union
 
 small = st.integers(1, 4)
 pads = st.tuples(st.integers(0, 4), st.integers(0, 4))
@@ -127,6 +127,13 @@ def test_gaps_of_an_upsampling_see_nothing() -> None:
     assert (dead.size(), dead.samples(), dead.padding()) == (0, 0, None)
     assert union([dead, IDENTITY]) == IDENTITY
     assert union([dead, dead]).size() == 0
+
+
+def test_what_comes_round_again_has_no_stride() -> None:
+    """The columns of an image whose rows become one row of tokens; the rows themselves; a position that all see."""
+    assert through(IDENTITY, cycled(4)).stride() is None
+    assert through(IDENTITY, repeated(4)).stride() == Fraction(1, 4)
+    assert held(IDENTITY).stride() == 0
 
 
 def test_a_whole_axis_stays_whole() -> None:
