@@ -23,7 +23,19 @@ from onnxconv.cli.verify import verify
 
 __all__ = ["COMMANDS", "commands", "main"]
 
-COMMANDS: tuple[click.Command, ...] = (build, run, verify, report, reduce, bench, to_spec, embed, runtimes, schema, doctor)
+COMMANDS: tuple[click.Command, ...] = (
+    build,
+    run,
+    verify,
+    report,
+    reduce,
+    bench,
+    to_spec,
+    embed,
+    runtimes,
+    schema,
+    doctor,
+)
 """Every command there is, in the order in which they are listed."""
 
 

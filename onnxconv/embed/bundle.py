@@ -61,7 +61,8 @@ def embed(
     sets = list(golden(graph, weights, seed, target.arithmetic))
     options = fitting(graph, EmitOptions())
     with _replaced(folder) as hidden:
-        shutil.copytree(target.files, hidden, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*IGNORED))
+        for files in target.files:
+            shutil.copytree(files, hidden, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*IGNORED))
         for one in sets:
             save(graph, one.weights, hidden / one.model, options)
         (hidden / "golden").mkdir()

@@ -16,6 +16,9 @@ GROUP = "onnxconv.targets"
 BUILT_IN: dict[str, str] = {
     "python": "onnxconv.embed.targets.python:TARGET",
     "node": "onnxconv.embed.targets.node:TARGET",
+    "openvino": "onnxconv.embed.targets.openvino:TARGET",
+    "opencv": "onnxconv.embed.targets.opencv:TARGET",
+    "tract": "onnxconv.embed.targets.tract:TARGET",
 }
 """What this package's own entry points say, so that it also works where it is not installed."""
 

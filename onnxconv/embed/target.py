@@ -57,7 +57,7 @@ def _as_it_is(_: Path) -> None:
 class Target:
     """A runtime that bundles are made for.
 
-    `files`: a folder whose content is copied into every bundle. `check`: the command that checks a bundle, run in its
+    `files`: folders whose content is copied into every bundle. `check`: the command that checks a bundle, run in its
     folder; ``{python}`` stands for this interpreter. It exits with 0 where every output is right, 1 where one is wrong or a
     file was changed, 2 where it could not run. `precision`: what the runner sets so that nothing is computed more
     narrowly than meant. `limits`: what the target does otherwise, in words. `obstacles`: what it cannot take of a graph.
@@ -68,7 +68,7 @@ class Target:
     name: str
     title: str
     language: str
-    files: Path
+    files: Sequence[Path]
     check: Sequence[str]
     needs: Sequence[Need] = ()
     precision: Mapping[str, str] = field(default_factory=dict)

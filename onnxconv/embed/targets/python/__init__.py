@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from onnxconv.embed.target import Need, Target
+from onnxconv.embed.targets.shared import PYTHON
 
 __all__ = ["TARGET"]
 
@@ -10,7 +11,7 @@ TARGET = Target(
     name="python",
     title="onnxruntime in Python",
     language="Python",
-    files=Path(__file__).parent / "files",
+    files=(PYTHON, Path(__file__).parent / "files"),
     check=("{python}", "check.py"),
     needs=(
         Need("onnxruntime", "pip install onnxruntime", module="onnxruntime"),
