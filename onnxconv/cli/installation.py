@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import platform
 import subprocess
 import sys
@@ -51,6 +52,7 @@ def examine() -> Iterator[Finding]:
         yield _package(package, module)
     yield from _conflicts()
     yield _scratch()
+    yield from _cuda()
     yield from _runtimes()
 
 
@@ -87,6 +89,20 @@ def _conflicts() -> Iterator[Finding]:
 
     for conflict in conflicts():
         yield Finding("packages", "problem", f"{conflict.what}: {conflict.why}", conflict.fix)
+
+
+def _cuda() -> Iterator[Finding]:
+    """What the CUDA provider needs; looked for in a process of its own, since libraries stay loaded."""
+    program = "import json; from onnxconv.runtimes.gpu import pieces; print(json.dumps(list(pieces())))"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=IMPORT_SECONDS, check=True
+        )
+        found = json.loads(done.stdout.splitlines()[-1])
+    except (subprocess.SubprocessError, ValueError, IndexError):
+        found = [("CUDA provider", "looking for CUDA's libraries ended the process that did so", "see nvidia-smi")]
+    for subject, told, fix in found:
+        yield Finding(subject, "note" if fix else "ok", told, fix)
 
 
 def _scratch() -> Finding:

@@ -11,20 +11,24 @@ if TYPE_CHECKING:
 
 MODULE_FILE = "onnxruntime/__init__.py"
 
+UNINSTALL = "pip uninstall -y onnxruntime onnxruntime-gpu"
+
 
 def conflicts() -> tuple[Diagnostic, ...]:
     """Packages that overwrite each other; reads package metadata only.
 
-    onnxruntime, onnxruntime-gpu and their like all bring the one module `onnxruntime`. Whichever was installed last
-    is the one that is imported, with files of the other in between, and uninstalling either breaks both.
+    onnxruntime, onnxruntime-gpu and their like all bring the one module `onnxruntime`. In one folder, whichever was
+    installed last is the one that is imported, with files of the other in between, and uninstalling either breaks both.
+    In two folders the first on the path hides the other, whole.
     """
     from importlib.metadata import distributions
 
-    owners = sorted(
-        (distribution.name, distribution.version)
-        for distribution in distributions()
-        if "onnxruntime" in _name(distribution) and _brings_module(distribution)
-    )
+    folders: dict[str, set[tuple[str, str]]] = {}
+    for distribution in distributions():
+        if "onnxruntime" in _name(distribution) and _brings_module(distribution):
+            owner = (distribution.name, distribution.version)
+            folders.setdefault(str(distribution.locate_file("")), set()).add(owner)
+    owners = sorted(next(iter(folders.values()), set()))
     if len(owners) < 2:
         return ()
     listed = " and ".join(f"{name} {version}" for name, version in owners)

@@ -409,6 +409,7 @@ def test_doctor_finds_nothing_wrong_here() -> None:
     found = {finding["subject"]: finding for finding in document["findings"]}
     assert found["numpy"]["found"] == np.__version__
     assert found["runtime onnxruntime:cpu"]["state"] == "ok"
+    assert {"CUDA provider", "NVIDIA driver"} <= set(found)
 
 
 def test_doctor_sees_two_onnxruntimes_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -175,12 +175,16 @@ def test_a_package_without_metadata_is_passed_over(monkeypatch: pytest.MonkeyPat
 
 def test_two_onnxruntimes_are_a_conflict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert conflicts() == ()
-    for name, brought in (("onnxruntime_gpu", "onnxruntime"), ("onnxruntime-genai", "onnxruntime_genai")):
+    packages = (("onnxruntime_gpu", "onnxruntime"), ("onnxruntime-genai", "onnxruntime_genai"))
+    for name, brought in (*packages, ("onnxruntime", "onnxruntime")):
         info = tmp_path / f"{name.replace('-', '_')}-1.31.1.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.31.1\n")
         (info / "RECORD").write_text(f"{brought}/__init__.py,,\n")
-    monkeypatch.syspath_prepend(tmp_path)
+        if brought != name:
+            monkeypatch.syspath_prepend(tmp_path)
+        if name != "onnxruntime":
+            assert conflicts() == (), "another folder's is hidden, not overwritten"
     (found,) = conflicts()
     assert found.code == "two-onnxruntimes"
     assert "onnxruntime_gpu 1.31.1 are installed together" in found.what

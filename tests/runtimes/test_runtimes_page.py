@@ -75,5 +75,12 @@ def test_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, model: Path, x
 
 
 def test_every_name_and_option_is_on_the_page() -> None:
-    for word in (*names(), *SHOWN_FORMS, *engine.SESSION_OPTIONS, *engine.CUDA_OPTIONS, *engine.LEVELS):
+    for word in (
+        *names(),
+        *SHOWN_FORMS,
+        *engine.SESSION_OPTIONS,
+        *engine.CUDA_OPTIONS,
+        *engine.PLACING,
+        *engine.LEVELS,
+    ):
         assert f"`{word}`" in PAGE, word

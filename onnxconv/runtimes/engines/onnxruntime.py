@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import re
 from collections import Counter
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from onnxconv.runtimes.gpu import CUDA, demand_cuda
+from onnxconv.runtimes.install import UNINSTALL
 from onnxconv.runtimes.options import count, one_of, read_options, switch
 from onnxconv.runtimes.protocol import Array, RuntimeAbsent
 
-CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+CPU = "CPUExecutionProvider"
 
 LEVELS = {
     "off": "ORT_DISABLE_ALL",
@@ -23,11 +24,6 @@ LEVELS = {
     "extended": "ORT_ENABLE_EXTENDED",
     "all": "ORT_ENABLE_ALL",
 }
-
-LIBRARIES = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
-"""Brings CUDA's and cuDNN's libraries as packages, where the system has none."""
-
-UNINSTALL = "pip uninstall -y onnxruntime onnxruntime-gpu"
 
 SESSION_OPTIONS = {"threads": count, "optimization": one_of(*LEVELS)}
 
@@ -43,8 +39,18 @@ CUDA_OPTIONS = {
     "enable_cuda_graph": switch,
 }
 
-UNMET = re.compile(r"Exception during initialization: \S*core[/\\]providers[/\\].* was false")
-"""How onnxruntime 1.32 words it that a kernel cannot be made of a layer's attributes."""
+BFLOAT16 = 16
+"""ONNX's number for the type (TensorProto.DataType)."""
+
+PLACING = {"cpu_fallback": switch}
+"""0: a model of which any node would be left to the CPU is not run."""
+
+UNMET = re.compile(
+    r"Exception during initialization: \S*core[/\\]providers[/\\].* was false"
+    r"|fallback to CPU EP has been explicitly disabled"
+    r"|cannot use the \S* ?graph( capture)? feature"
+)
+"""How onnxruntime 1.32 words it that a kernel cannot be made of a layer's attributes, or not all nodes be placed as asked."""
 
 
 def cpu(options: Mapping[str, str]) -> OnnxRuntime:
@@ -55,9 +61,9 @@ def cpu(options: Mapping[str, str]) -> OnnxRuntime:
 
 def cuda(options: Mapping[str, str]) -> OnnxRuntime:
     """onnxruntime on an NVIDIA GPU, never on the CPU in its stead. Raises `RuntimeAbsent` naming the missing piece."""
-    values = read_options("onnxruntime:cuda", options, SESSION_OPTIONS | CUDA_OPTIONS)
+    values = read_options("onnxruntime:cuda", options, SESSION_OPTIONS | CUDA_OPTIONS | PLACING)
     ort = _imported("onnxruntime-gpu")
-    _demand_cuda(ort)
+    demand_cuda(ort)
     chosen = CUDA_DEFAULTS | {name: value for name, value in values.items() if name in CUDA_OPTIONS}
     provider = {name: str(int(v)) if isinstance(v, bool) else str(v) for name, v in chosen.items()}
     return OnnxRuntime(ort, CUDA, provider, values)
@@ -81,7 +87,7 @@ class OnnxRuntime:
         readable = hasattr(self.ort.InferenceSession, "get_provider_graph_assignment_info")
         if readable:
             options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-        elif self.provider != CPU:
+        if self.provider != CPU and not (readable and self.values.get("cpu_fallback", True)):
             # Before 1.24 nobody can ask where a node went, so a model of which any part falls back is refused.
             options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
         session = self._session(model_path, options)
@@ -107,7 +113,8 @@ class OnnxRuntime:
 class OnnxRuntimeSession:
     """A session, with the provider that each node of its model was given to.
 
-    `replay`: the kind and the number of the device on which runs keep all addresses, as a captured CUDA graph needs.
+    `replay`: the kind and the number of the device on which runs of equal shapes keep all addresses, as a captured CUDA
+    graph needs.
     """
 
     def __init__(self, ort: Any, session: Any, provider: str, replay: tuple[str, int] | None = None) -> None:
@@ -118,35 +125,79 @@ class OnnxRuntimeSession:
         nodes = [(s.ep_name, node) for s in subgraphs for node in s.get_nodes()]
         self.placement = dict(sorted(Counter(name for name, _ in nodes).items()))
         self.unplaced = tuple(node.name or node.op_type for name, node in nodes if name != provider)
-        self._binding: Any = None
-        self._held: dict[str, Any] = {}
+        self._graphs: dict[tuple[tuple[int, ...], ...], _Captured] = {}
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         types = [value.type for value in (*self.session.get_inputs(), *self.session.get_outputs())]
-        if "tensor(bfloat16)" in types:  # onnxruntime 1.32 converts none from or to NumPy's arrays
-            raise NotImplementedError("onnxruntime's Python interface hands over no bfloat16 arrays")
-        values = self._replayed(inputs, self.replay) if self.replay else self.session.run(self.outputs, dict(inputs))
+        if "tensor(bfloat16)" in types:
+            values = self._in_pairs_of_bytes(inputs)
+        else:
+            values = self._replayed(inputs) if self.replay else self.session.run(self.outputs, dict(inputs))
         return dict(zip(self.outputs, values, strict=True))
 
-    def _replayed(self, inputs: Mapping[str, Array], device: tuple[str, int]) -> list[Array]:
-        """A run on the inputs' and outputs' memory of the first run; all shapes stay as they were then."""
-        if self._binding is None:
-            self._binding = self.session.io_binding()
-            for name, array in inputs.items():
-                self._held[name] = self.ort.OrtValue.ortvalue_from_numpy(np.array(array), *device)
-                self._binding.bind_ortvalue_input(name, self._held[name])
-            for name in self.outputs:
-                self._binding.bind_output(name, *device)
-            self.session.run_with_iobinding(self._binding)
-            for name, value in zip(self.outputs, self._binding.get_outputs(), strict=True):
-                self._binding.bind_ortvalue_output(name, value)
+    def _replayed(self, inputs: Mapping[str, Array]) -> list[Array]:
+        """A run on the inputs' and outputs' memory of the first run of these shapes, as its own captured graph."""
+        assert self.replay is not None, "a device to keep addresses on"
+        shapes = tuple(inputs[name].shape for name in sorted(inputs))
+        if shapes not in self._graphs:
+            options = self.ort.RunOptions()
+            options.add_run_config_entry("gpu_graph_id", str(len(self._graphs) + 1))
+            held = {n: self.ort.OrtValue.ortvalue_from_numpy(np.array(a), *self.replay) for n, a in inputs.items()}
+            self._graphs[shapes] = _Captured(self._bound(held, self.replay), held, options)
+            self.session.run_with_iobinding(self._graphs[shapes].binding, options)
+            self._graphs[shapes].keep(self.outputs)
         else:
+            graph = self._graphs[shapes]
             for name, array in inputs.items():
-                if tuple(self._held[name].shape()) != array.shape:
-                    raise ValueError(f"with enable_cuda_graph the shape of {name} stays {self._held[name].shape()}")
-                self._held[name].update_inplace(np.ascontiguousarray(array))
-            self.session.run_with_iobinding(self._binding)
-        return [value.numpy() for value in self._binding.get_outputs()]
+                graph.held[name].update_inplace(np.ascontiguousarray(array))
+            self.session.run_with_iobinding(graph.binding, graph.options)
+        return [value.numpy() for value in self._graphs[shapes].binding.get_outputs()]
+
+    def _bound(self, held: Mapping[str, Any], device: tuple[str, int]) -> Any:
+        binding = self.session.io_binding()
+        for name, value in held.items():
+            binding.bind_ortvalue_input(name, value)
+        for name in self.outputs:
+            binding.bind_output(name, *device)
+        return binding
+
+    def _in_pairs_of_bytes(self, inputs: Mapping[str, Array]) -> list[Array]:
+        """A run with bfloat16 inputs or outputs, which onnxruntime 1.32 neither takes from nor gives as NumPy's arrays."""
+        if self.replay:
+            raise NotImplementedError("bfloat16 arrays cannot be handed to a captured CUDA graph")
+        import ml_dtypes
+
+        held = {name: self._value(np.ascontiguousarray(array)) for name, array in inputs.items()}
+        binding = self._bound(held, ("cpu", 0))
+        self.session.run_with_iobinding(binding)
+        arrays = []
+        for value in binding.get_outputs():
+            if value.data_type() != "tensor(bfloat16)":
+                arrays.append(value.numpy())
+                continue
+            size = ctypes.c_uint16 * int(np.prod(value.shape(), dtype=np.int64))
+            pairs = np.array(size.from_address(value.data_ptr()), np.uint16)
+            arrays.append(pairs.view(ml_dtypes.bfloat16).reshape(value.shape()))
+        return arrays
+
+    def _value(self, array: Array) -> Any:
+        if array.dtype.name != "bfloat16":
+            return self.ort.OrtValue.ortvalue_from_numpy(array)
+        return self.ort.OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(np.uint16), BFLOAT16)
+
+
+@dataclass(frozen=True, slots=True)
+class _Captured:
+    """A binding to memory that stays, and the options that tell its graph from those of other shapes."""
+
+    binding: Any
+    held: Mapping[str, Any]
+    options: Any
+
+    def keep(self, outputs: Sequence[str]) -> None:
+        """Have the outputs written where the first run has put them."""
+        for name, value in zip(outputs, self.binding.get_outputs(), strict=True):
+            self.binding.bind_ortvalue_output(name, value)
 
 
 def _imported(distribution: str) -> Any:
@@ -163,43 +214,3 @@ def _imported(distribution: str) -> Any:
         # What is left of the folder after one of two packages that share it has been uninstalled.
         raise RuntimeAbsent("the module onnxruntime is there, but most of its files are not", f"{UNINSTALL} && {fix}")
     return ort
-
-
-def _demand_cuda(ort: Any) -> None:
-    """Raise `RuntimeAbsent` unless the wheel has the provider, and the driver, a GPU and the CUDA libraries are there."""
-    folder = Path(ort.__file__).parent / "capi"
-    suffix = ".dll" if os.name == "nt" else ".so"
-    prefix = "" if os.name == "nt" else "lib"
-    parts = [folder / f"{prefix}onnxruntime_providers_{part}{suffix}" for part in ("shared", "cuda")]
-    package = getattr(ort, "package_name", "onnxruntime")
-    if CUDA not in ort.get_available_providers() and not parts[1].exists():
-        raise RuntimeAbsent(f"{package} {ort.__version__} has no {CUDA}", f"{UNINSTALL} && {LIBRARIES}")
-    _demand_gpu()
-    if hasattr(ort, "preload_dlls"):
-        ort.preload_dlls()
-    for library in parts:
-        if library.exists():
-            _demand_loadable(library)
-    if CUDA not in ort.get_available_providers():
-        raise RuntimeAbsent(f"{package} {ort.__version__} could not register {CUDA}", LIBRARIES)
-
-
-def _demand_gpu() -> None:
-    name = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
-    try:
-        driver = ctypes.CDLL(name)
-    except OSError as error:
-        fix = "install the GPU's driver; pip cannot"
-        raise RuntimeAbsent(f"NVIDIA's driver is not installed ({name} cannot be loaded)", fix) from error
-    if code := driver.cuInit(0):
-        raise RuntimeAbsent(f"NVIDIA's driver finds no GPU that it can use (cuInit: error {code})", "see nvidia-smi")
-
-
-def _demand_loadable(library: Path) -> None:
-    """Raise `RuntimeAbsent` naming the library that another one needs and that is not found."""
-    try:
-        ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
-    except OSError as error:
-        missing = re.match(r"(\S+): cannot open shared object file", str(error))
-        if missing:
-            raise RuntimeAbsent(f"{missing[1]} cannot be loaded; {library.name} needs it", LIBRARIES) from error
