@@ -25,6 +25,7 @@ from onnxconv.ops import (
     Conv,
     ConvTranspose,
     Flatten,
+    Gelu,
     Identity,
     MaxPool,
     Mul,
@@ -210,6 +211,19 @@ def test_threads_change_no_bit() -> None:
     inputs = {"x": rng.standard_normal((1, 5, 101, 90)).astype("float32")}
     first, second, third = (planned(graph, w, inputs, threads)["q"].tobytes() for threads in (1, 2, 3))
     assert first == second == third
+
+
+@pytest.mark.parametrize("by", ["none", "tanh"])
+def test_gelu_keeps_its_bound(by: str) -> None:
+    graph, there = alone(Gelu(approximate=by), (1, 2, 40000))
+    x = np.concatenate([np.linspace(-12, 12, 79000), np.logspace(-40, 1, 500), -np.logspace(-40, 1, 500)])
+    x = x.astype(np.float32).reshape(1, 2, 40000)
+    found = compared(there, [x], {}, planned(graph, {}, {"x": x})["y"], DIRECT)
+    assert (found.elements, found.mismatches) == (80000, 0), found
+    ends = np.array([[[np.nan, np.inf, -np.inf]]], np.float32)
+    np.testing.assert_array_equal(
+        planned(alone(Gelu(), (1, 1, 3))[0], {}, {"x": ends})["y"], [[[np.nan, np.inf, np.nan]]]
+    )
 
 
 def test_what_is_not_finite_goes_where_it_is_seen() -> None:

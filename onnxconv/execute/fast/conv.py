@@ -21,8 +21,11 @@ COLUMNS = 1 << 17
 GROUPED_COLUMNS = 1 << 17
 """The same where there are groups, whose products are small."""
 
-FEWEST = 192
-"""Columns of a matrix product below which it gets slow."""
+FEWEST = 768
+"""Columns of a matrix product below which it gets slower, and neighbouring tiles read much of the same."""
+
+MOST_COLUMNS = 1 << 22
+"""Elements of gathered columns that are never exceeded for the sake of `FEWEST`: 16 MiB of float32."""
 
 HALVED = 128
 """Filters that are worth a second block where there is only one, so that two threads have work."""
@@ -39,13 +42,17 @@ class Tile(Block):
 
 @dataclass(frozen=True, slots=True)
 class ConvKernel:
-    """A convolution with weight [g, M/g, K], K = C/g · taps, bias [g, M/g, 1] or none, and its tiles."""
+    """A convolution with weight [g, M/g, K], K = C/g · taps, bias [g, M/g, 1] or none, and its tiles.
+
+    `direct`: see `is_direct`.
+    """
 
     window: Window
     weight: Array
     bias: Array | None
     blocks: tuple[Tile, ...]
     scratch: int
+    direct: bool
 
     def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
         """The product straight into the output, and the bias added while the block is in the cache."""
@@ -71,10 +78,10 @@ class ConvKernel:
         np.copyto(columns.reshape(view.shape), view)
         return columns.reshape(count, self.weight.shape[2], -1)
 
-    @property
-    def direct(self) -> bool:
-        """Every output reads its own position alone: the input is the columns."""
-        return all(axis.size == 1 == axis.stride and not any(axis.pad) for axis in self.window)
+
+def is_direct(window: Window) -> bool:
+    """Every output reads its own position alone: the input is the columns."""
+    return all(axis.size == 1 == axis.stride and not any(axis.pad) for axis in window)
 
 
 def conv_kernel(op: Conv, shape: Sequence[int], weight: Array, bias: Array | None) -> ConvKernel:
@@ -82,10 +89,12 @@ def conv_kernel(op: Conv, shape: Sequence[int], weight: Array, bias: Array | Non
     sizes = tuple(shape[2:])
     outs = tuple(int(axis.out_size(n)) for axis, n in zip(op.window, sizes, strict=True))
     kernel = np.ascontiguousarray(weight).reshape(op.groups, op.out_channels // op.groups, -1)
-    direct = all(axis.size == 1 == axis.stride and not any(axis.pad) for axis in op.window)
+    direct = is_direct(op.window)
     tiles = tuple(_tiles(op, shape, kernel, outs))
     scratch = 0 if direct else max(_scratch(tile, shape[1] // op.groups, kernel.shape[2]) for tile in tiles)
-    return ConvKernel(op.window, kernel, None if bias is None else bias.reshape(*kernel.shape[:2], 1), tiles, scratch)
+    return ConvKernel(
+        op.window, kernel, None if bias is None else bias.reshape(*kernel.shape[:2], 1), tiles, scratch, direct
+    )
 
 
 def _scratch(tile: Tile, each: int, terms: int) -> int:
@@ -96,7 +105,7 @@ def _scratch(tile: Tile, each: int, terms: int) -> int:
 def _tiles(op: Conv, shape: Sequence[int], kernel: Array, outs: tuple[int, ...]) -> Iterator[Tile]:
     groups, filters, terms = kernel.shape
     limit = COLUMNS if groups == 1 else GROUPED_COLUMNS
-    most = max(FEWEST, limit // max(terms, filters))
+    most = max(1, limit // max(terms, filters), min(FEWEST, MOST_COLUMNS // terms))
     boxes = tuple(reading(op.window, shape[2:], box) for box in box_cuts(outs, most))
     together = max(1, limit // (terms * math.prod(boxes[0].outs)))
     halves = groups == 1 and len(boxes) * shape[0] == 1 and filters >= HALVED

@@ -10,13 +10,14 @@ from onnxconv.execute.fast.block import Kernel, triple, whole
 from onnxconv.execute.fast.conv import conv_kernel
 from onnxconv.execute.fast.defined import DefinedKernel, dense_kernel
 from onnxconv.execute.fast.pool import global_kernel, pool_kernel
+from onnxconv.execute.fast.transposed import transposed_kernel
 from onnxconv.geometry import Array
 from onnxconv.graph import Node
-from onnxconv.ops import AveragePool, Conv, Dense, GlobalAveragePool, GlobalMaxPool, MaxPool, Operator
+from onnxconv.ops import AveragePool, Conv, ConvTranspose, Dense, GlobalAveragePool, GlobalMaxPool, MaxPool, Operator
 
 __all__ = ["defined_kernel", "has_kernel", "kernel_of"]
 
-_KERNELS = (Conv, Dense, MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool)
+_KERNELS = (Conv, ConvTranspose, Dense, MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool)
 
 
 def has_kernel(op: Operator) -> bool:
@@ -29,6 +30,8 @@ def kernel_of(op: Operator, shapes: Sequence[tuple[int, ...]], w: Mapping[str, A
     match op:
         case Conv():
             return conv_kernel(op, shapes[0], w["weight"], w.get("bias"))
+        case ConvTranspose():
+            return transposed_kernel(op, shapes[0], w["weight"], w.get("bias"))
         case Dense():
             return dense_kernel(shapes[0][0], w["weight"], w.get("bias"))
         case MaxPool() | AveragePool():
