@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from onnxconv.dtypes import DTYPES
 from onnxconv.graph import Graph, Node
 from onnxconv.verify.level import PLAIN, Level
-from onnxconv.verify.words import Array
+from onnxconv.verify.words import MOVING, Array
 
 __all__ = ["Ahead", "ahead", "consumers"]
 
@@ -38,6 +39,10 @@ class Ahead:
         return straight if self.curved and error.any() else self
 
     @property
+    def width(self) -> float:
+        return self.high - self.low
+
+    @property
     def open(self) -> bool:
         """Nothing flattens what comes."""
         return math.isinf(self.low) and math.isinf(self.high)
@@ -53,49 +58,118 @@ def consumers(graph: Graph) -> dict[str, list[Node]]:
 
 
 def ahead(
-    tensor: str, reading: Mapping[str, Sequence[Node]], constants: Mapping[str, Array] = MappingProxyType({})
+    tensor: str,
+    reading: Mapping[str, Sequence[Node]],
+    constants: Mapping[str, Array] = MappingProxyType({}),
+    shapes: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
 ) -> Ahead:
     """Follow a tensor through layers that keep its values apart, up to the first activation or quantisation.
 
-    `constants`: the values of constant tensors, by name.
+    `constants`: the values of constant tensors, by name. `shapes`: sizes of tensors, for what products of matrices sum up.
     """
-    normalised = False
-    while len(readers := reading.get(tensor, ())) == 1:
+    back: list[Callable[[Ahead], Ahead]] = []
+    found, normalised = Ahead(), False
+    while readers := reading.get(tensor, ()):
+        if len(readers) > 1:
+            if all(node.op.kind in MOVING for node in readers):  # parts of it go different ways
+                found = min((ahead(n.output, reading, constants, shapes) for n in readers), key=lambda a: a.width)
+            elif _gates_itself(readers, reading, constants):
+                found = CURVED
+            break
         (node,) = readers
-        match node.op.kind:
-            case "BatchNormalization":
-                if normalised:
-                    break
-                normalised = True
-            case "Identity" | "Neg" | "Flatten" | "MaxPool" | "AveragePool" | "GlobalMaxPool" | "GlobalAveragePool":
-                pass
-            case "QuantizeLinear" if all(name in constants for name in node.inputs[1:]):
-                return replace(
-                    _representable(node, *(constants[name] for name in node.inputs[1:])), normalised=normalised
-                )
-            case "Relu":
-                return Ahead(0.0, math.inf, normalised)
-            case "Clip":
-                low, high = getattr(node.op, "low", None), getattr(node.op, "high", None)
-                return Ahead(-math.inf if low is None else low, math.inf if high is None else high, normalised)
-            case "HardSigmoid":
-                return _sloped(float(getattr(node.op, "alpha", 0.0)), float(getattr(node.op, "beta", 0.0)), normalised)
-            case "Silu" | "Elu" | "HardSwish" | "Softplus" | "Gelu" | "Mish":
-                return Ahead(-4.0, 4.0, normalised, curved=True)
-            case "Sigmoid" | "Softmax":
-                return Ahead(-4.0, 4.0, normalised)
-            case "Sqrt" | "Log" | "Pow":
-                return Ahead(0.0625, 4.0, normalised)
-            case "Exp" | "LRN":
-                return Ahead(-4.0, 4.0, normalised)
-            case "Erf":
-                return Ahead(-2.0, 2.0, normalised)
-            case "Tanh":
-                return Ahead(-2.0, 2.0, normalised)
-            case _:
+        if node.op.kind == "BatchNormalization":
+            if normalised:
                 break
+            normalised = True
+        elif node.op.kind not in KEEPING:
+            limits = _limits(node, constants)
+            step = None if limits is not None else _undone(node, constants, shapes)
+            if step is None:
+                found = limits or found
+                break
+            back.append(step)
         tensor = node.output
-    return Ahead(normalised=normalised)
+    for step in reversed(back):
+        found = step(found)
+    return replace(found, normalised=normalised)
+
+
+KEEPING = ("Identity", "Neg", "Flatten", "MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool", *MOVING)
+CURVED = Ahead(-4.0, 4.0, curved=True)
+LIVE = {
+    **dict.fromkeys(("Silu", "Elu", "HardSwish", "Softplus", "Gelu", "Mish"), CURVED),
+    **dict.fromkeys(("Sigmoid", "Softmax", "Exp", "LRN"), Ahead(-4.0, 4.0)),
+    **dict.fromkeys(("Sqrt", "Log", "Pow"), Ahead(0.0625, 4.0)),
+    **dict.fromkeys(("Erf", "Tanh"), Ahead(-2.0, 2.0)),
+    "Relu": Ahead(0.0, math.inf),
+}
+"""Between which values activations let differences through."""
+
+
+def _limits(node: Node, constants: Mapping[str, Array]) -> Ahead | None:
+    """Where the layer lets differences through, if it bends or rounds anything."""
+    match node.op.kind:
+        case "QuantizeLinear" if all(name in constants for name in node.inputs[1:]):
+            return _representable(node, *(constants[name] for name in node.inputs[1:]))
+        case "Clip":
+            low, high = getattr(node.op, "low", None), getattr(node.op, "high", None)
+            return Ahead(-math.inf if low is None else low, math.inf if high is None else high)
+        case "HardSigmoid":
+            return _sloped(float(getattr(node.op, "alpha", 0.0)), float(getattr(node.op, "beta", 0.0)))
+        case kind:
+            return LIVE.get(kind)
+
+
+def _undone(
+    node: Node, constants: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]
+) -> Callable[[Ahead], Ahead] | None:
+    """What limits on a layer's output mean for its input; None where they mean nothing."""
+    held = [constants[name] for name in node.inputs if name in constants]
+    if node.op.kind in ("Sub", "Div") and node.inputs[0] in constants:
+        return None
+    match node.op.kind:
+        case "Add" | "Sub" if held:  # constants that are added are small, or one number
+            number = float(held[0].flat[0]) if held[0].size == 1 else 0.0
+            shift = number if node.op.kind == "Add" else -number
+            return lambda found: replace(found, low=found.low - shift, high=found.high - shift)
+        case "Mul" | "Div" if held and held[0].size == 1 and held[0].flat[0]:
+            factor = float(held[0].flat[0])
+            return partial(_scaled, factor if node.op.kind == "Mul" else 1 / factor)
+        case "MatMul" if not held:
+            return partial(_of_products, shapes.get(node.inputs[0], (1,))[-1])
+        case _:
+            return None
+
+
+def _scaled(factor: float, found: Ahead) -> Ahead:
+    low, high = sorted((found.low / factor, found.high / factor))
+    return replace(found, low=low, high=high)
+
+
+def _of_products(count: int, found: Ahead) -> Ahead:
+    """Of sums of products of two such tensors: numbers of random signs add up to √count of them."""
+    widest = math.sqrt(min(abs(found.low), abs(found.high)) / math.sqrt(count))
+    return Ahead(-widest, widest) if 0 < widest < math.inf else Ahead()
+
+
+def _gates_itself(
+    readers: Sequence[Node], reading: Mapping[str, Sequence[Node]], constants: Mapping[str, Array]
+) -> bool:
+    """A tensor is multiplied by a function of itself: a curve written out, such as x · clip(x + 3) / 6 or x · sigmoid(x)."""
+    products = [node for node in readers if node.op.kind == "Mul"]
+    others = [node for node in readers if node.op.kind != "Mul"]
+    if len(products) != 1 or len(others) != 1:
+        return False
+    (node,) = others
+    while node is not products[0]:
+        of_itself = node.op.kind in (*LIVE, "Clip", "HardSigmoid") or any(
+            name in constants and constants[name].size == 1 for name in node.inputs
+        )
+        following = reading.get(node.output, ())
+        if not of_itself or len(following) != 1:
+            return False
+        (node,) = following
+    return True
 
 
 def _representable(node: Node, scale: Array, zero: Array | int = 0) -> Ahead:
@@ -105,9 +179,9 @@ def _representable(node: Node, scale: Array, zero: Array | int = 0) -> Ahead:
     return Ahead(float((of.low - offset).max()) * least, float((of.high - offset).min()) * least, quantised=True)
 
 
-def _sloped(slope: float, offset: float, normalised: bool) -> Ahead:
+def _sloped(slope: float, offset: float) -> Ahead:
     """Where slope·x + offset lies between 0 and 1."""
     if slope == 0:
-        return Ahead(normalised=normalised)
+        return Ahead()
     low, high = sorted((-offset / slope, (1 - offset) / slope))
-    return Ahead(low, high, normalised)
+    return Ahead(low, high)

@@ -7,7 +7,8 @@ rounded to an integer is the same in every evaluation, halves included, and so i
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from onnxconv.dtypes import DTYPES, rounded
 from onnxconv.execute import magnitude
 from onnxconv.graph import Graph, Node
 from onnxconv.verify.draw import Stream
+from onnxconv.verify.level import Level
 from onnxconv.verify.words import Array
 from onnxconv.weights import Weights
 
@@ -49,30 +51,33 @@ def power_of_two(values: Array) -> Array:
     return np.ldexp(1.0, np.rint(np.log2(np.maximum(values.astype(np.float64), 2.0**-120))).astype(np.int64))
 
 
-def held(graph: Graph, weights: Weights, stream: Stream, *, mirrored: bool = False) -> dict[str, Array]:
+def held(
+    graph: Graph, weights: Weights, stream: Stream, levels: Mapping[str, Level] = MappingProxyType({})
+) -> dict[str, Array]:
     """Constants for a network in which nothing rounds: integers as they are, scales as powers of two.
 
-    A single number belongs to a formula, and stays what it is, or becomes a power of two. Several become small integers;
-    `mirrored`: as factors powers of two, both of each pair alike, else each other's negatives.
+    A single number belongs to a formula, and stays what it is, or becomes a power of two. Several become small integers as
+    factors, and quarters where they are added. With `levels`, they are mirrored, and fit the range that is wanted.
     """
     params = {node.output: node.params[0][1] for node in graph.nodes if node.op.kind == "Constant"}
     read = [node.inputs[i] for node in graph.nodes for i in SCALES.get(node.op.kind, ())]
     scales = {params[name].name for name in read if name in params}
-    factors = {
-        params[name].name for node in graph.nodes if node.op.kind in FACTORS for name in node.inputs if name in params
-    }
+    readers = {params[name].name: node for node in graph.nodes for name in node.inputs if name in params}
     values: dict[str, Array] = {}
     for param in dict.fromkeys(params.values()):
+        reader = readers.get(param.name)
+        factor = reader is not None and reader.op.kind in FACTORS
         if DTYPES[param.dtype].family != "float":
             values[param.name] = weights[param]
         elif param.name in scales:
             values[param.name] = rounded(power_of_two(weights[param]), param.dtype)
         elif math.prod(param.shape) == 1:
-            values[param.name] = rounded(_plain_number(weights[param], param.name in factors), param.dtype)
-        elif mirrored:
-            values[param.name] = _paired(param.shape, param.dtype, param.name in factors, stream)
+            values[param.name] = rounded(_plain_number(weights[param], factor), param.dtype)
+        elif factor:
+            values[param.name] = rounded(_factors(param.shape, bool(levels), stream), param.dtype)
         else:
-            values[param.name] = stream.filled(param.shape, 4, param.dtype)
+            level = levels.get(reader.output) if reader else None
+            values[param.name] = rounded(_addends(param.shape, level, stream), param.dtype)
     return {name: values[param.name] for name, param in params.items()}
 
 
@@ -89,15 +94,23 @@ def _plain_number(number: Array, factor: bool) -> Array:
     return np.where(wide == 0, 0.0, np.sign(wide) * power_of_two(np.minimum(np.abs(wide), 2.0**30)))
 
 
-def _paired(shape: tuple[int, ...], dtype: str, factor: bool, stream: Stream) -> Array:
-    """±½ and ±1 alike, or small integers of opposite signs, two by two."""
+def _factors(shape: tuple[int, ...], mirrored: bool, stream: Stream) -> Array:
+    """Small integers; ±½ and ±1, two by two alike."""
+    if not mirrored:
+        return stream.filled(shape, 4, "float64")
     count = math.prod(shape)
     half = -(-count // 2)
-    if factor:
-        drawn = np.repeat(2.0 ** -stream.below(2, half) * stream.signs(half), 2)[:count]
-    else:
-        drawn = np.stack([n := stream.filled((half,), 4, "float64"), -n], axis=1).reshape(-1)[:count]
-    return rounded(drawn, dtype).reshape(shape)
+    return np.repeat(2.0 ** -stream.below(2, half) * stream.signs(half), 2)[:count].reshape(shape)
+
+
+def _addends(shape: tuple[int, ...], level: Level | None, stream: Stream) -> Array:
+    """Quarters of up to ±1; of the range that is wanted, two by two of opposite signs."""
+    if level is None:
+        return stream.filled(shape, 4, "float64") / 4
+    count = math.prod(shape)
+    half = stream.filled((-(-count // 2),), 4, "float64") / 4
+    unit = 2.0 ** math.floor(math.log2(level.faint * (level.range or 1.0)))
+    return unit * np.stack([half, -half], axis=1).reshape(-1)[:count].reshape(shape)
 
 
 def stored_integers(graph: Graph, weights: Weights) -> dict[str, Array]:

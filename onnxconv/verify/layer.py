@@ -77,7 +77,7 @@ def route(
         y = replace(y, error=error_after(node, xs, routed.weights, y.value, y.terms))
     elif rounds:
         y = replace(y, grid=grid_of(y.value))
-    if any(x.pairs for x in xs) or routed.mirrored:
+    if any(x.pairs for x in xs) or routed.mirrored or node.op.kind == "MatMul":
         y = replace(y, pairs=pairs_after(Step(node, xs, routed.weights, y.value, y.terms), y, routed.mirrored))
     return replace(routed, y=y)
 

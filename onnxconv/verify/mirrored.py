@@ -24,6 +24,8 @@ ALIKE = ("Identity", "Neg", "AveragePool", "GlobalAveragePool", *MOVING)
 def pairs_after(s: Step, y: Signal, made: bool) -> Pairs | None:
     """Of the output y, whose error is known. `made`: the layer's filters are pairs."""
     kind, own = s.op.kind, np.zeros_like(s.y)
+    if kind == "MatMul":
+        return _through_matrix(s, y)
     if not made and not any(x.pairs for x in s.xs):
         return None
     if kind in PRODUCTS:
@@ -49,6 +51,16 @@ def _weighed(s: Step, apart: Array) -> Array:
     return s.through(apart, w=none | {"weight": np.abs(s.w["weight"])})
 
 
+def _through_matrix(s: Step, y: Signal) -> Pairs | None:
+    """Columns of one entry each, two by two of opposite signs, make pairs along the last axis."""
+    matrix = s.xs[1]
+    single = matrix.value.ndim == 2 and int((matrix.value != 0).sum(axis=0).max()) == 1
+    if matrix.error is not None or not single or not _exactly(matrix.value, 1, -1):
+        return None
+    own = np.zeros_like(s.y) if y.error is None else 2 * bound(s.dtype, 2, y.terms + y.error)
+    return Pairs(y.value.ndim - 1, own)
+
+
 def _joined(s: Step, y: Signal, axis: int) -> Pairs | None:
     """A sum of tensors in pairs, or the product of one with numbers that both of each pair have in common."""
     apart = np.zeros_like(s.y)
@@ -67,6 +79,8 @@ def _joined(s: Step, y: Signal, axis: int) -> Pairs | None:
 def _exactly(value: Array, axis: int, sign: int) -> bool:
     """Elements 2i + 1 along an axis are those before, times the sign."""
     along = np.moveaxis(value, axis, 0)
+    if len(along) % 2:
+        return False
     return bool((along[1::2] == sign * along[::2]).all())
 
 

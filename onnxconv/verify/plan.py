@@ -10,19 +10,19 @@ import numpy as np
 
 from onnxconv.dtypes import DTYPES
 from onnxconv.graph import Graph, Node
-from onnxconv.verify.ahead import ahead, consumers
+from onnxconv.verify.ahead import Ahead, ahead, consumers
 from onnxconv.verify.coverage import Seen, alive, observed
 from onnxconv.verify.draw import Stream
 from onnxconv.verify.integers import bell, fitted, held, stored_integers, whole
 from onnxconv.verify.layer import CHOSEN, MEANS, NEVER_EXACT, raw, route
 from onnxconv.verify.level import PLAIN, levels
-from onnxconv.verify.route import Routed
+from onnxconv.verify.route import Routed, route_matrix
 from onnxconv.verify.signal import Signal, channels
 from onnxconv.verify.sizes import concrete, terms
 from onnxconv.verify.words import Array
 from onnxconv.weights import Weights
 
-__all__ = ["Plan", "plan"]
+__all__ = ["Plan", "plan", "separate"]
 
 LARGE = 1 << 33
 """Terms summed for one image above which one image is routed, not two."""
@@ -67,6 +67,21 @@ def plan(graph: Graph, weights: Weights, seed: int, tell: Tell = _silent) -> Pla
     return made
 
 
+def separate(graph: Graph) -> Graph:
+    """The graph in which each layer whose weights are chosen has vectors of its own: exporters store equal ones once."""
+    seen: set[str] = set()
+    nodes = []
+    for node in graph.nodes:
+        mine = node.op.kind in CHOSEN
+        params = tuple(
+            (role, replace(p, name=f"{p.name} of {node.name}") if mine and p.name in seen and len(p.shape) == 1 else p)
+            for role, p in node.params
+        )
+        seen.update(p.name for _, p in node.params)
+        nodes.append(replace(node, params=params))
+    return replace(graph, nodes=tuple(nodes))
+
+
 _FORGOTTEN = Signal(np.zeros(0), 0, np.zeros(0))
 
 
@@ -77,7 +92,7 @@ class _Walk:
         self.graph, self.weights, self.reading, self.levels = graph, weights, consumers(graph), levels(graph)
         self.shapes = concrete(graph, 2 if terms(graph, concrete(graph, 1)) < LARGE else 1)
         self.stream = Stream("routing", seed)
-        self.constants = held(graph, weights, self.stream, mirrored=bool(self.levels))
+        self.constants = held(graph, weights, self.stream, self.levels)
         self.inputs = {name: self._input(name, type.dtype, bits) for name, type in graph.inputs}
         self.arrays = stored_integers(graph, weights)
         self.values = {name: raw(x.astype(np.float64)) for name, x in self.inputs.items()}
@@ -95,6 +110,7 @@ class _Walk:
 
     def enter(self, node: Node) -> None:
         """Choose the layer's weights, compute it, and note what is known of it."""
+        self._fit_matrix(node)
         xs = [self.values[name] for name in node.inputs]
         routed = self._routed(node, xs)
         y = routed.y
@@ -108,14 +124,29 @@ class _Walk:
             self.gains[node.output] = routed.gain
         self.routes[node.name] = replace(routed, y=_FORGOTTEN, weights={})
 
+    def _fit_matrix(self, node: Node) -> None:
+        """A constant matrix that only this layer multiplies by is chosen like the kernel of a dense layer."""
+        name = node.inputs[-1] if node.op.kind == "MatMul" else ""
+        array = self.constants.get(name)
+        if array is None or array.ndim != 2 or len(self.reading[name]) > 1 or name in self.graph.outputs:
+            return
+        (param,) = (p for n in self.graph.nodes if n.output == name for _, p in n.params)
+        if sum(param in dict(n.params).values() for n in self.graph.nodes) > 1:  # other layers have it too
+            return
+        chosen = route_matrix(array, self.values[node.inputs[0]], self._next(node), self.stream)
+        self.arrays[param.name], self.values[name] = chosen, raw(chosen.astype(np.float64))
+
+    def _next(self, node: Node) -> Ahead:
+        limits = ahead(node.output, self.reading, self.constants, self.shapes)
+        return replace(limits, level=self.levels.get(node.output, PLAIN))
+
     def _routed(self, node: Node, xs: Sequence[Signal]) -> Routed:
         if node.output in self.constants:
             array = self.constants[node.output]
             return Routed(raw(array.astype(np.float64)), {"value": array})
         own = {role: self.weights[param] for role, param in node.params} if node.op.kind not in CHOSEN else {}
         gain = self.gains.get(node.inputs[0]) if node.inputs else None
-        next = replace(ahead(node.output, self.reading, self.constants), level=self.levels.get(node.output, PLAIN))
-        return route(node, xs, next, gain, own, self.arrays, self.stream)
+        return route(node, xs, self._next(node), gain, own, self.arrays, self.stream)
 
     def through(self, advance: Tell) -> Plan:
         """All layers in order; a tensor is forgotten after its last reader."""

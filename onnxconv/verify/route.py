@@ -26,6 +26,7 @@ __all__ = [
     "Routed",
     "largest_errors",
     "route_batch_norm",
+    "route_matrix",
     "route_prelu",
     "route_products",
     "shift",
@@ -92,6 +93,20 @@ def route_products(node: Node, x: Signal, next: Ahead, stream: Stream) -> Routed
         grid = max(grid, grid_of(bias))
     gain = scale if next.normalised else None
     return Routed(Signal(y, grid, terms), weights, origin, tap, gain, mirrored=pairs is not None)
+
+
+def route_matrix(like: Array, x: Signal, next: Ahead, stream: Stream) -> Array:
+    """A matrix [K, M] for x[*B, K]: one ±2^-k a column."""
+    rows, columns = like.shape
+    pairs = -1 if next.level.range and next.open and columns % 2 == 0 else None
+    source = _visits(columns, rows, stream, 2 if pairs else 1)
+    sign = _alike(stream.signs(columns), pairs, pairs)
+    seen = Signal(np.moveaxis(x.value, -1, 1), 0, x.terms, np.moveaxis(x.slack(), -1, 1))
+    extent, error = spread(seen.value)[:, source], largest_errors(seen)[source]
+    scale = _alike(2.0 ** -shrinking(extent, error, next.given(error), like.dtype.name), pairs)
+    matrix = np.zeros(like.shape)
+    matrix[source, np.arange(columns)] = sign * scale
+    return rounded(matrix, like.dtype.name)
 
 
 def _pairs(filters: int, groups: int, fan: int, x: Signal) -> int | None:
@@ -206,9 +221,12 @@ def shrinking(spread: Array, error: Array, next: Ahead, dtype: str, gain: Array 
 
 
 def shrinking_to(spread: Array, error: Array, level: Level) -> Array:
-    """k per channel, so that 2^-k times its range, or its one value, is what is wanted of it; where that is open, as it is."""
+    """k per channel, so that 2^-k times its range, or its one value, is what is wanted of it; where that is open, as it is.
+
+    A range that is close to the error is not magnified to what is wanted: it has room for 64 errors.
+    """
     extent = spread[-1] - spread[0]
-    size = np.where(extent > error, extent, np.abs(spread).max(axis=0))
+    size = np.maximum(np.where(extent > error, extent, np.abs(spread).max(axis=0)), 64 * error)
     wanted = level.faint * (level.range or size)
     exponent = np.frexp(size / np.where(size > 0, wanted, 1))[1]
     return np.where(size > 0, exponent, 0)

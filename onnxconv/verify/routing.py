@@ -17,7 +17,7 @@ from onnxconv.graph import Graph
 from onnxconv.verify.case import Case, judged
 from onnxconv.verify.compare import Comparison, merge, outputs_differ, within
 from onnxconv.verify.coverage import Seen, add, shares
-from onnxconv.verify.plan import plan
+from onnxconv.verify.plan import plan, separate
 from onnxconv.verify.signal import Signal
 from onnxconv.verify.verdict import Finding, Verdict
 from onnxconv.verify.words import Array
@@ -35,10 +35,11 @@ def routing(case: Case) -> Iterator[Finding]:
     flat: dict[str, bool] = {}
     seen: Seen = {}
     inexact, blur = "", 0.0
+    graph = separate(case.graph)
     for trial in count():
         tell = partial(_tell, case, min(trial, case.trials - 1))
-        made = plan(case.graph, case.weights, case.seed + trial, tell)
-        case.bench.load(case.graph, given(made.arrays))
+        made = plan(graph, case.weights, case.seed + trial, tell)
+        case.bench.load(graph, given(made.arrays))
         got = case.bench.run(made.inputs)
         types = case.graph.types()
         expected = {name: (types[name].dtype, y.value.shape) for name, y in made.outputs.items()}
