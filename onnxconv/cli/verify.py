@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from onnxconv.cli.options import DEFAULT_TIMEOUT, Matrix
 from onnxconv.cli.sources import keep, networks
 
 if TYPE_CHECKING:
+    from onnxconv.network import Network
     from onnxconv.verify import Verification
 
 
@@ -121,7 +122,6 @@ def verify(
 ) -> int:
     """Cross-check runtimes against the reference, layer by layer and as a whole."""
     from onnxconv.cli.output import deliver, style, width
-    from onnxconv.cli.progress import progress
     from onnxconv.report import as_json, verification_text
 
     keep([*sources, weights], output)
@@ -130,24 +130,10 @@ def verify(
     runtime = expanded(runtime, matrix, options)
     found = networks(sources, set=parameters, input_shapes=input_shapes, weights=weights, seed=seed)
     again = _again({"--set": parameters, "--input-shape": input_shapes, "--runtime-option": options}, weights, timeout)
+    asked = {"seed": seed, "trials": trials, "arithmetic": arithmetic, "coverage": coverage, "timeout": timeout}
     documents = []
-    for network in found:
-        with progress(network.source) as told:
-            result = network.verify(
-                runtime,
-                probes=probes or None,
-                seed=seed,
-                trials=trials,
-                arithmetic=arithmetic,
-                coverage=coverage,
-                timeout=timeout,
-                options=options,
-                progress=told,
-            )
-        document = result.document()
-        if maps is not None:
-            _draw(result, document, Path(maps))
-        documents.append(document | {"checks": [c | {"reproduce": c["reproduce"] + again} for c in document["checks"]]})
+    for document in _documents(found, runtime, again, maps, probes=probes or None, options=options, **asked):
+        documents.append(document)
         if format == "text" and output is None:
             deliver(("" if len(documents) == 1 else "\n") + verification_text(documents[-1], width(), style()))
     if format == "json":
@@ -155,6 +141,21 @@ def verify(
     elif output is not None:
         deliver("\n".join(map(verification_text, documents)), output)
     return status({document["verdict"] for document in documents})
+
+
+def _documents(
+    found: Iterable[Network], runtimes: tuple[str, ...], again: str, maps: str | None, **asked: Any
+) -> Iterator[dict[str, Any]]:
+    """What is found of each network, its lines that reproduce it ending in `again`. `asked`: options of `Network.verify`."""
+    from onnxconv.cli.progress import progress
+
+    for network in found:
+        with progress(network.source) as told:
+            result = network.verify(runtimes, progress=told, **asked)
+        document = result.document()
+        if maps is not None:
+            _draw(result, document, Path(maps))
+        yield document | {"checks": [c | {"reproduce": c["reproduce"] + again} for c in document["checks"]]}
 
 
 def _draw(found: Verification, document: dict[str, Any], folder: Path) -> None:

@@ -29,9 +29,29 @@ def build(graph: Graph, tensor_of: TensorOf, *, opset: int, ir_version: int, eve
         value.const_value = tensor_of(param)
         _claim(values, param.name, value)
         (inputs if value.const_value is None else initializers).append(value)
-    nodes: list[ir.Node] = []
+    nodes, constants = _lowered(graph, values, opset)
+    produced = [node.output for node in graph.nodes if not isinstance(node.op, Constant)] if every_tensor else []
+    outputs = [values[name] for name in dict.fromkeys((*graph.outputs, *produced))]
+    onnx_graph = ir.Graph(
+        inputs,
+        outputs,
+        nodes=nodes,
+        initializers=initializers + constants,
+        opset_imports={"": opset},
+        name=graph.name or "onnxconv",
+    )
+    return ir.Model(onnx_graph, ir_version=ir_version, producer_name="onnxconv")
+
+
+def _lowered(graph: Graph, values: dict[str, ir.Value], opset: int) -> tuple[list[ir.Node], list[ir.Value]]:
+    """The ONNX nodes of all operators, whose outputs join `values`, and the constants that they need.
+
+    Raises `UsageError` with all that the opset cannot say.
+    """
     types = graph.types()
     taken = {*values, *types, *(node.name for node in graph.nodes)}
+    nodes: list[ir.Node] = []
+    constants: list[ir.Value] = []
     refused: list[Diagnostic] = []
     for node in graph.nodes:
         if isinstance(node.op, Constant):
@@ -47,20 +67,10 @@ def build(graph: Graph, tensor_of: TensorOf, *, opset: int, ir_version: int, eve
             values.setdefault(node.output, _value(node.output, node.type))
             continue
         nodes += made
-        initializers += lowered.constants
+        constants += lowered.constants
     if refused:
         raise UsageError(refused)
-    produced = [node.output for node in graph.nodes if not isinstance(node.op, Constant)] if every_tensor else []
-    outputs = [values[name] for name in dict.fromkeys((*graph.outputs, *produced))]
-    onnx_graph = ir.Graph(
-        inputs,
-        outputs,
-        nodes=nodes,
-        initializers=initializers,
-        opset_imports={"": opset},
-        name=graph.name or "onnxconv",
-    )
-    return ir.Model(onnx_graph, ir_version=ir_version, producer_name="onnxconv")
+    return nodes, constants
 
 
 def _constant(node: Node, values: dict[str, ir.Value], *, kept: bool) -> Iterator[ir.Node]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Callable
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from onnxconv.report.document import Document
@@ -29,45 +32,49 @@ def as_csv(report: Document) -> str:
 
     Nodes that are not understood and no layers follow, with the reason in a last column, which is there for them.
     """
-    inputs = [entry["name"] for entry in report["inputs"]]
-    heard = [name for name in inputs if any(layer["context"].get(name) for layer in report["layers"])]
-    timed = heard if report["sample_rate"] else []
+    columns = _columns(report)
     file = io.StringIO()
     rows = csv.writer(file, lineterminator="\n")
-    columns = [
-        *PLAIN_KEYS,
-        "inputs",
-        "output_shape",
-        *(f"window_{key}" for key in WINDOW_KEYS),
-        *(f"field_{key}_{name}" for name in inputs for key in FIELD_KEYS),
-        *(f"context_{key}_{name}" for name in heard for key in CONTEXT_KEYS),
-        *(f"seconds_{key}_{name}" for name in timed for key in TIME_KEYS),
-        *(["not_understood"] if report["unread"] else []),
-    ]
-    rows.writerow(columns)
-    reasons = {entry["layer"]: entry["reason"] for entry in report["unread"]}
-    for layer in report["layers"]:
-        fields = [layer["receptive_field"].get(name, {}) for name in inputs]
-        known = [layer["context"].get(name) or {} for name in heard]
-        times = [(layer["context"].get(name) or {}).get("seconds") or {} for name in timed]
-        rows.writerow(
-            [
-                *(_cell(layer[key]) for key in PLAIN_KEYS),
-                _cell(layer["inputs"]),
-                _cell(layer["output_shape"]),
-                *(_cell([axis[key] for axis in layer["window"]]) for key in WINDOW_KEYS),
-                *(_cell(field.get(key)) for field in fields for key in FIELD_KEYS),
-                *(_cell(entry.get(key)) for entry in known for key in CONTEXT_KEYS),
-                *(_cell(entry.get(key)) for entry in times for key in TIME_KEYS),
-                *([reasons.get(layer["name"], "")] if report["unread"] else []),
-            ]
-        )
+    rows.writerow(heading for heading, _ in columns)
+    rows.writerows([_cell(told(layer)) for _, told in columns] for layer in report["layers"])
     rows.writerows(
         [entry["name"], entry["op"], *[""] * len(columns[3:]), entry["reason"]]
         for entry in report["unread"]
         if entry["layer"] is None
     )
     return file.getvalue()
+
+
+def _columns(report: Document) -> list[tuple[str, Callable[[Document], Any]]]:
+    """Headings, each with what tells it of a layer."""
+    inputs = [entry["name"] for entry in report["inputs"]]
+    heard = [name for name in inputs if any(layer["context"].get(name) for layer in report["layers"])]
+    timed = heard if report["sample_rate"] else []
+    reasons = {entry["layer"]: entry["reason"] for entry in report["unread"]}
+    return [
+        *((key, itemgetter(key)) for key in (*PLAIN_KEYS, "inputs", "output_shape")),
+        *((f"window_{key}", partial(_window, key)) for key in WINDOW_KEYS),
+        *((f"field_{key}_{name}", partial(_field, name, key)) for name in inputs for key in FIELD_KEYS),
+        *((f"context_{key}_{name}", partial(_context, name, key)) for name in heard for key in CONTEXT_KEYS),
+        *((f"seconds_{key}_{name}", partial(_seconds, name, key)) for name in timed for key in TIME_KEYS),
+        *([("not_understood", lambda layer: reasons.get(layer["name"]))] if reasons else []),
+    ]
+
+
+def _window(key: str, layer: Document) -> Any:
+    return [axis[key] for axis in layer["window"]]
+
+
+def _field(name: str, key: str, layer: Document) -> Any:
+    return layer["receptive_field"].get(name, {}).get(key)
+
+
+def _context(name: str, key: str, layer: Document) -> Any:
+    return (layer["context"].get(name) or {}).get(key)
+
+
+def _seconds(name: str, key: str, layer: Document) -> Any:
+    return (_context(name, "seconds", layer) or {}).get(key)
 
 
 def _cell(value: Any) -> str:
