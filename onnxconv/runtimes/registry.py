@@ -30,6 +30,8 @@ BUILT_IN: dict[str, str] = {
     "torch": "onnxconv.runtimes.engines.torch:Torch",
     "emx-c": "onnxconv.runtimes.engines.emx:EmxC",
     "tvm": "onnxconv.runtimes.engines.tvm:Tvm",
+    "iree": "onnxconv.runtimes.engines.iree:Iree",
+    "ncnn": "onnxconv.runtimes.engines.ncnn:Ncnn",
 }
 """What this package's own entry points say, so that it also works where it is not installed."""
 

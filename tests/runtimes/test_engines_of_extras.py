@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 import tomllib
@@ -15,6 +16,8 @@ import onnxconv
 from onnxconv.errors import UsageError
 from onnxconv.runtimes import Absent, RuntimeAbsent, RuntimeFailed, registry, start, status
 from onnxconv.runtimes.engines.emx import EmxC
+from onnxconv.runtimes.engines.iree import Iree
+from onnxconv.runtimes.engines.ncnn import Ncnn
 from onnxconv.runtimes.engines.opencv import OpenCV
 from onnxconv.runtimes.engines.openvino import TELEMETRY, OpenVino
 from onnxconv.runtimes.engines.tinygrad import Tinygrad
@@ -34,6 +37,8 @@ OPEN = {
     "torch": (Torch, "onnx2torch", "onnx2torch"),
     "emx-c": (EmxC, "emx_onnx_cgen", "emx-onnx-cgen"),
     "tvm": (Tvm, "tvm", "apache-tvm"),
+    "iree": (Iree, "iree", "iree-base-compiler"),
+    "ncnn": (Ncnn, "ncnn", "ncnn"),
 }
 """Runtime, module and package by name."""
 
@@ -124,6 +129,35 @@ class Without:
             raise ModuleNotFoundError(f"No module named {self.module!r}", name=self.module)
 
 
+def test_ncnn_asks_for_a_converter_without_its_dependencies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pnnx depends on PyTorch, which converting ONNX models does not need."""
+    monkeypatch.setitem(sys.modules, "ncnn", object())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(RuntimeAbsent) as caught:
+        Ncnn({})
+    assert (caught.value.reason, caught.value.fix) == ("pnnx is not installed", "pip install --no-deps pnnx")
+
+
+@pytest.mark.extra("iree")
+@pytest.mark.parametrize("options", [{"threads": "1"}, {"threads": "2", "optimize": "3"}])
+def test_iree_with_options(options: dict[str, str], model: Path, x: np.ndarray, expected: Expected) -> None:
+    demand("iree")
+    with start("iree", timeout=300, options=options) as worker:
+        worker.load(model)
+        assert {name: y.tolist() for name, y in worker.run({"x": x}).items()} == expected
+
+
+@pytest.mark.extra("ncnn")
+def test_ncnn_as_it_comes_is_told_by_its_arithmetic() -> None:
+    demand("ncnn")
+    spec = {"inputs": {"x": "float32[1, 16, 14, 14]"}, "layers": [{"conv": {"filters": 16, "kernel": 3, "pad": 1}}]}
+    verdicts = {}
+    for runtime in ("ncnn", "ncnn,winograd=1"):
+        verdicts[runtime] = onnxconv.verify(spec, [runtime], probes=["exact"], timeout=300).checks[0]
+    assert verdicts["ncnn"].verdict is Verdict.PASS, verdicts["ncnn"].reason
+    assert verdicts["ncnn,winograd=1"].finding.arithmetic.startswith("winograd")
+
+
 def test_a_package_that_cannot_be_imported_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "broken_one.py").write_text("raise OSError('libgone.so: cannot open\\nand more')")
@@ -169,6 +203,8 @@ def test_versions_of_several_packages() -> None:
         ("torch", {"threads": "all"}, "it is a whole number from 0"),
         ("emx-c", {"optimize": "fast"}, "it is one of 0, 1, 2, 3"),
         ("tvm", {"target": "cuda"}, "this runtime has no options"),
+        ("iree", {"optimize": "4"}, "it is one of 0, 1, 2, 3"),
+        ("ncnn", {"winograd": "yes"}, "it is 0 or 1"),
     ],
 )
 def test_wrong_options_are_the_users_mistake(name: str, options: dict[str, str], message: str) -> None:

@@ -67,13 +67,55 @@ SEEN = (
         Verdict.NOT_RUN,
         "Converter is not implemented",
     ),
+    Deviation(
+        "ncnn",
+        "ncnn 1.0.20261020, pnnx 20261020",
+        "max_pool: {kernel: 3, stride: 2, pad: [[0, 1], [1, 0]]}",
+        "shape",
+        Verdict.FAIL,
+        "has shape [2, 4, 6, 7], not [2, 4, 5, 6]",
+    ),
+    Deviation(
+        "ncnn",
+        "ncnn 1.0.20261020, pnnx 20261020",
+        "max_pool: {kernel: 2, dilation: 2, stride: 1}",
+        "shape",
+        Verdict.NOT_RUN,
+        "pnnx finds no layer of ncnn for F.max_pool2d",
+    ),
+    Deviation(
+        "ncnn",
+        "ncnn 1.0.20261020, pnnx 20261020",
+        "average_pool: {kernel: 2, pad: [[0, 1], [0, 0]]}",
+        "shape",
+        Verdict.NOT_RUN,
+        "pnnx finds no layer of ncnn for AveragePool",
+    ),
+    Deviation(
+        "ncnn",
+        "ncnn 1.0.20261020, pnnx 20261020",
+        "conv_transpose: {filters: 6, kernel: 3, pad: [[0, 1], [0, 0]]}",
+        "shape",
+        Verdict.NOT_RUN,
+        "pnnx finds no layer of ncnn for ConvTranspose",
+    ),
+    Deviation(
+        "iree",
+        "3.13.0",
+        "conv_transpose: {filters: 6, kernel: 3, pad: [[0, 1], [0, 0]]}",
+        "shape",
+        Verdict.NOT_RUN,
+        "IREE has no lowering of this onnx.ConvTranspose",
+    ),
 )
 
 
 def cases() -> list[object]:
     return [
         pytest.param(
-            seen, id=f"{seen.runtime}-{seen.layer}", marks=[pytest.mark.extra(seen.runtime)] * (seen.runtime == "torch")
+            seen,
+            id=f"{seen.runtime}-{seen.layer}",
+            marks=[pytest.mark.extra(seen.runtime)] * (seen.runtime in ("torch", "ncnn", "iree")),
         )
         for seen in SEEN
     ]
