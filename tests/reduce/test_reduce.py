@@ -10,12 +10,14 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner
+from verify.random_graphs import conv
 from verify.sketch import Sketch, window
 
 from onnxconv.cli import commands
 from onnxconv.graph import Graph
-from onnxconv.ops import Add, Conv, MaxPool, Relu
-from onnxconv.reduce import reduce
+from onnxconv.ops import Add, Conv, MaxPool, Operator, Relu
+from onnxconv.reduce import Reduced, reduce
+from onnxconv.verify import Verdict, verify
 from onnxconv.weights import seeded
 
 FAULTS = Path(__file__).parents[1] / "mutants" / "faults.py"
@@ -67,6 +69,34 @@ def planted(tmp_path: Path) -> str:
 def test_a_planted_bug_is_shrunk_to_what_it_needs(planted: str) -> None:
     found = reduce(net(), seeded(), runtime=planted)
     assert found is not None
+    assert_least(found)
+
+
+@pytest.mark.slow
+def test_random_cases_find_it_in_under_a_thousand_tries(planted: str) -> None:
+    tries, graph = next((tries, graph) for tries in range(1000) if disagrees(graph := conv(tries), planted))
+    op = graph.nodes[0].op
+    assert isinstance(op, Conv)
+    assert needed(op), f"try {tries} disagrees for another reason"
+    assert not any(needed(conv(earlier).nodes[0].op) for earlier in range(tries)), "an earlier try should have told"
+    found = reduce(graph, seeded(), runtime=planted)
+    assert found is not None
+    assert_least(found)
+
+
+def disagrees(graph: Graph, runtime: str) -> bool:
+    return verify(graph, seeded(), runtimes=[runtime], probes=["exact"]).verdict is Verdict.FAIL
+
+
+def needed(op: Operator) -> bool:
+    """The planted bug shows."""
+    assert isinstance(op, Conv)
+    uneven = any(axis.pad[0] != axis.pad[1] for axis in op.window)
+    return op.groups > 1 and uneven and any(axis.dilation > 1 for axis in op.window)
+
+
+def assert_least(found: Reduced) -> None:
+    """What the bug needs, and all else at its default."""
     (node,) = found.disagreement.problem.graph.nodes
     op = node.op
     assert isinstance(op, Conv)
