@@ -1,6 +1,6 @@
 """Probe `bound`: every layer of the whole model on real-valued data, within what its arithmetic may err, and not more.
 
-Every tensor is an output of the model. Each layer is judged on the runtime's *own* previous tensors, so that a bound
+Every tensor is an output of the model, for two images in the first run of small models. Each layer is judged on the runtime's *own* previous tensors, so that a bound
 never has to be carried through the network, where it would grow beyond use within a few layers. In float16 and bfloat16
 each layer is a model of its own.
 """
@@ -29,8 +29,9 @@ LARGE = 1 << 31
 
 def bound(case: Case) -> Iterator[Finding]:
     """One finding for the whole model: the first layer, in the graph's order, that errs too much; or none does."""
-    shapes = concrete(case.graph, 1)
-    kinds = KINDS if terms(case.graph, shapes) < LARGE else KINDS[:2]
+    small = terms(case.graph, concrete(case.graph, 1)) < LARGE
+    kinds = KINDS if small else KINDS[:2]
+    sizes = {kind: concrete(case.graph, 2 if small and kind == KINDS[0] else 1) for kind in kinds}
     runs = [(kind, case.seed + trial) for trial in range(case.trials) for kind in kinds]
     narrow = any(_narrow(type) for type in case.graph.types().values())
     if not narrow:
@@ -38,12 +39,13 @@ def bound(case: Case) -> Iterator[Finding]:
     computed = tuple(node for node in case.graph.nodes if node.op.kind != "Constant")
     constants = {n.output: case.weights[n.params[0][1]] for n in case.graph.nodes if n.op.kind == "Constant"}
     asked = {node.output for node in computed} | {*case.graph.outputs}
-    expected = {name: (type.dtype, shapes[name]) for name, type in case.graph.types().items() if name in asked}
     total: Comparison | None = None
     telling: set[str] = set()
     joint: set[str] = set()
     for done, (kind, seed) in enumerate(runs):
         case.advance(done / len(runs), f"bound: {kind} data")
+        shapes = sizes[kind]
+        expected = {name: (type.dtype, shapes[name]) for name, type in case.graph.types().items() if name in asked}
         inputs = {
             name: real(kind, shapes[name], type.dtype, Stream("bound", seed, kind, name))
             for name, type in case.graph.inputs

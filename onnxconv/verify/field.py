@@ -119,6 +119,11 @@ def _blamed(case: Case, look: _Look, before: Array, after: Array, wrong: Array, 
         f"layer {look.node.name!r} ({look.node.op.kind}): its output at {list(index)} depends on pixels outside its "
         f"receptive field: {got!r} instead of {expected!r} when they are large"
     )
+    inputs = {name for name, _ in case.graph.inputs}
+    if not inputs.issuperset(look.node.inputs):
+        return Finding(
+            case.output, Verdict.FAIL, f"{what}; it or a layer before it reads too far", int(wrong.sum()), elements
+        )
     divergence = Divergence(look.node.name, look.node.op.kind, index, got, expected, 0.0)
     return Finding(case.output, Verdict.FAIL, what, int(wrong.sum()), elements, first_divergence=divergence)
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from verify.sketch import Sketch
 
 from faulty import MUTANTS
 from faulty.machine import Fault, Machine, Step, correct
 from faulty.mutant import Mutant
 from faulty.specs import weights
 from faulty.trial import equivalent, found
-from verify.sketch import Sketch
-
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Axis, TransposedAxis
 from onnxconv.graph import Graph
@@ -87,8 +87,8 @@ class Trial:
         return bool(self.named) and set(self.named) == {self.layer}
 
 
-def trials(seeds: range, *, first: bool = False) -> Iterator[Trial]:
-    """Those of the seeds whose fault changes an output of its network. `first`: only the first probe that names a layer."""
+def trials(seeds: Iterable[int]) -> Iterator[Trial]:
+    """One for each seed, with a fault that changes an output of its network: the first of 20 that are tried."""
     kinds = [m for m in MUTANTS if m.family not in NOT_OF_A_LAYER and m.name not in ELSEWHERE]
     for seed in seeds:
         draw, graph = random.Random(f"{seed} fault"), network(seed)
@@ -106,8 +106,6 @@ def trials(seeds: range, *, first: bool = False) -> Iterator[Trial]:
             if finding.verdict is Verdict.FAIL:
                 failed.append(probe)
                 named += [finding.first_divergence.layer] if finding.first_divergence else []
-            if first and named:
-                break
         yield Trial(seed, layer, mutant.name, tuple(failed), tuple(named))
 
 

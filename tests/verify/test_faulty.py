@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from faulty import MUTANTS, Mutant
 from faulty.machine import Machine
+from faulty.pinned import trials
 from faulty.recipes import RECIPES, agrees
 from faulty.specs import SPECS, graph, weights
 from faulty.trial import Answers, caught, equivalent, found, told
@@ -68,3 +69,10 @@ def test_recipes_tell_wrong_from_right() -> None:
         assert agrees(recipe, right, right)
         assert not agrees(recipe, {name: -y for name, y in right.items()}, right)
         assert not agrees(recipe, {name: np.full_like(y, np.nan) for name, y in right.items()}, right)
+
+
+@pytest.mark.slow
+def test_faults_are_pinned_to_their_layer() -> None:
+    seen = list(trials(range(1000, 1030)))
+    assert len(seen) == 30
+    assert not [trial for trial in seen if not trial.pinned]

@@ -44,6 +44,15 @@ class Leaking(InProcess):
         return super().run({name: self.before(x) for name, x in inputs.items()})
 
 
+class Late(InProcess):
+    """The last tensor has a little of its own sum in every element."""
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        y = super().run(inputs)
+        last = list(y)[-1]
+        return {**y, last: y[last] + np.float32(1e-3) * y[last].sum()}
+
+
 def found(bench: object, graph: Graph | None = None) -> Finding:
     (finding,) = field(Case(graph or net(), seeded(1), bench))  # type: ignore[arg-type]
     return finding
@@ -75,11 +84,21 @@ def test_what_leaks_in_from_outside_shows(before: Callable[[np.ndarray], np.ndar
     assert finding.verdict is Verdict.FAIL
     assert "depends on pixels outside its receptive field" in finding.reason
     assert finding.first_divergence is not None
+    assert finding.first_divergence.layer == "conv"
+
+
+def test_no_layer_is_named_where_one_before_it_may_be_to_blame() -> None:
+    finding = found(Late())
+    assert finding.verdict is Verdict.FAIL
+    assert "it or a layer before it" in finding.reason
+    assert finding.first_divergence is None
 
 
 @pytest.mark.parametrize("name", ["winograd-4", "fft"])
 def test_transforms_spread_what_they_are_given(name: str) -> None:
-    assert found(Emulated(name), conv()).verdict is Verdict.FAIL
+    finding = found(Emulated(name), conv())
+    assert finding.verdict is Verdict.FAIL
+    assert finding.first_divergence is not None
     assert found(Emulated("direct"), conv()).verdict is Verdict.PASS
 
 
