@@ -14,7 +14,8 @@ from onnxconv.dtypes import numpy_dtype, rounded
 from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.execute.fast.block import Block, triple
 from onnxconv.execute.fast.memory import ALIGNMENT
-from onnxconv.execute.fast.plan import Operand, Plan, Stage, Step
+from onnxconv.execute.fast.plan import Plan
+from onnxconv.execute.fast.steps import Step
 from onnxconv.execute.inputs import check_inputs
 from onnxconv.execute.parts import one_blas_thread
 from onnxconv.geometry import Array
@@ -90,7 +91,7 @@ class Program:
 
         y = out if step.dtype in (None, stored) else np.empty(out.shape, step.dtype)
         xs = [read(name) for name in step.reads]
-        stages = [_bound(stage, read) for stage in step.stages]
+        stages = [stage.bound(read) for stage in step.stages]
         self._blocks(step, xs, y.reshape(triple(y.shape)), stages)
         if y is not out:
             out[...] = rounded(y, stored)
@@ -114,16 +115,6 @@ class Program:
         work(0)
         for future in pending:
             future.result()
-
-
-def _bound(stage: Stage, read: Callable[[str], Array]) -> Callable[[Block, Array], None]:
-    """A stage with its operands at hand: a function of a block and the output there."""
-    values = [read(v.name).reshape(v.shape) if isinstance(v, Operand) else v for v in stage.values]
-
-    def compute(block: Block, out: Array) -> None:
-        stage.function(out, *(out if value is None else block.of(value) for value in values))
-
-    return compute
 
 
 def _aligned(size: int) -> Array:

@@ -1,0 +1,127 @@
+"""Steps of a run: the kernel of a layer, and the elementwise ones after it as stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from onnxconv.execute.definition import Arrays
+from onnxconv.execute.fast.block import Block, Kernel, Triple, broadcast_triple, triple
+from onnxconv.execute.fast.chains import Chain, carries, staged
+from onnxconv.execute.fast.concat import concat_kernel
+from onnxconv.execute.fast.homes import Home, in_place
+from onnxconv.execute.fast.kernels import defined_kernel, kernel_of
+from onnxconv.execute.fast.pointwise import Elements, Function, affine, stage
+from onnxconv.geometry import Array
+from onnxconv.graph import Node
+from onnxconv.ops import BatchNorm, Concat, Conv
+
+__all__ = ["Operand", "Stage", "Step", "computed", "make_step"]
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A tensor that a stage reads, seen as [N, C, S] with size 1 where it is broadcast."""
+
+    name: str
+    shape: Triple
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """An elementwise operator applied to a block. Its values: operands, constants [1, C, 1], and None, the block itself."""
+
+    function: Function
+    values: tuple[Operand | Array | None, ...]
+
+    def bound(self, read: Callable[[str], Array]) -> Callable[[Block, Array], None]:
+        """The stage with its operands at hand: a function of a block and the output there."""
+        values = [read(v.name).reshape(v.shape) if isinstance(v, Operand) else v for v in self.values]
+
+        def compute(block: Block, out: Array) -> None:
+            self.function(out, *(out if value is None else block.of(value) for value in values))
+
+        return compute
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A kernel and the stages after it, for the layers `nodes`; `dtype`: what it computes in, None: the tensors' own types."""
+
+    nodes: tuple[str, ...]
+    kernel: Kernel
+    reads: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    output: str
+    dtype: str | None
+
+
+def make_step(
+    chain: Chain,
+    shapes: Mapping[str, tuple[int, ...]],
+    dtypes: Mapping[str, str],
+    at: Mapping[str, Home],
+    weights: Arrays,
+) -> Step:
+    head, y = chain.head, shapes[chain.output]
+    names = tuple(node.name for node in (head, *chain.tail))
+    if isinstance(head.op, Concat):
+        parts = [shapes[name] for name in head.inputs]
+        kernel: Kernel = concat_kernel(head.op.axis, parts, y, in_place(head, at, shapes))
+    elif not carries(head, shapes, dtypes):
+        w = {role: weights[param] for role, param in head.params}
+        kernel = defined_kernel(head, y, w, [dtypes[name] for name in head.inputs])
+    else:
+        dtype = "float64" if head.type.dtype == "float64" else "float32"
+        kernel, stages = computed(chain, shapes, dtype, weights)
+        reads = () if isinstance(kernel, Elements) else head.inputs
+        return Step(names, kernel, reads, tuple(stages), chain.output, dtype)
+    return Step(names, kernel, head.inputs, (), chain.output, None)
+
+
+def computed(
+    chain: Chain, shapes: Mapping[str, tuple[int, ...]], dtype: str, weights: Arrays
+) -> tuple[Kernel, Iterator[Stage]]:
+    """The kernel and the stages of a chain. A batch norm right after a convolution is multiplied into its weights."""
+    head, tail, before = chain.head, chain.tail, chain.head.output
+    if staged(head, shapes):
+        return Elements(triple(shapes[chain.output])), _stages((head, *tail), None, shapes, dtype, weights)
+    op, w = head.op, _weights(head, weights, dtype)
+    if isinstance(op, Conv) and tail and isinstance(tail[0].op, BatchNorm):
+        op, w = replace(op, bias=True), _folded(w, tail[0].op, _weights(tail[0], weights, "float64"), dtype)
+        before, tail = tail[0].output, tail[1:]
+    kernel = kernel_of(op, [shapes[name] for name in head.inputs], w, dtype)
+    return kernel, _stages(tail, before, shapes, dtype, weights)
+
+
+def _weights(node: Node, weights: Arrays, dtype: str) -> dict[str, Array]:
+    return {role: np.asarray(weights[param]).astype(dtype, copy=False) for role, param in node.params}
+
+
+def _folded(w: Mapping[str, Array], norm: BatchNorm, statistics: Mapping[str, Array], dtype: str) -> dict[str, Array]:
+    """A convolution's weights with the batch norm after it multiplied in: in float64, and rounded once."""
+    factor, shift = affine(norm, statistics)
+    bias = shift if "bias" not in w else w["bias"].astype(np.float64) * factor + shift
+    weight = w["weight"] * factor.reshape(-1, *[1] * (w["weight"].ndim - 1))
+    return {"weight": weight.astype(dtype), "bias": bias.astype(dtype)}
+
+
+def _stages(
+    nodes: Sequence[Node],
+    before: str | None,
+    shapes: Mapping[str, tuple[int, ...]],
+    dtype: str,
+    weights: Arrays,
+) -> Iterator[Stage]:
+    """The stages of nodes one after the other, the first of which reads the block made `before` it, if one is."""
+    for node in nodes:
+        function, constants = stage(node.op, _weights(node, weights, dtype), np.dtype(dtype))
+        values: list[Operand | Array | None] = []
+        for name in node.inputs:
+            seen = broadcast_triple(shapes[name], shapes[node.output])
+            assert seen is not None, "a stage's operands are broadcast as a whole"
+            values.append(None if name == before else Operand(name, seen))
+        yield Stage(function, (*values, *constants))
+        before = node.output
