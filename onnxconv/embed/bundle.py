@@ -26,6 +26,8 @@ __all__ = ["LISTED", "Bundle", "embed", "sign"]
 
 LISTED = "bundle.json"
 """What lists all other files."""
+SUMS = "SHA256SUMS"
+"""The same as lines."""
 FORMAT = 1
 IGNORED = ("__pycache__",)
 
@@ -67,20 +69,33 @@ def embed(
             save(graph, one.weights, hidden / one.model, options)
         (hidden / "golden").mkdir()
         _json(hidden / "golden" / "golden.json", write(sets, hidden / "golden"))
-        target.convert(hidden)
-        size = sign(hidden, _facts(graph, target, sets, options, changed, tool))
+        facts = _facts(graph, target, sets, options, changed, tool)
+        target.convert(hidden, facts)
+        size = sign(hidden, facts)
     return Bundle(folder, target, size, changed)
 
 
 def sign(folder: Path, facts: Mapping[str, Any]) -> int:
-    """Write ``bundle.json``: the facts, and size and SHA-256 of every other file. The size of all files, in bytes."""
-    listed = [path for path in sorted(folder.rglob("*")) if path.is_file() and path != folder / LISTED]
-    files = {
-        path.relative_to(folder).as_posix(): {"bytes": path.stat().st_size, "sha256": _digest(path)} for path in listed
-    }
-    total = sum(path.stat().st_size for path in listed)
+    """Write ``bundle.json``: the facts, and size and SHA-256 of every other file. The size of all files, in bytes.
+
+    ``SHA256SUMS`` says the same of all files for ``sha256sum -c``, and for languages that do not read JSON.
+    """
+    for name in (LISTED, SUMS):
+        (folder / name).unlink(missing_ok=True)
+    accounted = _accounted(folder)
+    files = {name: {"bytes": path.stat().st_size, "sha256": digest} for name, path, digest in accounted}
+    total = sum(path.stat().st_size for _, path, _ in accounted)
     _json(folder / LISTED, {**facts, "bytes": total, "files": files})
-    return total + (folder / LISTED).stat().st_size
+    accounted.append((LISTED, folder / LISTED, _digest(folder / LISTED)))
+    lines = (f"{digest}  {name}\n" for name, _, digest in sorted(accounted))
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
+    return total + sum((folder / name).stat().st_size for name in (LISTED, SUMS))
+
+
+def _accounted(folder: Path) -> list[tuple[str, Path, str]]:
+    """Name, path and SHA-256 of every file, in the order of their names."""
+    found = ((path.relative_to(folder).as_posix(), path) for path in folder.rglob("*") if path.is_file())
+    return [(name, path, _digest(path)) for name, path in sorted(found)]
 
 
 def _facts(

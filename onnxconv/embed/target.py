@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from onnxconv.graph import Graph
 
@@ -49,7 +50,7 @@ def nothing(_: Graph) -> Iterable[Obstacle]:
     return ()
 
 
-def _as_it_is(_: Path) -> None:
+def _as_it_is(_: Path, __: dict[str, Any]) -> None:
     return None
 
 
@@ -61,7 +62,8 @@ class Target:
     folder; ``{python}`` stands for this interpreter. It exits with 0 where every output is right, 1 where one is wrong or a
     file was changed, 2 where it could not run. `precision`: what the runner sets so that nothing is computed more
     narrowly than meant. `limits`: what the target does otherwise, in words. `obstacles`: what it cannot take of a graph.
-    `convert`: makes the target's own files from ``model.onnx`` and ``proof.onnx`` in the bundle's folder. `arithmetic`: the
+    `convert`: makes the target's own files from ``model.onnx`` and ``proof.onnx`` in the bundle's folder, given what ``bundle.json``
+    is going to say. `arithmetic`: the
     name in `onnxconv.verify.arithmetic` of what the runtime may compute in.
     """
 
@@ -74,7 +76,7 @@ class Target:
     precision: Mapping[str, str] = field(default_factory=dict)
     limits: Sequence[str] = ()
     obstacles: Callable[[Graph], Iterable[Obstacle]] = nothing
-    convert: Callable[[Path], None] = _as_it_is
+    convert: Callable[[Path, dict[str, Any]], None] = _as_it_is
     arithmetic: str = "direct"
 
     def missing(self) -> tuple[Need, ...]:

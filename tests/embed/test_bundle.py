@@ -26,11 +26,14 @@ def folder(tmp_path: Path) -> Path:
 
 def test_every_file_is_accounted_for(folder: Path) -> None:
     told = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-    there = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file() and p.name != "bundle.json"}
+    every = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
+    there = {name: path for name, path in every.items() if name not in ("bundle.json", "SHA256SUMS")}
     assert there.keys() == told["files"].keys()
     for name, path in there.items():
         content = path.read_bytes()
         assert told["files"][name] == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    listed = dict(reversed(line.split("  ")) for line in (folder / "SHA256SUMS").read_text().splitlines())
+    assert listed == {n: hashlib.sha256(p.read_bytes()).hexdigest() for n, p in every.items() if n != "SHA256SUMS"}
     assert told["bytes"] == sum(path.stat().st_size for path in there.values())
     assert told["digest"] == onnxconv.read(NETS["small"]).graph.digest()
     assert (told["opset"], told["ir_version"]) == (17, 8)

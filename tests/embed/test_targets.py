@@ -18,7 +18,10 @@ from onnxconv.embed.bundle import LISTED, sign
 EVERYWHERE = ("python",)
 """Targets that need nothing but what onnxconv itself needs."""
 
-HERE = [pytest.param(name, marks=[] if name in EVERYWHERE else pytest.mark.extra(name)) for name in names()]
+HERE = [
+    pytest.param(name, marks=[] if name in EVERYWHERE else [pytest.mark.extra(name), pytest.mark.slow])
+    for name in names()
+]
 
 
 def ready(name: str) -> Target:

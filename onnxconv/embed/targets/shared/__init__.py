@@ -1,15 +1,34 @@
 """What several targets share: checks in one language, and what they cannot take."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from onnxconv.embed.target import Obstacle
 from onnxconv.graph import Graph
 
-__all__ = ["PYTHON", "fixed_sizes"]
+__all__ = ["PYTHON", "C", "fixed_sizes", "golden_text"]
 
 PYTHON = Path(__file__).parent / "python"
 """``check.py``, which runs the class `Model` of ``model.py``, and the ``interface.py`` of both."""
+
+C = Path(__file__).parent / "c"
+"""Golden vectors and SHA-256 in C; they read what `golden_text` writes."""
+
+
+def golden_text(folder: Path) -> None:
+    """``golden/golden.txt`` and ``sets.txt``: ``golden.json`` for languages that do not read JSON, a line for each array."""
+    sets = json.loads((folder / "golden" / "golden.json").read_text(encoding="utf-8"))["sets"]
+    lines = []
+    for one in sets:
+        lines.append(f"set {one['name']} {one['model']}")
+        for word in ("input", "output"):
+            for entry in one[f"{word}s"]:
+                shape = " ".join(map(str, [len(entry["shape"]), *entry["shape"]]))
+                numbers = f"{entry['dtype']} {entry.get('tolerance', 0)!r} {entry['file']} {shape}"
+                lines.append(f"{word} {numbers} {entry['name']}")
+    (folder / "golden" / "golden.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    (folder / "golden" / "sets.txt").write_text("".join(f"{one['name']}\n" for one in sets), encoding="utf-8")
 
 
 def fixed_sizes(graph: Graph) -> Iterator[Obstacle]:
