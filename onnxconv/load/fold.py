@@ -15,9 +15,9 @@ from onnxconv.dtypes import DTYPES, numpy_dtype, rounded
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array
 from onnxconv.load.compute import COMPUTED, of_two
-from onnxconv.load.file import array_of, dtype_name
+from onnxconv.load.file import dtype_name
 from onnxconv.load.integers import dequantized
-from onnxconv.load.known import axes_of, integers, limited, settled
+from onnxconv.load.known import axes_of, filling, integers, limited, settled
 from onnxconv.load.step import Reading
 from onnxconv.resolve.limits import check_tensor
 
@@ -144,10 +144,7 @@ def _slice(at: Reading) -> Array:
 
 def _constant_of_shape(at: Reading) -> Array:
     """One number seen at every position; no memory is taken before the array is asked for."""
-    value = array_of(at.attributes["value"], at.file) if "value" in at.attributes else np.zeros(1, np.float32)
-    if value.size != 1:
-        raise Refusal("constant", f"its value has {value.size} numbers", "a shape is filled with one number")
-    return _spread(value.reshape(()), at.integers(0, "shape"))
+    return _spread(filling(at), at.integers(0, "shape"))
 
 
 def _expand(at: Reading) -> Array:
@@ -176,8 +173,11 @@ def _tile(at: Reading) -> Array:
 
 def _range(at: Reading) -> Array:
     start, limit, delta = (at.value(i) for i in range(3))
-    if any(array.size != 1 for array in (start, limit, delta)) or object in {a.dtype for a in (start, limit, delta)}:
-        raise Refusal("symbolic-size", "its limits are not three known numbers")
+    if any(array.size != 1 for array in (start, limit, delta)):
+        raise Refusal("range", "its limits are not three numbers")
+    if any(array.dtype == object for array in (start, limit, delta)):
+        said = ", ".join(str(array.reshape(-1)[0]) for array in (start, limit, delta))
+        raise Refusal("symbolic-size", f"its limits and step are {said}", "how many numbers it gives is left open")
     first, last, step = (array.reshape(()).item() for array in (start, limit, delta))
     count = max(0, math.ceil((last - first) / step))
     limited([count])

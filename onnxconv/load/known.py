@@ -10,9 +10,10 @@ import numpy as np
 
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array
+from onnxconv.load.file import array_of
 from onnxconv.load.step import Reading
 
-__all__ = ["LARGEST", "axes_of", "integers", "limited", "settled"]
+__all__ = ["LARGEST", "axes_of", "filling", "integers", "limited", "settled"]
 
 LARGEST = 2**26
 """Numbers in an array that has to be made; views of what is there may be larger."""
@@ -42,6 +43,14 @@ def settled(array: Any) -> Array:
         return array
     kinds = {type(n) for n in array.reshape(-1)}
     return array.astype(np.bool_ if kinds == {bool} else np.float32 if float in kinds else np.int64)
+
+
+def filling(at: Reading) -> Array:
+    """The number that a ConstantOfShape fills a shape with."""
+    value = array_of(at.attributes["value"], at.file) if "value" in at.attributes else np.zeros(1, np.float32)
+    if value.size != 1:
+        raise Refusal("constant", f"its value has {value.size} numbers", "a shape is filled with one number")
+    return value.reshape(())
 
 
 def axes_of(at: Reading, since: int, rank: int, default: tuple[int, ...]) -> tuple[int, ...]:

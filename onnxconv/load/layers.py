@@ -159,6 +159,7 @@ READERS: dict[str, Reader] = {
     "CastLike": moves.cast_like,
     "Clip": _clip,
     "Concat": moves.concat,
+    "ConstantOfShape": moves.filled,
     "Conv": conv,
     "ConvInteger": integers.conv_integer,
     "ConvTranspose": conv_transpose,

@@ -10,8 +10,9 @@ import numpy as np
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Size, apart
 from onnxconv.load.file import dtype_name
+from onnxconv.load.known import filling
 from onnxconv.load.sizes import expanded, reshaped
-from onnxconv.load.step import Reading, Step
+from onnxconv.load.step import Constant, Reading, Step
 from onnxconv.ops import (
     DEPTH_ORDERS,
     END,
@@ -38,6 +39,7 @@ __all__ = [
     "concat",
     "depth_to_space",
     "expand",
+    "filled",
     "flatten",
     "gather",
     "reshape",
@@ -200,7 +202,14 @@ def gather(at: Reading) -> Sequence[Step]:
 
 def expand(at: Reading) -> Sequence[Step]:
     """Of a constant too, where the shape is not known."""
-    shape, inputs = expanded(at, at.sizes(1, "shape"))
+    shape, inputs = expanded(at, at.operand(0), at.type(0).shape, at.sizes(1, "shape"))
+    return (Step(Expand(shape), inputs),)
+
+
+def filled(at: Reading) -> Sequence[Step]:
+    """A ConstantOfShape whose shape is not known: one number, spread."""
+    number = filling(at)
+    shape, inputs = expanded(at, Constant(at.fresh("value"), number), number.shape, at.sizes(0, "shape"))
     return (Step(Expand(shape), inputs),)
 
 

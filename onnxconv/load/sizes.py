@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Size, divided, evaluated, inverted, names, product
-from onnxconv.load.step import Reading
+from onnxconv.load.step import Constant, Reading
 from onnxconv.ops import Shape, place, shape_text
 from onnxconv.ops.broadcast import aligned
 
@@ -14,14 +14,14 @@ __all__ = ["Sources", "expanded", "reshaped"]
 
 
 class Sources:
-    """The tensors whose sizes formulas are written over: that of a node's first input, then whichever hold a size.
+    """The tensors whose sizes formulas are written over: that of an operator's first input, then whichever hold a size.
 
-    `inputs`: the names of those that were needed, the first input first.
+    `inputs`: that and those that were needed.
     """
 
-    def __init__(self, at: Reading) -> None:
-        self.at, self.inputs = at, [at.operand(0)]
-        self.own = _told(at.type(0).shape, 0)
+    def __init__(self, at: Reading, first: str | Constant, shape: Shape) -> None:
+        self.at, self.inputs = at, [first]
+        self.own = _told(shape, 0)
 
     def formula(self, n: Size) -> Size:
         """A size over the names that `onnxconv.ops.sizes` gives to those of the inputs. Raises `Refusal` where none tells it."""
@@ -72,12 +72,13 @@ def _over(n: str, known: Mapping[str, Size]) -> Size | None:
     return found if names(found) <= there else None
 
 
-def reshaped(at: Reading, asked: Shape) -> tuple[Shape, tuple[str, ...]]:
+def reshaped(at: Reading, asked: Shape) -> tuple[Shape, tuple[str | Constant, ...]]:
     """A shape for the first input in which 0 and -1 say all open sizes but those that take formulas; and the inputs of these.
 
     Raises `Refusal` where the number of elements is not known to stay the same.
     """
-    x, sources = at.type(0).shape, Sources(at)
+    x = at.type(0).shape
+    sources = Sources(at, at.operand(0), x)
     if all(isinstance(n, int) for n in asked):
         return asked, tuple(sources.inputs)
     sizes = [x[axis] if n == 0 and axis < len(x) else n for axis, n in enumerate(asked)]
@@ -96,9 +97,9 @@ def reshaped(at: Reading, asked: Shape) -> tuple[Shape, tuple[str, ...]]:
     return tuple(map(sources.formula, target)), tuple(sources.inputs)
 
 
-def expanded(at: Reading, asked: Shape) -> tuple[Shape, tuple[str, ...]]:
-    """A shape for the first input with 1 where it has that size itself, and the inputs of the formulas in it."""
-    sources = Sources(at)
-    mine = aligned(at.type(0).shape, len(asked))[-len(asked) :] if asked else ()
+def expanded(at: Reading, first: str | Constant, x: Shape, asked: Shape) -> tuple[Shape, tuple[str | Constant, ...]]:
+    """A shape for a tensor of shape x with 1 where it has that size itself, and the inputs of the formulas in it."""
+    sources = Sources(at, first, x)
+    mine = aligned(x, len(asked))[-len(asked) :] if asked else ()
     kept = (1 if isinstance(n, str) and n == own else n for n, own in zip(asked, mine, strict=True))
     return tuple(map(sources.formula, kept)), tuple(sources.inputs)

@@ -96,6 +96,8 @@ class Reading:
         name = self.node.input[index] if self.has(index) else ""
         if name in self.types:
             return name
+        if name in self.open:
+            raise self._depends(name, "operand")
         raise Refusal(
             "constant-operand" if name in self.constants else "missing-operand",
             f"its input {index} ({name!r}) is a constant" if name else f"it has no input {index}",
@@ -132,9 +134,12 @@ class Reading:
         if name in self.constants:
             return self.constants[name]
         if name in self.open:
-            what = f"its {meaning} ({name!r}) holds {', '.join(map(str, self.open[name].reshape(-1)[:8]))}"
-            raise Refusal("symbolic-size", what, "it depends on a size that the model leaves open", self.pin)
+            raise self._depends(name, meaning)
         raise self._not_constant(name, meaning)
+
+    def _depends(self, name: str, meaning: str) -> Refusal:
+        what = f"its {meaning} ({name!r}) holds {', '.join(map(str, self.open[name].reshape(-1)[:8]))}"
+        return Refusal("symbolic-size", what, "it depends on a size that the model leaves open", self.pin)
 
     def _not_constant(self, name: str, meaning: str) -> Refusal:
         return Refusal(

@@ -33,6 +33,8 @@ from onnxconv.ops import Dense, shape_text
 __all__ = ["Walk"]
 
 KNOWN = {*READERS, *FOLDS, "Constant", "If"}
+SPREAD = ("ConstantOfShape", "Expand")
+"""Operators whose last input is the shape of what they give."""
 FORMED = (ArithmeticError, LookupError, TypeError, ValueError, MemoryError)
 """What reading a malformed attribute or constant may raise."""
 MOST_FOLDED = 2 * LARGEST
@@ -248,7 +250,7 @@ class Walk:
     def _is_known(self, node: onnx.NodeProto) -> bool:
         if node.op_type in OF_SHAPES:
             return True
-        if node.op_type == "Expand" and node.input[1] in self.open:  # a tensor of open size is no constant
+        if node.op_type in SPREAD and node.input[-1] in self.open:  # a tensor of open size is no constant
             return False
         return all(name in self.constants or name in self.open for name in node.input if name)
 

@@ -30,6 +30,7 @@ def node(op: str, inputs: str, output: str, **attributes: Any) -> onnx.NodeProto
 
 ROUND = {
     "four": np.array([4]),
+    "eight": np.array([8]),
     "two": np.array([2]),
     "rest": np.array([-1]),
     "i": np.array([2]),
@@ -51,8 +52,10 @@ SIZES = [node("Shape", "x", "s"), node("Shape", "x", "n", start=0, end=1), node(
           node("Cast", "e", "y", to=1)], ("H**2", "N")),
         ([node("Add", "h two", "m"), node("Div", "m four", "d"), node("Concat", "d n", "to", axis=0),
           node("Expand", "two to", "e"), node("Cast", "e", "y", to=1)], ("(H+2)//4", "N")),
+        ([node("Concat", "n two h eight", "to", axis=0), node("ConstantOfShape", "to", "z"),
+          node("Concat", "x z", "y", axis=1)], ("N", 6, "H", 8)),
     ],
-    ids=["back", "halved", "a constant spread", "rounded down"],
+    ids=["back", "halved", "a constant spread", "rounded down", "zeros"],
 )  # fmt: skip
 def test_open_sizes_of_another_tensor(nodes: list[Any], expected: Shape, tmp_path: Path) -> None:
     proto = model([*SIZES, *nodes], {"x": ("N", 4, "H", 8)}, ROUND)
@@ -104,7 +107,13 @@ def test_a_formula_for_an_input_says_what_divides_it(tmp_path: Path) -> None:
         node("Relu", "b", "r"),
         node("Reshape", "r s", "y"),
     ]
-    held = {"zero": np.array([0]), "one": np.array([1]), "four": np.array([4]), "eight": np.array([8])}
+    held = {
+        "zero": np.array([0]),
+        "one": np.array([1]),
+        "four": np.array([4]),
+        "eight": np.array([8]),
+        "eight": np.array([8]),
+    }
     path = saved(model(nodes, {"x": ("N", "H", 8)}, held), tmp_path)
     with pytest.raises(ModelError, match="such as 4"):
         load(path)
