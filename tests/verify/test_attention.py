@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 from verify.in_process import InProcess
+from verify.pushed import EVALUATIONS, never_leaves
 
 import onnxconv
 from onnxconv.graph import Graph, Node
@@ -79,6 +80,11 @@ def test_attention_passes_within_a_bound_that_means_something(network: onnxconv.
     (y,) = plan(separate(network.graph), network.weights, 0).outputs.values()
     assert y.error is not None
     assert y.error.max() < 0.01 * np.ptp(y.value)
+
+
+@pytest.mark.parametrize("evaluation", EVALUATIONS)
+def test_no_evaluation_leaves_the_bound_at_any_layer(network: onnxconv.Network, evaluation: str) -> None:
+    assert never_leaves(separate(network.graph), network.weights, evaluation) > 0.001
 
 
 class Faulty(InProcess):

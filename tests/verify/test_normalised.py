@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from verify.in_process import InProcess
+from verify.pushed import EVALUATIONS, never_leaves
 from verify.sketch import Sketch
 from verify.tampered import Edit, Tampered, channel, flip, sign, slightly
 
@@ -108,3 +109,9 @@ def edited(edit: Edit, weight: np.ndarray, filter: int) -> np.ndarray:
     other = weight.copy()
     edit(other, filter)
     return other
+
+
+@pytest.mark.parametrize("evaluation", EVALUATIONS)
+@pytest.mark.parametrize("name", NETS)
+def test_no_evaluation_leaves_the_bound_at_any_layer(name: str, evaluation: str) -> None:
+    assert never_leaves(NETS[name], seeded(0), evaluation) > 0.001
