@@ -102,6 +102,8 @@ def _evaluate(
         shape = node.op.out_shape(*shapes)
     except Refusal as refusal:
         raise UsageError(refusal.at(node.where)) from refusal
+    if 0 in shape:
+        return np.empty([int(n) for n in shape], numpy_dtype(dtype))
     if isinstance(node.op, Elementwise):  # so that it can be cut into parts
         xs = [x.reshape((1,) * (len(shape) - x.ndim) + x.shape) for x in xs]
         shapes = [x.shape for x in xs]

@@ -130,7 +130,7 @@ def _shape_mistakes(graph: Graph, shapes: Mapping[str, Shape]) -> Iterator[Diagn
             wanted = evaluated(n, known)
             if len(names(wanted)) > 1:  # one size for several symbols
                 continue
-            if size != wanted or (isinstance(size, int) and size < 1):
+            if size != wanted or (isinstance(size, int) and size < 1 and n != 0):
                 meaning = f"{n} is {wanted}" if isinstance(n, str) and n != wanted else f"the graph says {n}"
                 yield _mistake(
                     "input-shape",

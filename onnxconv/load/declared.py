@@ -38,8 +38,9 @@ def declared(type: onnx.TypeProto, name: str, known: Mapping[str, Size], role: s
         raise Refusal("no-shape", f"{what} has no shape", "", "export it with a shape")
     shape = tuple(_size(dim, f"{name}_{axis}", known) for axis, dim in enumerate(tensor.shape.dim))
     for axis, n in enumerate(shape):
-        if isinstance(n, int) and not 1 <= n <= LARGEST_INTEGER:
-            raise Refusal("empty-input", f"axis {axis} of {what} has size {n}", "a size is at least 1, or a symbol")
+        if isinstance(n, int) and not 0 <= n <= LARGEST_INTEGER:
+            why = f"a size is 0 to {LARGEST_INTEGER}, or a symbol"
+            raise Refusal("input-size", f"axis {axis} of {what} has size {n}", why)
     check_tensor(shape)
     return TensorType(dtype, shape)
 

@@ -82,7 +82,7 @@ def reshape(at: Reading) -> Sequence[Step]:
     x = at.shape()
     asked = tuple(at.attributes.get("shape", ())) if at.opset < 5 else at.sizes(1, "shape")
     if 0 in asked and at.integer("allowzero", 0):
-        raise Refusal("reshape", f"it reshapes {shape_text(x)} to {list(asked)}", "a tensor has at least one element")
+        return (Step(Reshape(asked, zeros=True), (at.tensor(),)),)
     target, inputs = reshaped(at, asked)
     flat, made = Flatten(), Reshape(target)
     if len(target) == 2 and target[0] in (0, x[0], -1) and inputs[1:] == () and flat.out_shape(x) == made.out_shape(x):

@@ -110,7 +110,8 @@ def _is_row(shape: tuple[int, ...]) -> bool:
 
 def matmul(at: Reading) -> Sequence[Step]:
     """A dense layer where features are multiplied by a matrix of the model."""
-    if not at.holds(1) or at.holds(0) or len(at.shape()) != 2 or len(at.type(1).shape) != 2:
+    held = at.holds(1) and not at.holds(0) and 0 not in at.type(1).shape
+    if not held or len(at.shape()) != 2 or len(at.type(1).shape) != 2:
         return (Step(MatMul(), at.operands()),)
     weight = _transposed(at, at.weight(1, "weight"))
     return (Step(Dense(weight.array.shape[0], bias=False), (at.tensor(),), {"weight": weight}),)

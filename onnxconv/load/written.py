@@ -13,7 +13,7 @@ from onnxconv.geometry import Array
 from onnxconv.graph import Initial, Node, Param, TensorType
 from onnxconv.load.step import PREVIOUS, Constant, Step
 from onnxconv.ops import Constant as Held
-from onnxconv.ops import ConvTranspose, Shape, shape_text
+from onnxconv.ops import ConvTranspose, Shape
 from onnxconv.resolve.initial import BATCH_NORM, INTEGERS, SLOPES, WEIGHTED
 from onnxconv.resolve.limits import check_tensor
 
@@ -80,8 +80,6 @@ class Written:
         dtype, shape = array.dtype.name, array.shape
         if dtype not in DTYPES:
             raise Refusal("dtype", f"its input {tensor!r} is {dtype}", f"tensors are of type {', '.join(DTYPES)}")
-        if 0 in shape:
-            raise Refusal("empty-operand", f"its input {tensor!r} has shape {shape_text(shape)}")
         kind = "ones" if dtype in FLOATS else "zeros"
         initial = Initial(constant.name, shape, kind, learned=learned and array.size > 1)
         if array.size == 1 and dtype in FLOATS:

@@ -47,6 +47,8 @@ class Pad(Operator):
         return (*x[: self.first], *map(self._padded, x[self.first :], self.pads))
 
     def _padded(self, n: Size, pad: Pads) -> Size:
+        if n == 0 and min(pad) >= 0 and (self.mode == "constant" or not any(pad)):
+            return sum(pad)
         kept = shift(n, sum(min(end, 0) for end in pad))
         if isinstance(kept, int) and kept < 1:
             raise Refusal(

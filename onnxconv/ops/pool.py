@@ -13,7 +13,17 @@ from onnxconv.errors import Refusal
 from onnxconv.geometry import Array, Window, taps
 from onnxconv.ops.conv import window_attributes
 from onnxconv.ops.pad import Pad
-from onnxconv.ops.protocol import WHOLE_AXIS, Footprint, Form, Operator, Shape, fixed, need_spatial, sliding
+from onnxconv.ops.protocol import (
+    WHOLE_AXIS,
+    Footprint,
+    Form,
+    Operator,
+    Shape,
+    fixed,
+    need_numbers,
+    need_spatial,
+    sliding,
+)
 
 __all__ = ["AveragePool", "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "average"]
 
@@ -164,6 +174,7 @@ class _Global(Operator):
     def out_shape(self, *xs: Shape) -> Shape:
         (x,) = xs
         need_spatial(x)
+        need_numbers(x, range(2, len(x)), "a pool over all positions")
         return (x[0], x[1], *[1] * (len(x) - 2))
 
     def footprint(self, *xs: Shape) -> Sequence[Footprint]:

@@ -6,7 +6,7 @@ it is not known yet, the text of a symbol. Every operator has exactly one output
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeAlias
 
@@ -179,6 +179,15 @@ def need_spatial(x: Shape, rank: int | None = None) -> None:
             "give one number per spatial axis of the input",
             "kernel",
         )
+
+
+def need_numbers(x: Shape, axes: Iterable[int], doing: str) -> None:
+    """Refuse to take no numbers at all together, where they have no value: axes of size 0, unless nothing is asked for."""
+    taken = {*axes}
+    empty = [axis for axis, n in enumerate(x) if n == 0]
+    if empty and taken.issuperset(empty):
+        why = f"axis {empty[0]} has no positions, and {doing} of no numbers is not defined"
+        raise Refusal("empty-input", f"{doing} of {shape_text(x)}", why, "give the input at least one position")
 
 
 def check_axes(axes: tuple[int, ...], rank: int, doing: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from onnxconv.ops.protocol import (
     Step,
     To,
     fixed,
+    need_numbers,
     shape_text,
 )
 
@@ -72,7 +73,7 @@ class Reduction(Operator):
 
     def roundings(self, *xs: Shape) -> int:
         """One less than there are terms."""
-        return self.count(*xs) - 1
+        return max(0, self.count(*xs) - 1)
 
     def count(self, *xs: Shape) -> int:
         """Values taken together for one output."""
@@ -111,6 +112,10 @@ class ReduceMean(Reduction):
     __slots__ = ()
     kind: ClassVar[str] = "ReduceMean"
 
+    def out_shape(self, *xs: Shape) -> Shape:
+        need_numbers(xs[0], self.axes, "the mean")
+        return Reduction.out_shape(self, *xs)
+
     def define(self, *xs: Array, **w: Array) -> Array:
         y: Array = xs[0].mean(axis=self.axes, keepdims=self.keepdims)
         return y
@@ -121,13 +126,13 @@ class ReduceMean(Reduction):
 
 
 class ReduceMax(Reduction):
-    """y = the largest x."""
+    """y = the largest x; of no numbers the least that there is."""
 
     __slots__ = ()
     kind: ClassVar[str] = "ReduceMax"
 
     def define(self, *xs: Array, **w: Array) -> Array:
-        y: Array = xs[0].max(axis=self.axes, keepdims=self.keepdims)
+        y: Array = xs[0].max(axis=self.axes, keepdims=self.keepdims, **_least(xs[0]))
         return y
 
     def roundings(self, *xs: Shape) -> int:
@@ -135,13 +140,13 @@ class ReduceMax(Reduction):
 
 
 class ReduceMin(Reduction):
-    """y = the smallest x."""
+    """y = the smallest x; of no numbers the largest that there is."""
 
     __slots__ = ()
     kind: ClassVar[str] = "ReduceMin"
 
     def define(self, *xs: Array, **w: Array) -> Array:
-        y: Array = xs[0].min(axis=self.axes, keepdims=self.keepdims)
+        y: Array = xs[0].min(axis=self.axes, keepdims=self.keepdims, **_largest(xs[0]))
         return y
 
     def roundings(self, *xs: Shape) -> int:
@@ -227,3 +232,18 @@ REDUCTIONS: tuple[type[Reduction], ...] = (
     ReduceSumSquare,
     ReduceProd,
 )
+
+
+def _least(x: Array) -> dict[str, Any]:
+    """What the largest of no numbers is, as NumPy is told: −∞, or the least number of the data type (ONNX, ReduceMax)."""
+    return (
+        {}
+        if x.size
+        else {"initial": np.iinfo(x.dtype).min if x.dtype.kind in "iu" else x.dtype.kind != "b" and -np.inf}
+    )
+
+
+def _largest(x: Array) -> dict[str, Any]:
+    return (
+        {} if x.size else {"initial": np.iinfo(x.dtype).max if x.dtype.kind in "iu" else x.dtype.kind == "b" or np.inf}
+    )

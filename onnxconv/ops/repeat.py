@@ -33,7 +33,7 @@ class Expand(Operator):
         rank = max(len(x), len(sizes))
         mine, asked = aligned(x, rank), aligned(sizes, rank)
         for a, b in zip(mine, asked, strict=True):
-            if (isinstance(b, int) and b < 1) or (b != 1 and a not in (1, b)):
+            if (isinstance(b, int) and b < 0) or (b != 1 and a not in (1, b)):
                 raise Refusal(
                     "broadcast",
                     f"{shape_text(x)} expanded to {shape_text(self.shape)}",
@@ -72,11 +72,11 @@ class Tile(Operator):
 
     def out_shape(self, *xs: Shape) -> Shape:
         (x,) = xs
-        if len(self.repeats) != len(x) or min(self.repeats, default=1) < 1:
+        if len(self.repeats) != len(x) or min(self.repeats, default=1) < 0:
             raise Refusal(
                 "repeats",
                 f"{shape_text(x)} repeated {list(self.repeats)} times",
-                "each axis has a number of times, at least 1",
+                "each axis has a number of times, at least 0",
                 f"write {len(x)} numbers",
                 "repeats",
             )

@@ -32,21 +32,23 @@ __all__ = ["Flatten", "Reshape"]
 class Reshape(Operator):
     """The numbers of x, in order, as a tensor of another shape: 0 keeps the size of that axis, -1 takes what is left.
 
-    A size may be a formula over those of x and of further inputs, see `onnxconv.ops.sizes`.
+    A size may be a formula over those of x and of further inputs, see `onnxconv.ops.sizes`. With `zeros` 0 is a size, too.
     """
 
     kind: ClassVar[str] = "Reshape"
     shape: Shape
+    zeros: bool = False
 
     def out_shape(self, *xs: Shape) -> Shape:
         x, asked = xs[0], measured(self.shape, xs)
         least = min((n for n in asked if isinstance(n, int)), default=1)
-        if asked.count(-1) > 1 or least < -1 or 0 in asked[len(x) :]:
+        beyond = {0, -1}.issubset(asked) if self.zeros else 0 in asked[len(x) :]
+        if asked.count(-1) > 1 or least < -1 or beyond:
             raise self._refusal(x, "a shape has sizes, 0 for that of the same axis of the input, and at most one -1")
-        sizes: list[Size] = [x[axis] if n == 0 else n for axis, n in enumerate(asked)]
+        sizes: list[Size] = [x[axis] if n == 0 and not self.zeros else n for axis, n in enumerate(asked)]
         if -1 in sizes:
             left = divided(x, (n for n in sizes if n != -1))
-            if left is None or left == 0:
+            if left is None or (left == 0 and 0 not in x):
                 raise self._refusal(x, "the sizes that are given must divide the number of elements")
             sizes[sizes.index(-1)] = left
         if differ(product(x), product(sizes)):
@@ -71,7 +73,10 @@ class Reshape(Operator):
 
     def onnx(self, *xs: Shape, opset: int) -> Sequence[Form]:
         before, shape = vector(self.shape, xs)
-        return (*before, Form("Reshape", ("x0", shape), {}))
+        if self.zeros and opset < 14:
+            what = f"a reshape of {shape_text(xs[0])} to {shape_text(self.shape)}"
+            raise Refusal("opset", what, "Reshape takes sizes of 0 since opset 14", "build with --opset 14 or later")
+        return (*before, Form("Reshape", ("x0", shape), {"allowzero": 1} if self.zeros else {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +126,10 @@ def recut(x: Shape, y: Shape) -> Footprint:
     Axes merged into one: the outermost stays for as many outputs as the others have positions, the inner ones come round
     again and again. An axis split into several: each position of the outermost of them has a block of it, of which it
     may see less, since the position along the inner ones tells which part. Where axes are both split and merged,
-    anything may be seen.
+    anything may be seen, and nothing of what has no elements.
     """
+    if 0 in x:
+        return (To(None, UNKNOWN),) * len(x)
     entries: list[Step | To] = [To(None, POINT)] * len(x)
     for ins, outs in _groups(x, y):
         if len(ins) == 1 and len(outs) == 1:

@@ -24,6 +24,7 @@ from onnxconv.ops.protocol import (
     Shape,
     Step,
     check_axes,
+    need_numbers,
     shape_text,
 )
 from onnxconv.ops.rescale import Rescale, around, weighted
@@ -52,6 +53,7 @@ class Resize(Operator):
     def out_shape(self, *xs: Shape) -> Shape:
         (x,) = xs
         check_axes(tuple(one.axis for one in self.axes), len(x), f"a resize of {shape_text(x)}")
+        need_numbers(x, range(len(x)) if any(x[one.axis] == 0 for one in self.axes) else (), "a resize")
         y = list(x)
         for one in self.axes:
             y[one.axis] = size = one.out_size(x[one.axis])

@@ -91,8 +91,13 @@ class Slice(Operator):
         for r in self.ranges:
             if r.step == 0:
                 raise Refusal("slice", "a slice by steps of 0", "a step is not 0", "write 1", "step")
-            sizes[r.axis] = size = r.size(x[r.axis])
-            if isinstance(size, int) and size < 1:
+            sizes[r.axis] = r.size(x[r.axis])
+        return tuple(sizes)
+
+    def keeping(self, x: Shape) -> Slice:
+        """The slice itself. Raises `Refusal` where nothing of x is kept, which a network's author cannot mean."""
+        for r in self.ranges:
+            if r.axis < len(x) and r.step and r.size(x[r.axis]) == 0:
                 raise Refusal(
                     "empty-output",
                     f"a slice from {r.start} to {_stop_text(r)} by {r.step} of axis {r.axis} of {shape_text(x)} is empty",
@@ -100,7 +105,7 @@ class Slice(Operator):
                     "keep at least one position",
                     "stop",
                 )
-        return tuple(sizes)
+        return self
 
     def define(self, *xs: Array, **w: Array) -> Array:
         (x,) = xs

@@ -15,6 +15,7 @@ from onnxconv.verify import Finding, Verdict, overall
 from onnxconv.verify.case import Case
 from onnxconv.verify.routing import routing
 from onnxconv.verify.shape import shape
+from onnxconv.verify.sizes import hollow
 from onnxconv.weights import Weights
 
 __all__ = ["EVALUATORS", "Evidence", "judge_reading", "proved"]
@@ -100,6 +101,9 @@ def _asked(
 
 def _findings(case: Case, probe: str) -> Iterator[Finding]:
     """What a probe finds; a runtime that cannot run a model has not disagreed about it."""
+    if empty := hollow(case.graph):
+        yield Finding(case.output, Verdict.UNTRUSTED, empty)
+        return
     try:
         if probe == "layers":
             yield from layers(case)

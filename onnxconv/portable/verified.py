@@ -12,6 +12,7 @@ from onnxconv.portable.original import Original
 from onnxconv.runtimes import RuntimeAbsent, RuntimeFailed
 from onnxconv.verify import Check, Finding, Progress, Verdict, gravity, reproduction
 from onnxconv.verify.case import Case
+from onnxconv.verify.sizes import hollow
 from onnxconv.verify.whence import located
 from onnxconv.weights import Weights
 
@@ -57,6 +58,8 @@ def verified(
 
 
 def _found(case: Case) -> Finding:
+    if empty := hollow(case.graph):
+        return Finding(case.output, Verdict.UNTRUSTED, empty)
     try:
         nothing = Finding(case.output, Verdict.UNTRUSTED, "nothing was compared")
         return located(case.graph, next(layers(case), nothing))

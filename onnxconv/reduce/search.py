@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.graph import Graph
 from onnxconv.reduce.fewer import fewer
 from onnxconv.reduce.problem import FAMILIES, Disagreement, Problem, alone, disagreement, problems
 from onnxconv.reduce.smaller import chain, measure, simpler
 from onnxconv.verify.case import Bench
 from onnxconv.verify.exact import layers
-from onnxconv.verify.sizes import pinned
+from onnxconv.verify.sizes import hollow, pinned
 from onnxconv.weights import Weights
 
 __all__ = ["Reduced", "reduce"]
@@ -112,8 +113,10 @@ def reduce(
     """The smallest case on which a runtime disagrees with the reference; None where it disagrees on nothing that is tried.
 
     `families`: which numbers are tried, in this order, which is that of `FAMILIES`.
-    Raises `RuntimeAbsent` where the runtime cannot work here.
+    Raises `RuntimeAbsent` where the runtime cannot work here, and `UsageError` where there is nothing to compare.
     """
+    if empty := hollow(graph):
+        raise UsageError(Diagnostic(Where(), "no-elements", empty, "a disagreement is about some element"))
     with Bench(runtime, timeout, options or {}) as bench:
         search = _Search(bench, seed, weights, tell, families)
         found = search.first(graph)

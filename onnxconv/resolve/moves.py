@@ -68,7 +68,7 @@ def part(site: Site) -> tuple[Node, ...]:
     step = site.integer("step")
     start, stop = site.get("start", 0 if step > 0 else -1), site.get("stop", END if step > 0 else -END)
     bounds = site.check("start", start), site.check("stop", stop)
-    return (site.node(Slice((Range(site.integer("axis"), *bounds, step),))),)
+    return (site.node(Slice((Range(site.integer("axis"), *bounds, step),)).keeping(site.x)),)
 
 
 def gather(site: Site) -> tuple[Node, ...]:

@@ -145,7 +145,7 @@ def crop(site: Site) -> tuple[Node, ...]:
     """Pixels cut off around the input: a slice."""
     cut = ends(site, "pixels") or ()
     ranges = (Range(axis, begin, -end if end else END) for axis, (begin, end) in enumerate(cut, 2) if begin or end)
-    return (site.node(Slice(tuple(ranges))),)
+    return (site.node(Slice(tuple(ranges)).keeping(site.x)),)
 
 
 def _padded(site: Site, axes: tuple[Axis, ...]) -> Node:

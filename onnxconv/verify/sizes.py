@@ -10,7 +10,7 @@ from onnxconv.errors import Diagnostic, Refusal, UsageError, Where
 from onnxconv.execute import shapes_of_inputs
 from onnxconv.graph import Graph, TensorType
 
-__all__ = ["concrete", "pinned", "terms"]
+__all__ = ["concrete", "hollow", "pinned", "terms"]
 
 SPATIAL = (32, 64, 128, 256, 512, 24, 48, 96, 224)
 """Sizes tried for symbolic axes other than the batch, in this order."""
@@ -49,6 +49,12 @@ def pinned(graph: Graph, batch: int = 1) -> Graph:
     return replace(graph, inputs=inputs, nodes=nodes)
 
 
+def hollow(graph: Graph) -> str:
+    """The first tensor without elements, in words; empty if there is none. Nothing can be compared where there is one."""
+    empty = ((name, type) for name, type in graph.types().items() if 0 in type.shape)
+    return next((f"tensor {name!r} {list(type.shape)} has no elements to compare" for name, type in empty), "")
+
+
 def terms(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> int:
     """Terms summed for all outputs of all layers together: what the reference costs."""
     return sum(
@@ -61,4 +67,7 @@ def _shapes(graph: Graph, batch: int, size: int) -> Shapes:
     shapes: Shapes = shapes_of_inputs(graph, batch, size)
     for node in graph.nodes:
         shapes[node.output] = tuple(int(n) for n in node.op.out_shape(*(shapes[name] for name in node.inputs)))
+        if 0 in shapes[node.output] and 0 not in node.type.shape:
+            what = f"layer {node.name!r} gives {list(shapes[node.output])}"
+            raise Refusal("empty-output", what, "nothing can be compared of what has no elements")
     return shapes

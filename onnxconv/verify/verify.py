@@ -21,6 +21,7 @@ from onnxconv.verify.exact import exact
 from onnxconv.verify.refusal import gravity
 from onnxconv.verify.routing import routing
 from onnxconv.verify.shape import shape
+from onnxconv.verify.sizes import hollow
 from onnxconv.verify.verdict import Check, Finding, Verdict, Verification
 from onnxconv.verify.whence import located
 from onnxconv.weights import Weights, given
@@ -157,6 +158,9 @@ def _probe(
 
 def _findings(probe: Probe, case: Case) -> Iterator[Finding]:
     """What a probe finds; at least one thing."""
+    if empty := hollow(case.graph):
+        yield Finding(case.output, Verdict.UNTRUSTED, empty)
+        return
     found = 0
     try:
         for finding in probe.find(case):

@@ -7,12 +7,6 @@ OUTSIDE: dict[str, str] = {
         test_if test_if_seq test_if_opt test_loop11 test_scan_sum test_scan9_sum test_scan9_multi_state
         test_scan9_scalar
     """,
-    "a tensor without elements": """
-        test_constantofshape_int_shape_zero test_reduce_max_empty_set test_reduce_max_empty_set_bool
-        test_reduce_sum_empty_set test_reduce_sum_empty_set_non_reduced_axis_zero
-        test_reshape_allowzero_reordered test_shape_start_greater_than_end test_slice_start_out_of_bounds
-        test_split_zero_size_splits_opset13 test_split_zero_size_splits_opset18
-    """,
     "numbers of fewer than 8 bits, or of 8 bits with an exponent, which NumPy has not": """
         test_cast_FLOAT_to_FLOAT8E4M3FN test_cast_FLOAT16_to_FLOAT8E4M3FN test_cast_FLOAT_to_FLOAT8E4M3FNUZ
         test_cast_FLOAT16_to_FLOAT8E4M3FNUZ test_cast_FLOAT8E4M3FN_to_FLOAT test_cast_FLOAT8E4M3FN_to_FLOAT16

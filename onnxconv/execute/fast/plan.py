@@ -56,7 +56,8 @@ def make_plan(
     kept = frozenset(graph.outputs) | (frozenset(n.output for n in graph.nodes) if every_tensor else frozenset())
     dtypes = {name: type.dtype for name, type in graph.types().items()}
     at = homes(graph, known)
-    left = (chain for chain in chains(graph, known, kept) if not all_in_place(chain.head, at, known))
+    made = (chain for chain in chains(graph, known, kept) if 0 not in known[chain.output])
+    left = (chain for chain in made if not all_in_place(chain.head, at, known))
     found = tuple(together(tuple(left), known, dtypes, kept))
     steps = tuple(
         make_step(run[0], known, dtypes, at, weights) if len(run) == 1 else banded(run, known, dtypes, weights)

@@ -52,13 +52,13 @@ def _fixed(shape: Shape) -> bool:
 
 MOVES: dict[str, tuple[type[Operator], Writer]] = {
     "flatten": (Flatten, lambda op, _: {"axis": op.axis}),
-    "reshape": (Reshape, lambda op, _: {"shape": list(op.shape)} if _fixed(op.shape) else None),
+    "reshape": (Reshape, lambda op, _: {"shape": list(op.shape)} if _fixed(op.shape) and not op.zeros else None),
     "transpose": (Transpose, lambda op, _: {"axes": list(op.perm)}),
     "squeeze": (Squeeze, lambda op, _: {"axes": short(op.axes)}),
     "unsqueeze": (Unsqueeze, lambda op, _: {"axes": short(op.axes)}),
     "slice": (Slice, _slice),
     "gather": (Gather, _gather),
-    "expand": (Expand, lambda op, _: {"shape": short(op.shape)} if _fixed(op.shape) else None),
+    "expand": (Expand, lambda op, _: {"shape": short(op.shape)} if _fixed(op.shape) and not op.zeros else None),
     "tile": (Tile, lambda op, _: {"repeats": short(op.repeats)}),
     "channel_shuffle": (ChannelShuffle, lambda op, _: {"group": op.groups}),
     "depth_to_space": (DepthToSpace, lambda op, _: {"block": op.block, "order": op.order.lower()}),
