@@ -112,7 +112,6 @@ def test_a_formula_for_an_input_says_what_divides_it(tmp_path: Path) -> None:
         "one": np.array([1]),
         "four": np.array([4]),
         "eight": np.array([8]),
-        "eight": np.array([8]),
     }
     path = saved(model(nodes, {"x": ("N", "H", 8)}, held), tmp_path)
     with pytest.raises(ModelError, match="such as 4"):
