@@ -15,8 +15,8 @@ from onnxconv.verify.case import Bench
 from onnxconv.verify.compare import Comparison, outputs_differ, within
 from onnxconv.verify.draw import KINDS, Stream, real
 from onnxconv.verify.instance import instances
+from onnxconv.verify.plan import plan, separate
 from onnxconv.verify.refusal import gravity
-from onnxconv.verify.routing import plan
 from onnxconv.verify.sizes import pinned
 from onnxconv.verify.verdict import Verdict
 from onnxconv.verify.words import Array
@@ -69,7 +69,7 @@ class Disagreement:
 def problems(graph: Graph, family: str, seed: int, weights: Weights | None = None) -> Iterator[Problem]:
     """Problems of one family that this graph, of known sizes, can be asked."""
     if family == "routing":
-        yield from _routed(graph, seed)
+        yield from _routed(separate(graph), given({}) if weights is None else weights, seed)
         return
     (node,) = graph.nodes
     shapes = tuple(tuple(int(n) for n in graph.types()[name].shape) for name in node.inputs)
@@ -93,8 +93,8 @@ def _alone(graph: Graph, node: Node, xs: tuple[Array, ...], w: Mapping[str, Arra
     return Problem(graph, arrays, inputs, {}, {}, exact).changed(arrays, inputs)
 
 
-def _routed(graph: Graph, seed: int) -> Iterator[Problem]:
-    made = plan(graph, given({}), seed)
+def _routed(graph: Graph, weights: Weights, seed: int) -> Iterator[Problem]:
+    made = plan(graph, weights, seed)
     expected = {name: y.value for name, y in made.outputs.items()}
     limit = {name: y.slack() for name, y in made.outputs.items()}
     batch = next(iter(made.inputs.values())).shape[0]

@@ -13,10 +13,12 @@ from click.testing import CliRunner
 from verify.random_graphs import conv
 from verify.sketch import Sketch, window
 
+from onnxconv import read
 from onnxconv.cli import commands
 from onnxconv.graph import Graph
 from onnxconv.ops import Add, Conv, MaxPool, Operator, Relu
 from onnxconv.reduce import Reduced, reduce
+from onnxconv.reduce.problem import problems
 from onnxconv.verify import Verdict, verify
 from onnxconv.weights import seeded
 
@@ -190,3 +192,15 @@ def test_nothing_is_written_where_nothing_disagrees(tmp_path: Path) -> None:
     result = CliRunner().invoke(commands, arguments)
     assert result.exit_code == 0
     assert not case.exists()
+
+
+def test_networks_with_numbers_of_their_own_are_asked_as_a_whole(tmp_path: Path) -> None:
+    """A single number belongs to a formula and stays what it is; it has to be read from the model."""
+    spec = tmp_path / "three.yaml"
+    spec.write_text(
+        "inputs: {x: 'float32[2, 3, 8, 8]'}\n"
+        "layers: [{conv: {filters: 4, kernel: 3}}, {add: [[{constant: {value: 3}}], []]}, relu]\n"
+    )
+    network = read(spec)
+    (problem,) = problems(network.graph, "routing", 0, network.weights)
+    assert [float(a) for a in problem.arrays.values() if a.size == 1] == [3.0]
