@@ -16,6 +16,7 @@ GROUP = "onnxconv.targets"
 BUILT_IN: dict[str, str] = {
     "python": "onnxconv.embed.targets.python:TARGET",
     "node": "onnxconv.embed.targets.node:TARGET",
+    "web": "onnxconv.embed.targets.web:TARGET",
     "c": "onnxconv.embed.targets.c:TARGET",
     "openvino": "onnxconv.embed.targets.openvino:TARGET",
     "opencv": "onnxconv.embed.targets.opencv:TARGET",

@@ -1,20 +1,11 @@
 """Target `node`: onnxruntime in Node.js."""
 
-import subprocess
 from pathlib import Path
 
 from onnxconv.embed.target import Need, Target
+from onnxconv.embed.targets.shared import node_package
 
 __all__ = ["TARGET"]
-
-
-def _resolves() -> bool:
-    """Node.js finds the package: in a folder above, or by NODE_PATH."""
-    try:
-        asked = subprocess.run(["node", "-e", "require.resolve('onnxruntime-node')"], capture_output=True, check=False)
-    except FileNotFoundError:
-        return False
-    return asked.returncode == 0
 
 
 TARGET = Target(
@@ -28,7 +19,7 @@ TARGET = Target(
         Need(
             "onnxruntime-node",
             "ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node, and set NODE_PATH to its node_modules",
-            found=_resolves,
+            found=node_package("onnxruntime-node"),
         ),
     ),
     limits=("checked on onnxruntime's CPU provider",),

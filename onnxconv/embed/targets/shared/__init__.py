@@ -1,7 +1,10 @@
 """What several targets share: checks in one language, and what they cannot take."""
 
 import json
-from collections.abc import Iterator
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from onnxconv.embed.target import Obstacle
@@ -37,3 +40,21 @@ def fixed_sizes(graph: Graph) -> Iterator[Obstacle]:
         if not all(isinstance(n, int) for n in type.shape):
             shape = ", ".join(map(str, type.shape))
             yield Obstacle("", f"takes fixed sizes only, and input {name!r} is [{shape}]", "fixed-sizes")
+
+
+def node_package(name: str) -> Callable[[], bool]:
+    """Whether Node.js finds a package: in a folder above, or by NODE_PATH."""
+
+    def found() -> bool:
+        try:
+            asked = subprocess.run(["node", "-e", f"require.resolve({name!r})"], capture_output=True, check=False)
+        except FileNotFoundError:
+            return False
+        return asked.returncode == 0
+
+    return found
+
+
+def browser() -> bool:
+    """A browser that the check can start."""
+    return any(map(shutil.which, (os.environ.get("CHROMIUM") or "chromium", "chromium-browser", "google-chrome")))

@@ -93,7 +93,7 @@ async function main() {
     console.log(`${golden.name}: loaded in ${times[0].toFixed(1)} ms, ran in ${times[1].toFixed(1)} ms`);
     for (const entry of golden.outputs) {
       const reason = wrong(got[entry.name], array(entry, library.TYPES), entry);
-      console.log(`  ${entry.name}: ${reason || "right"} (tolerance ${entry.tolerance})`);
+      console.log(`  ${entry.name}: ${reason || "right"} (tolerance ${Number(entry.tolerance.toPrecision(3))})`);
       failed = failed || Boolean(reason);
     }
   }
