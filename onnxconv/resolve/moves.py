@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from onnxconv.errors import Refusal
 from onnxconv.graph import Node
@@ -25,6 +26,7 @@ from onnxconv.ops import (
     shape_text,
 )
 from onnxconv.resolve.site import Site
+from onnxconv.resolve.sizes import over_inputs
 
 __all__ = [
     "cast",
@@ -48,7 +50,8 @@ def flatten(site: Site) -> tuple[Node, ...]:
 
 
 def reshape(site: Site) -> tuple[Node, ...]:
-    return (site.node(Reshape(_listed(site, "shape"))),)
+    """To numbers, 0 and -1 among them, or to sizes that the network's inputs leave open."""
+    return _to_sizes(site, Reshape)
 
 
 def transpose(site: Site) -> tuple[Node, ...]:
@@ -84,7 +87,7 @@ def gather(site: Site) -> tuple[Node, ...]:
 
 
 def expand(site: Site) -> tuple[Node, ...]:
-    return (site.node(Expand(_listed(site, "shape"))),)
+    return _to_sizes(site, Expand)
 
 
 def tile(site: Site) -> tuple[Node, ...]:
@@ -105,6 +108,20 @@ def space_to_depth(site: Site) -> tuple[Node, ...]:
 
 def cast(site: Site) -> tuple[Node, ...]:
     return (site.node(Cast(site.get("to"))),)
+
+
+def _to_sizes(site: Site, op: type[Reshape | Expand]) -> tuple[Node, ...]:
+    """The operator to a shape that may have open sizes, which it reads off the inputs that have them."""
+    given = site.get("shape")
+    asked = given if isinstance(given, tuple) else (given,)
+    for n in asked:
+        if isinstance(n, int):
+            site.check("shape", n)
+    declared = [(input.name, input.shape) for input, _ in site.network]
+    shape, read = over_inputs(asked, site.inputs[0], declared)
+    types = {input.name: type for input, type in site.network}
+    further = tuple(types[name] for name in read[1:])
+    return (replace(site, inputs=read, types=(site.types[0], *further)).node(op(shape)),)
 
 
 def _listed(site: Site, attribute: str) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ from onnxconv.ops import Constant, Operator, Shape, shape_text
 from onnxconv.ops.protocol import fixed, need_spatial
 from onnxconv.resolve.initial import initial
 from onnxconv.resolve.limits import LARGEST_INTEGER, check_tensor, check_weight
-from onnxconv.spec import Layer, Value
+from onnxconv.spec import Input, Layer, Value
 
 __all__ = ["Lowering", "Site", "plain"]
 
@@ -37,6 +37,8 @@ class Site:
     layer: Layer
     inputs: tuple[str, ...]
     types: tuple[TensorType, ...]
+    network: tuple[tuple[Input, TensorType], ...] = ()
+    """The inputs of the network that are in order: as they are declared, and their types."""
 
     @property
     def x(self) -> Shape:

@@ -107,11 +107,14 @@ def _walk(
     readers = Counter([name for layer in spec.layers for name in layer.inputs] + list(spec.outputs))
     places = {given.name: given.where for given in spec.inputs} | {layer.name: layer.where for layer in spec.layers}
     nodes: dict[str, Node] = {}
+    network = tuple((given, types[given.name]) for given in spec.inputs if given.name in types)
     usual = next((given.dtype for given in spec.inputs if given.dtype in FLOATS), FLOATS[0])
     for layer in spec.layers:
         if not all(name in types for name in layer.inputs):
             continue
-        site = Site(layer, layer.inputs, tuple(types[name] for name in layer.inputs) or (TensorType(usual, ()),))
+        site = Site(
+            layer, layer.inputs, tuple(types[name] for name in layer.inputs) or (TensorType(usual, ()),), network
+        )
         try:
             made = _lowered(site, nodes, readers)
         except Refusal as refusal:

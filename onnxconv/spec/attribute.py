@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from onnxconv.errors import Where
 from onnxconv.spec.form import Scope, called, free_names, shown, whole_number, work_out
+from onnxconv.spec.formula import sizes
 from onnxconv.spec.initial import initialisers
 from onnxconv.spec.mistakes import Mistakes
 from onnxconv.spec.node import Entry
@@ -53,7 +54,10 @@ def check_attributes(kind: Kind, entries: tuple[Entry, ...], where: Where, mista
 
 
 def _worked_out(kind: Kind, attribute: Attribute, entry: Entry, scope: Scope, mistakes: Mistakes) -> Value | None:
-    value = work_out(entry.value, scope, mistakes, attribute.words)
+    if attribute.type == "sizes":
+        value = sizes(entry.value, scope, mistakes)
+    else:
+        value = work_out(entry.value, scope, mistakes, attribute.words)
     return None if value is None else _checked(kind, attribute, value, mistakes)
 
 
@@ -88,6 +92,8 @@ def _checked(kind: Kind, attribute: Attribute, value: Value, mistakes: Mistakes)
     """The value in the attribute's form, or None and a mistake."""
     if attribute.type == "init":
         return initialisers(value, kind.roles, mistakes)
+    if attribute.type == "sizes":
+        return value if _are_sizes(value, attribute, mistakes) else None
     if isinstance(value.value, str):
         return value if _known_word(attribute, value, mistakes) else None
     match attribute.type:
@@ -150,6 +156,15 @@ def _are_integers(value: Value, attribute: Attribute, mistakes: Mistakes) -> boo
         return _refuse(value, attribute.name, rule, "write a number", mistakes)
     each = (value,) if items is None else items
     return None not in [whole_number(one, attribute.name, mistakes, attribute.least or 0) for one in each]
+
+
+def _are_sizes(value: Value, attribute: Attribute, mistakes: Mistakes) -> bool:
+    """Formulas are taken as they are."""
+    items = value.items()
+    if items is not None:
+        numbers = tuple(Value(1, one.where) if isinstance(one.value, str) else one for one in items)
+        return _are_integers(Value(numbers, value.where), attribute, mistakes)
+    return isinstance(value.value, str) or _are_integers(value, attribute, mistakes)
 
 
 def _is_pad(value: Value, attribute: Attribute, mistakes: Mistakes) -> bool:

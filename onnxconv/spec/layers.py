@@ -153,8 +153,9 @@ class LayerReader:
             )
             return ()
         for entry in entries:
-            words = kind.attribute(entry.key).words if kind else ()
-            check_node(entry.value, known, words, self._mistakes)
+            attribute = kind.attribute(entry.key) if kind else None
+            if attribute is None or attribute.type != "sizes":
+                check_node(entry.value, known, attribute.words if attribute else (), self._mistakes)
         return entries
 
     def _known_key(self, entry: Entry, names: list[str], word: str) -> bool:

@@ -138,7 +138,7 @@ def _form(attribute: Attribute) -> Schema:
     words: list[Schema] = [{"enum": list(attribute.words)}] if attribute.words else []
     one: list[Schema] = [whole, *words, _expression()]
     axis: Schema = {"anyOf": [whole, _expression()]}
-    if attribute.type == "integers":
+    if attribute.type in ("integers", "sizes"):
         one.append({"type": "array", "items": axis, "minItems": 1 - attribute.empty})
     if attribute.type == "pad":
         pair: Schema = {"type": "array", "items": axis, "minItems": 2, "maxItems": 2}

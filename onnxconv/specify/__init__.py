@@ -18,6 +18,7 @@ from onnxconv.specify.numbers import numbers
 from onnxconv.specify.own import owned
 from onnxconv.specify.proof import differs, pairs
 from onnxconv.specify.save import Specified, save
+from onnxconv.specify.sizes import over_symbols, shaped
 from onnxconv.specify.split import split
 from onnxconv.specify.structure import structure
 from onnxconv.specify.text import text
@@ -35,6 +36,7 @@ def specify(graph: Graph, source: str = "", weights: Weights | None = None) -> S
     """
     graph, whole = split(graph), graph
     added = len(graph.nodes) - len(whole.nodes)
+    graph = over_symbols(graph)
     graph = owned(graph if weights is None else numbers(graph, weights))
     one = fused(graph)
     words = _words(one, source)
@@ -75,7 +77,7 @@ def _words(one: Fused, source: str) -> dict[str, Said]:
                     f"its {' and its '.join(OWN[type(node.op)].values())} are constants, of the usual types and shapes"
                 )
                 raise Refusal("no-words", f"{node.op.kind} is not said as it is here", why)
-            words[node.name] = said(node.op, _first(node, types))
+            words[node.name] = shaped(node, graph) or said(node.op, _first(node, types))
         except Refusal as refusal:
             wrong.append(refusal.at(Where(source)))
             wrong[-1] = _of_layer(wrong[-1], node)

@@ -137,7 +137,13 @@ def _form(item: Item) -> Form | None:
         return None
     defaults = {a.name: a.default for a in LAYERS[item.said.kind].attributes}
     without = tuple(name for name, _ in item.said.attributes if defaults[name] is None)
-    return item.said.kind, without, tuple(branches)
+    formulas = tuple(str(value) for _, value in item.said.attributes if isinstance(value, list) and _has_words(value))
+    return item.said.kind, without, formulas, tuple(branches)
+
+
+def _has_words(values: list[Any]) -> bool:
+    """Open sizes are no values that a block's parameter could have."""
+    return any(isinstance(value, str) for value in values)
 
 
 # Values

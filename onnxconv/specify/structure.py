@@ -47,8 +47,9 @@ class _Forks:
 
     def take(self, node: Node) -> None:
         said = self.said[node.name]
-        piece = _Piece(Layer(said, node), node.inputs)
-        if LAYERS[said.kind].join:
+        joins = LAYERS[said.kind].join  # else further inputs are read for their sizes alone
+        piece = _Piece(Layer(said, node), node.inputs if joins else node.inputs[:1])
+        if joins:
             piece = self._joined(piece)
         self.pieces[node.output] = piece
 

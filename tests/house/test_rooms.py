@@ -23,7 +23,7 @@ MUST_NOT_KNOW = {
     "geometry": {"onnx", "onnx_ir", "onnxruntime"},
     "ops": {"onnx", "onnx_ir", "onnxruntime", "graph"},
     "graph": {"numpy", "onnx", "onnx_ir", "onnxruntime"},
-    "spec": {"numpy", "onnx", "onnx_ir", "onnxruntime", "geometry", "ops", "graph"},
+    "spec": {"numpy", "onnx", "onnx_ir", "onnxruntime", "ops", "graph"},
     "resolve": {"onnx", "onnx_ir", "onnxruntime", "runtimes"},
     "weights": {"onnx", "onnx_ir", "onnxruntime"},
     "specify": {"onnx", "onnx_ir", "onnxruntime", "numpy"},

@@ -251,3 +251,34 @@ outputs: [y, z]
     y = x[:, :, [[3, 0], [0, 2]]].astype(np.int32) * -3
     assert (found["y"].dtype, found["y"].tolist()) == (np.dtype("int32"), y.tolist())
     assert (found["z"].dtype, found["z"].tolist()) == (np.dtype("int64"), np.rint(y / 2).astype(int).tolist())
+
+
+def test_sizes_that_inputs_leave_open() -> None:
+    """Symbols mean what the inputs have there; parameters are put in; the same numbers as NumPy's, at several sizes."""
+    made = resolve(
+        parse(
+            """\
+inputs: {x: 'float64[N, 4, H, W]', t: 'float64[N, T, 1]'}
+parameters: {two: 2, shape: [0, -1]}
+layers:
+- reshape: [N, two, 4 // two, H*W]
+  from: x
+  name: a
+- reshape: [H*W*N, 4]
+- reshape: shape
+  name: b
+- constant: [1, 1, 3]
+- expand: [N, T, 3]
+- add: [previous, t]
+  name: c
+outputs: [a, b, c]
+"""
+        )
+    )
+    for n, h, w, t in ((1, 2, 3, 4), (3, 5, 1, 2)):
+        draw = np.random.default_rng(0)
+        x = {"x": draw.normal(size=(n, 4, h, w)), "t": draw.normal(size=(n, t, 1))}
+        found = run(made, seeded(1), x)
+        np.testing.assert_array_equal(found["a"], x["x"].reshape(n, 2, 2, h * w))
+        np.testing.assert_array_equal(found["b"], x["x"].reshape(-1, 4))
+        np.testing.assert_array_equal(found["c"], seeded(1)[next(made.params())] + x["t"])

@@ -445,6 +445,25 @@ def test_numbers_that_a_data_type_has_not(constant: str, told: str) -> None:
     assert told in text
 
 
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [
+        ("[N, M, 8]", "no input has the size 'M' [symbol]\n    rule: open sizes are those of inputs\n    fix: known here: L, N"),
+        ("[N, 3, LL]", "did you mean 'L'?"),
+        ("[N, 3, 'L+']", "'L+' cannot be read"),
+        ("[N, 3, 'max(L, 2)']", "the size 'max(L, 2)' is no formula [size]"),
+        ("[N, -2, L]", "shape is -2 [range]"),
+        ("[L, 4, N]", "a reshape of [N, 3, L] to"),
+        ("[N, [3], L]", "[type]"),
+        ("{shape: {size: 3}}", "[type]"),
+    ],
+)  # fmt: skip
+def test_sizes_that_are_none(shape: str, told: str) -> None:
+    with pytest.raises(SpecError) as found:
+        resolve(parse(f"inputs: {{x: 'float32[N, 3, L]'}}\nlayers:\n- reshape: {shape}"))
+    assert told in "\n".join(map(str, found.value.diagnostics))
+
+
 def test_gathers_that_do_not_fit() -> None:
     text = "inputs: {x: 'float32[N, 3, 8]'}\nlayers:\n- gather: {axis: 2, indices: [0, 1, 2], shape: [2, 2]}"
     assert "3 indices as [2, 2] [gather]\n    rule: that takes 4" in said(parse(text))[0]

@@ -33,6 +33,7 @@ def _values(attribute: Attribute) -> str:
     forms = {
         "integer": f"whole number{least}",
         "integers": f"whole number{least}, or one per axis",
+        "sizes": f"whole number{least}, or one per axis; or formulas over the inputs' open sizes",
         "number": "number",
         "boolean": "true or false",
         "word": "",

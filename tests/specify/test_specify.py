@@ -449,6 +449,40 @@ def test_a_quantised_network_comes_back(tmp_path: Path) -> None:
         assert line in text, text
 
 
+def test_open_sizes_are_the_symbols_of_inputs(tmp_path: Path) -> None:
+    """As exporters write a class token for every image: expanded to the size of the batch, which another tensor tells."""
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Shape", ["a"], ["s"]),
+        helper.make_node("Slice", ["s", "zero", "one"], ["n"]),
+        helper.make_node("Concat", ["n", "rest"], ["to"], axis=0),
+        helper.make_node("Expand", ["token", "to"], ["t"]),
+        helper.make_node("Reshape", ["a", "flat"], ["b"]),
+        helper.make_node("Concat", ["t", "b"], ["y"], axis=2),
+    ]
+    held = {
+        "w": floats(3, 2, 4, 4),
+        "zero": np.array([0]),
+        "one": np.array([1]),
+        "rest": np.array([3, 1]),
+        "token": floats(1, 3, 1),
+        "flat": np.array([0, 3, -1]),
+    }
+    text = comes_back(model(nodes, {"x": ["batch size", 2, 8, 8]}, held), tmp_path)
+    assert "  x: float32[batch_size, 2, 8, 8]\n" in text
+    assert '  - expand: ["batch_size", 3, 1]\n' in text
+
+
+def test_open_sizes_are_no_parameters_of_blocks() -> None:
+    layers = "".join(
+        f"- conv: {{filters: 4, kernel: 3, pad: 1}}\n- relu\n- sigmoid\n- tanh\n- reshape: [{n}, 4, -1]\n- reshape: [0, 4, H, 8]\n"
+        for n in ("N", "N", "0", "N", "N")
+    )
+    text = specify(resolve(parse(f"inputs: {{x: 'float32[N, 4, H, 8]'}}\nlayers:\n{layers}"))).text
+    assert "blocks:" in text or "repeat:" in text
+    assert "parameters: {shape" not in text
+
+
 def test_a_scale_that_is_computed_is_not_said(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("ReduceMax", ["x"], ["s"], keepdims=0),

@@ -7,13 +7,14 @@ from typing import Literal, TypeAlias
 
 __all__ = ["Attribute", "Kind", "Type"]
 
-Type: TypeAlias = Literal["integer", "integers", "number", "boolean", "word", "pad", "init"]
+Type: TypeAlias = Literal["integer", "integers", "number", "boolean", "word", "pad", "init", "sizes"]
 """The form of an attribute's `Value.value` in a parsed `Layer`.
 
 integer: an int, or one of `words`. integers: an int for all axes, or a tuple of ints, one per axis. number: an int or
 a float. boolean: a bool. word: one of `words`. pad: an int for all sides, one of `words`, a tuple with an int or a
 (begin, end) pair per axis, or the one-pair mapping (("output", integers),). init: a mapping from a weight's role to a
-tuple of the initialiser's name and its numbers: (("weight", (normal, 0, 0.1)),).
+tuple of the initialiser's name and its numbers: (("weight", (normal, 0, 0.1)),). sizes: as integers, any of which may be
+the text of a formula over the sizes that the inputs leave open.
 """
 
 

@@ -40,7 +40,7 @@ KINDS = (
         "the same numbers, in order, as a tensor of another shape",
         (
             Attribute(
-                "shape", "integers", "all sizes; 0: that of the same axis, -1: what is left", required=True, least=-1
+                "shape", "sizes", "all sizes; 0: that of the same axis, -1: what is left", required=True, least=-1
             ),
         ),
         bare="shape",
@@ -86,7 +86,7 @@ KINDS = (
     Kind(
         "expand",
         "axes of size 1 repeated",
-        (Attribute("shape", "integers", "sizes of the last axes; 1: as it is", required=True, least=1),),
+        (Attribute("shape", "sizes", "sizes of the last axes; 1: as it is", required=True, least=1),),
         bare="shape",
     ),
     Kind(
