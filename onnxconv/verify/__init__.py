@@ -7,7 +7,7 @@
 from onnxconv.verify.picture import picture
 from onnxconv.verify.refusal import gravity
 from onnxconv.verify.verdict import Capability, Check, Divergence, Finding, Verdict, Verification, overall
-from onnxconv.verify.verify import PROBES, Progress, reproduction, verify
+from onnxconv.verify.verify import PROBES, Progress, findings, reproduction, verify
 
 __all__ = [
     "PROBES",
@@ -18,6 +18,7 @@ __all__ = [
     "Progress",
     "Verdict",
     "Verification",
+    "findings",
     "gravity",
     "overall",
     "picture",
