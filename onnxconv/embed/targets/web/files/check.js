@@ -64,13 +64,17 @@ function main() {
   let looking;
   const end = (found) => {
     console.log(found.said);
-    looking?.kill("SIGKILL");
-    server.close();
-    server.closeAllConnections();
-    setTimeout(() => {
-      fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
-      process.exit(found.status);
-    }, 200);
+    try {
+      process.kill(-looking.pid, "SIGKILL");
+    } catch {
+      // It never started, or is gone.
+    }
+    try {
+      fs.rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    } catch {
+      // What is left of a browser may still write there; the system clears its temporary files.
+    }
+    process.exit(found.status);
   };
   const serving = process.argv.includes("--serve");
   const server = serve(ort, serving ? () => {} : end);
@@ -86,7 +90,8 @@ function main() {
       return;
     }
     const settings = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"];
-    looking = spawn(program, [...settings, `--user-data-dir=${profile}`, place], { stdio: "ignore" });
+    looking = spawn(program, [...settings, `--user-data-dir=${profile}`, place], { stdio: "ignore", detached: true });
+    looking.on("exit", (code) => end({ status: 2, said: `cannot run: ${program} ended with ${code} before the page said anything` }));
     looking.on("error", (error) => end({ status: 2, said: `cannot run ${program}: ${error.message}` }));
     setTimeout(() => end({ status: 2, said: `cannot run: the page said nothing in ${SECONDS} s` }), 1000 * SECONDS).unref();
   });
