@@ -38,6 +38,32 @@ def nearest(a: np.ndarray) -> np.ndarray:
     return ((a.view(np.uint32) + np.uint32(0x1000)) & np.uint32(0xFFFFE000)).view(F32)
 
 
+def cut(a: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """Towards zero, to whole multiples of a power of two."""
+    return np.trunc(a / unit) * unit
+
+
+def in_blocks(size: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """TF32 as tensor cores sum it: `size` products and the sum so far, aligned to the largest of them with 24 bits, cut, added, cut.
+
+    With blocks of 1 it is what any block does that is filled up with zeros.
+    """
+
+    def conv(x: np.ndarray, w: np.ndarray) -> np.ndarray:
+        terms = patches(truncated(x)).astype(np.float64)
+        weight = truncated(w).reshape(len(w), -1).astype(np.float64)
+        y = np.zeros((*terms.shape[:3], len(w), 1))
+        for k in range(0, terms.shape[-1], size):
+            products = terms[..., None, k : k + size] * weight[:, k : k + size]
+            addends = np.concatenate([y, products], axis=-1)
+            largest = np.frexp(np.abs(addends).max(axis=-1, keepdims=True))[1]
+            total = cut(addends, np.ldexp(1.0, largest - 24)).sum(axis=-1, keepdims=True)
+            y = cut(total, np.ldexp(1.0, np.frexp(total)[1] - 24))
+        return y[..., 0].transpose(0, 3, 1, 2).astype(F32)
+
+    return conv
+
+
 def flushed(a: np.ndarray) -> np.ndarray:
     return np.where(np.abs(a) < F32(2.0**-126), F32(0), a)
 
@@ -107,6 +133,8 @@ EMULATED: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "fft": fourier,
     "tf32": lambda x, w: direct(truncated(x), truncated(w)),
     "tf32 to nearest": lambda x, w: direct(nearest(x), nearest(w)),
+    "tf32 in blocks of 16": in_blocks(16),
+    "tf32 in blocks of 1": in_blocks(1),
     "float16": through(np.float16),
     "bfloat16": through(ml_dtypes.bfloat16),
     "float16-sums": halves,
