@@ -58,7 +58,7 @@ MOVES: dict[str, tuple[type[Operator], Writer]] = {
     "unsqueeze": (Unsqueeze, lambda op, _: {"axes": short(op.axes)}),
     "slice": (Slice, _slice),
     "gather": (Gather, _gather),
-    "expand": (Expand, lambda op, _: {"shape": short(op.shape)} if _fixed(op.shape) and not op.zeros else None),
+    "expand": (Expand, lambda op, _: {"shape": short(op.shape)} if _fixed(op.shape) else None),
     "tile": (Tile, lambda op, _: {"repeats": short(op.repeats)}),
     "channel_shuffle": (ChannelShuffle, lambda op, _: {"group": op.groups}),
     "depth_to_space": (DepthToSpace, lambda op, _: {"block": op.block, "order": op.order.lower()}),
