@@ -17,7 +17,7 @@ from onnxconv.files import whole_files
 from onnxconv.graph import Graph, Param
 from onnxconv.weights import Weights
 
-__all__ = ["EXTERNAL_DATA", "WEIGHTS_AS", "EmitOptions", "fitting", "save", "to_bytes"]
+__all__ = ["EXTERNAL_DATA", "WEIGHTS_AS", "EmitOptions", "fitting", "save", "to_bytes", "to_fitting_bytes"]
 
 WEIGHTS_AS = ("constants", "inputs")
 EXTERNAL_DATA = ("auto", "always", "never")
@@ -55,10 +55,23 @@ def fitting(graph: Graph, options: EmitOptions = DEFAULT) -> EmitOptions:
     try:
         build(graph, lambda _: None, opset=options.opset, ir_version=options.ir_version, every_tensor=False)
     except UsageError as error:
-        if all(found.code == "opset" for found in error.diagnostics):
-            return replace(options, opset=LATER[0], ir_version=LATER[1])
-        raise
+        return _later(options, error)
     return options
+
+
+def _later(options: EmitOptions, error: UsageError) -> EmitOptions:
+    """The options with a later opset, if theirs is all that is wrong. Raises the error."""
+    if all(found.code == "opset" for found in error.diagnostics):
+        return replace(options, opset=LATER[0], ir_version=LATER[1])
+    raise error
+
+
+def to_fitting_bytes(graph: Graph, weights: Weights, options: EmitOptions = DEFAULT) -> bytes:
+    """As `to_bytes`, with the options that are `fitting`; the model is made once where they are those given."""
+    try:
+        return to_bytes(graph, weights, options)
+    except UsageError as error:
+        return to_bytes(graph, weights, _later(options, error))
 
 
 def to_bytes(graph: Graph, weights: Weights, options: EmitOptions = DEFAULT) -> bytes:

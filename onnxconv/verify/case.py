@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from onnxconv.dtypes import DTYPES
-from onnxconv.emit import EmitOptions, fitting, save
+from onnxconv.emit import EmitOptions, fitting, save, to_fitting_bytes
 from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.graph import Graph, Node
 from onnxconv.runtimes import FORMS, Loaded, RuntimeFailed, Worker, start
@@ -55,10 +55,18 @@ class Bench:
         self.unplaced: tuple[str, ...] = ()
 
     def load(self, graph: Graph, weights: Weights, *, every_tensor: bool = False) -> None:
-        """Emit the graph and load it. Raises `RuntimeFailed`."""
+        """Emit the graph and load it. Raises `RuntimeFailed`.
+
+        The scratch folder dies with the process: a model in one piece is written without care for what a crash would leave.
+        """
         size = sum(math.prod(p.shape) * DTYPES[p.dtype].bytes for p in graph.params())
-        options = EmitOptions(every_tensor=every_tensor, external_data="always" if size > INLINE else "auto")
-        save(graph, weights, self._path, fitting(graph, options))
+        options = EmitOptions(every_tensor=every_tensor)
+        if size > INLINE:
+            save(graph, weights, self._path, fitting(graph, replace(options, external_data="always")))
+        else:
+            content = to_fitting_bytes(graph, weights, options)
+            self._path.unlink(missing_ok=True)  # a runtime may still have the model before mapped into memory
+            self._path.write_bytes(content)
         self.loaded(self._worker.load(self._path))
 
     def loaded(self, loaded: Loaded) -> None:

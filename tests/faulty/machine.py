@@ -16,7 +16,7 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
-from onnxconv.emit import EmitOptions, fitting, to_bytes
+from onnxconv.emit import EmitOptions, to_fitting_bytes
 from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.graph import Graph
 from onnxconv.weights import Weights
@@ -105,8 +105,7 @@ class Machine:
         raise UsageError(Diagnostic(Where(), "unknown-option", f"a machine has no option {next(iter(options))}"))
 
     def load(self, graph: Graph, weights: Weights, *, every_tensor: bool = False) -> None:
-        options = fitting(graph, EmitOptions(every_tensor=every_tensor))
-        self.open(onnx.load_from_string(to_bytes(graph, weights, options)))
+        self.open(onnx.load_from_string(to_fitting_bytes(graph, weights, EmitOptions(every_tensor=every_tensor))))
 
     def open(self, model: onnx.ModelProto) -> None:
         graph = model.graph
