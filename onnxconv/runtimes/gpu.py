@@ -29,6 +29,10 @@ OLDER_WHEEL = "pip install 'onnxruntime-gpu[cuda,cudnn]<1.27'"
 
 DRIVER = "nvcuda.dll" if os.name == "nt" else "libcuda.so.1"
 
+LOADABLE = (1, 29)
+"""Earlier providers may die when they are loaded before onnxruntime does so itself: a global of theirs asks it for its host. That
+of 1.31.1 does not: with empty libraries in the place of CUDA's, sessions then went as far as without."""
+
 NAME_LENGTH = 256
 
 
@@ -76,6 +80,10 @@ def built_for(ort: Any) -> tuple[int, int] | None:
     """The version of CUDA that a wheel of onnxruntime was built for; None where it does not say, as those for CPUs."""
     major, _, minor = str(getattr(ort, "cuda_version", "") or "").partition(".")
     return (int(major), int(minor.partition(".")[0] or 0)) if major.isdigit() else None
+
+
+def _release(ort: Any) -> tuple[int, ...]:
+    return tuple(int(part) for part in str(ort.__version__).split(".")[:2] if part.isdigit())
 
 
 def demand_cuda(ort: Any) -> None:
@@ -169,7 +177,7 @@ def _demand_libraries(ort: Any) -> None:
     wanted = built_for(ort)
     known = libraries(wanted[0]) if wanted else ()
     reasons = {library: loaded(library.file) for library in known}
-    for part in ("shared", "cuda"):
+    for part in ("shared", "cuda") if _release(ort) >= LOADABLE else ():
         file = _provider(ort, part)
         if file.exists() and (reason := loaded(str(file))):
             _refuse(file.name, reason, known)

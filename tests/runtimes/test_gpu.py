@@ -22,7 +22,7 @@ def wheel(tmp_path: Path) -> SimpleNamespace:
     (tmp_path / "capi").mkdir()
     (tmp_path / "capi" / "libonnxruntime_providers_cuda.so").touch()
     return SimpleNamespace(
-        __version__="1.2",
+        __version__="1.31.1",
         package_name="onnxruntime-gpu",
         cuda_version="13.0",
         __file__=str(tmp_path / "__init__.py"),
@@ -47,7 +47,7 @@ def missing(monkeypatch: pytest.MonkeyPatch, *gone: str) -> None:
 def test_a_wheel_for_cpus(wheel: SimpleNamespace) -> None:
     (Path(wheel.__file__).parent / "capi" / "libonnxruntime_providers_cuda.so").unlink()
     wheel.get_available_providers = list
-    with pytest.raises(RuntimeAbsent, match=r"onnxruntime-gpu 1\.2 has no CUDAExecutionProvider") as caught:
+    with pytest.raises(RuntimeAbsent, match=r"onnxruntime-gpu 1\.31\.1 has no CUDAExecutionProvider") as caught:
         gpu.demand_cuda(wheel)
     assert caught.value.fix == f"{gpu.UNINSTALL} && pip install 'onnxruntime-gpu[cuda,cudnn]'"
 
@@ -112,6 +112,24 @@ def test_what_the_provider_loads_by_itself_is_demanded_too(
         gpu.demand_cuda(wheel)
     monkeypatch.setattr(gpu, "loaded", lambda file: "it is not there" if "curand" in file else "")
     gpu.demand_cuda(wheel)
+
+
+def test_providers_that_may_die_of_it_are_not_loaded_beforehand(
+    monkeypatch: pytest.MonkeyPatch, wheel: SimpleNamespace
+) -> None:
+    served(monkeypatch, 13)
+    seen: list[str] = []
+
+    def loaded(file: str) -> str:
+        seen.append(Path(file).name)
+        return ""
+
+    monkeypatch.setattr(gpu, "loaded", loaded)
+    for version, expected in (("1.28.2", False), ("1.29.0", True)):
+        wheel.__version__ = version
+        seen.clear()
+        gpu.demand_cuda(wheel)
+        assert ("libonnxruntime_providers_cuda.so" in seen) is expected
 
 
 def test_libraries_of_packages_are_found_wherever_they_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
