@@ -1,79 +1,143 @@
-"""Times the reference executor beside onnxruntime and onnx's own reference, A B C A B C … in one run.
+"""Times the planned executor beside onnxruntime, PyTorch and onnx's own reference, A B C D A B C D … in one run.
 
-    python benchmarks/executors.py [SPEC …] [--repeat N] [--threads N]
+    python benchmarks/executors.py [SPEC …] [--repeat N] [--threads N] [--clock wall|cpu] [--definition] [-o FILE.md]
 
-Prints a Markdown table of medians in milliseconds and of ratios within the same round, with their spread. The reference
-computes in float64, the other two in float32. Nothing passes or fails on time.
+Prints a Markdown table of medians in milliseconds, and of ratios within the same round with their spread. Everything
+computes in float32 on one image; `--definition` adds the reference executor, which computes in float64. With
+`--clock cpu` it is the processor's time that counts, which other work on the machine lengthens less. Nothing passes or
+fails on time.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import os
 import platform
+import shlex
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 SPECS = Path(__file__).parents[1] / "specs"
-DEFAULT = ("lenet5", "resnet18", "resnet50", "mobilenet_v2", "vgg16", "unet")
+DENSE = ("vgg16", "resnet50", "resnext50_32x4d", "inception_v3", "unet")
+DEPTHWISE = ("mobilenet_v2", "efficientnet_b0", "shufflenet_v2_x1_0")
+OTHERS = ("densenet121", "r3d_18", "wavenet")
+OURS, PEERS = "numpy:fast", ("onnxruntime", "torch", "onnx.reference")
+PATIENCE = 2.0
+"""Seconds."""
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+
+Calls = dict[str, Callable[[], object]]
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("specs", nargs="*", type=Path, default=[SPECS / f"{name}.yaml" for name in DEFAULT])
+    default = [SPECS / f"{name}.yaml" for name in (*DENSE, *DEPTHWISE, *OTHERS)]
+    parser.add_argument("specs", nargs="*", type=Path, default=default)
     parser.add_argument("--repeat", type=int, default=5, help="counted rounds, after one warm-up")
     parser.add_argument(
         "--threads", type=int, default=1, help="threads of every executor, and processors that they share"
     )
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--definition", action="store_true", help="time the reference executor too")
+    parser.add_argument("-o", "--output", type=Path, help="also write the page to this file")
     return parser.parse_args()
 
 
-def contestants(spec: Path, folder: str, threads: int) -> dict[str, Callable[[], object]]:
+def contestants(spec: Path, folder: str, threads: int, definition: bool) -> Calls:
     import onnx.reference
     import onnxruntime
+    import torch
+    import torch_graph
 
     import onnxconv
     from onnxconv.execute import run, seeded_inputs
+    from onnxconv.execute.fast import Program, make_plan
 
+    torch.set_num_threads(threads)
     network = onnxconv.read(spec)
     path = Path(folder) / f"{spec.stem}.onnx"
     onnxconv.build(network, path)
     inputs = seeded_inputs(network.graph)
     weights = {param: network.weights[param] for param in network.graph.params()}
+    shapes = {name: array.shape for name, array in inputs.items()}
+    program = Program(make_plan(network.graph, weights, shapes), threads)
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     evaluator = onnx.reference.ReferenceEvaluator(str(path))
-    return {
-        "onnxconv": lambda: run(network.graph, weights, inputs),
-        "onnxruntime": lambda: session.run(None, inputs),
-        "onnx.reference": lambda: evaluator.run(None, inputs),
-    }
+    path.unlink()
+    calls: Calls = {OURS: lambda: program.run(inputs), "onnxruntime": lambda: session.run(None, inputs)}
+    try:
+        calls["torch"] = torch_graph.prepared(network.graph, weights, inputs)
+    except torch_graph.Unsupported as missing:
+        print(f"{spec.stem}: no torch, {missing} is not written in torch_graph.py", file=sys.stderr)
+    calls["onnx.reference"] = lambda: evaluator.run(None, inputs)
+    return calls | ({"numpy": lambda: run(network.graph, weights, inputs)} if definition else {})
 
 
-def rounds(calls: dict[str, Callable[[], object]], repeat: int) -> dict[str, list[float]]:
+def rounds(calls: Calls, repeat: int, clock: Callable[[], float]) -> dict[str, list[float]]:
+    """Seconds by name, after a warm-up; whoever takes longer than `PATIENCE` there has a turn in the first round only."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
+    slow: set[str] = set()
     for turn in range(repeat + 1):
         for name, call in calls.items():
-            start = time.perf_counter()
+            if turn > 1 and name in slow:
+                continue
+            start = clock()
             call()
+            taken = clock() - start
             if turn:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(taken)
+            elif taken > PATIENCE:
+                slow.add(name)
     return seconds
 
 
-def row(name: str, seconds: dict[str, list[float]]) -> str:
-    ours = seconds["onnxconv"]
-    cells = [f"{1000 * statistics.median(times):.1f}" for times in seconds.values()]
-    for peer in ("onnxruntime", "onnx.reference"):
-        ratios = [a / b for a, b in zip(ours, seconds[peer], strict=True)]
-        cells.append(f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+def header(definition: bool) -> Iterator[str]:
+    names = [OURS, *PEERS, *(["numpy"] if definition else [])]
+    cells = ["network", *(f"{name} ms" for name in names), *(f"÷ {name}" for name in PEERS)]
+    yield f"| {' | '.join(cells)} |"
+    yield "|---" * len(cells) + "|"
+
+
+def row(name: str, seconds: Mapping[str, list[float]], definition: bool) -> str:
+    cells = [
+        f"{1000 * statistics.median(seconds[who]):.1f}" if who in seconds else "–"
+        for who in (OURS, *PEERS, *(["numpy"] if definition else []))
+    ]
+    for peer in PEERS:
+        ratios = [a / b for a, b in zip(seconds[OURS], seconds.get(peer, ()), strict=False)]
+        cells.append(f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else "–")
     return f"| {name} | {' | '.join(cells)} |"
+
+
+def preamble(asked: argparse.Namespace) -> str:
+    import numpy
+    import onnx
+    import onnxruntime
+    import torch
+
+    versions = f"NumPy {numpy.__version__}, onnxruntime {onnxruntime.__version__}, onnx {onnx.__version__}"
+    told = "processor time" if asked.clock == "cpu" else "time on the clock"
+    return (
+        f"{datetime.date.today():%d %B %Y}, {processor()}, {asked.threads} thread(s), Python {platform.python_version()}, {versions}, "
+        f"torch {torch.__version__}; medians of {asked.repeat} rounds after a warm-up, {told}, one image, float32."
+    )
+
+
+def processor() -> str:
+    """The model that Linux tells, else the architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()
 
 
 def main() -> None:
@@ -82,18 +146,24 @@ def main() -> None:
         os.environ[name] = str(asked.threads)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: asked.threads])
-    import numpy
-    import onnx
-    import onnxruntime
+    sys.path.insert(0, str(Path(__file__).parent))
+    page: list[str] = []
 
-    versions = f"numpy {numpy.__version__}, onnxruntime {onnxruntime.__version__}, onnx {onnx.__version__}"
-    print(f"{platform.machine()}, {asked.threads} thread(s), Python {platform.python_version()}, {versions}\n")
-    print("| network | onnxconv ms | onnxruntime ms | onnx.reference ms | ÷ onnxruntime | ÷ onnx.reference |")
-    print("|---|---|---|---|---|---|")
+    def tell(line: str) -> None:
+        page.append(line)
+        print(line, flush=True)
+
+    tell(f"{preamble(asked)}\n")
+    for line in header(asked.definition):
+        tell(line)
     with tempfile.TemporaryDirectory() as folder:
         for spec in asked.specs:
-            print(row(spec.stem, rounds(contestants(spec, folder, asked.threads), asked.repeat)))
-            sys.stdout.flush()
+            calls = contestants(spec, folder, asked.threads, asked.definition)
+            tell(row(spec.stem, rounds(calls, asked.repeat, CLOCKS[asked.clock]), asked.definition))
+    if asked.output:
+        command = shlex.join(["python", "benchmarks/executors.py", *sys.argv[1:]])
+        text = "\n".join(page)
+        asked.output.write_text(f"# Performance\n\n`{command}` printed:\n\n{text}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ __all__ = ["BLOCK", "Block", "Kernel", "Triple", "blocks_of", "broadcast_triple"
 BLOCK = 1 << 16
 """Elements of a block that is computed elementwise: 256 KiB of float32."""
 
+_ALL = slice(None)
+
 Triple: TypeAlias = tuple[int, int, int]
 """The shape of a tensor seen as [N, C, S]."""
 
@@ -33,8 +35,10 @@ class Block:
 
     def of(self, x: Array) -> Array:
         """Its part of a tensor [N, C, S]; an axis of size 1, which is broadcast, stays whole."""
-        asked = (self.images, self.channels, self.positions)
-        return x[tuple(slice(None) if n == 1 else s for n, s in zip(x.shape, asked, strict=True))]
+        n, c, s = x.shape
+        images = _ALL if n == 1 else self.images
+        channels = _ALL if c == 1 else self.channels
+        return x[images, channels, _ALL if s == 1 else self.positions]
 
 
 class Kernel(Protocol):

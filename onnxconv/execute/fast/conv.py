@@ -18,8 +18,11 @@ __all__ = ["ConvKernel", "conv_kernel"]
 COLUMNS = 1 << 17
 """Elements of the gathered columns of a dense convolution: 512 KiB of float32, half of a processor's own cache."""
 
-GROUPED_COLUMNS = 1 << 17
+GROUPED_COLUMNS = 1 << 18
 """The same where there are groups, whose products are small."""
+
+DIRECT = 1 << 19
+"""Elements of the output that are made at a time where nothing is gathered."""
 
 FEWEST = 768
 """Columns of a matrix product below which it gets slower, and neighbouring tiles read much of the same."""
@@ -106,6 +109,8 @@ def _tiles(op: Conv, shape: Sequence[int], kernel: Array, outs: tuple[int, ...])
     groups, filters, terms = kernel.shape
     limit = COLUMNS if groups == 1 else GROUPED_COLUMNS
     most = max(1, limit // max(terms, filters), min(FEWEST, MOST_COLUMNS // terms))
+    if is_direct(op.window):
+        most = max(FEWEST, DIRECT // filters)
     boxes = tuple(reading(op.window, shape[2:], box) for box in box_cuts(outs, most))
     together = max(1, limit // (terms * math.prod(boxes[0].outs)))
     halves = groups == 1 and len(boxes) * shape[0] == 1 and filters >= HALVED

@@ -31,10 +31,7 @@ class Reading:
     inside: Box
     slab: tuple[int, ...]
     outs: tuple[int, ...]
-
-    @property
-    def bare(self) -> bool:
-        return all(place.stop - place.start == n for place, n in zip(self.inside, self.slab, strict=True))
+    bare: bool
 
 
 def reading(window: Window, sizes: Sequence[int], box: Box) -> Reading:
@@ -46,7 +43,8 @@ def reading(window: Window, sizes: Sequence[int], box: Box) -> Reading:
         source.append(read)
         inside.append(slice(begin, begin + count))
         slab.append(sum(slid.pad) + count)
-    return Reading(box, tuple(source), tuple(inside), tuple(slab), tuple(s.stop - s.start for s in box))
+    bare = all(place.stop - place.start == n for place, n in zip(inside, slab, strict=True))
+    return Reading(box, tuple(source), tuple(inside), tuple(slab), tuple(s.stop - s.start for s in box), bare)
 
 
 def slab(x: Array, read: Reading, fill: float, scratch: Array) -> tuple[Array, int]:
