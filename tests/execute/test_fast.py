@@ -213,6 +213,15 @@ def test_threads_change_no_bit() -> None:
     assert first == second == third
 
 
+def test_taps_that_read_nothing_but_padding_are_left_out() -> None:
+    wide = Conv((Axis(3, 1, 36, (36, 36)), Axis(5, 1, 4, (8, 8))), 4)
+    graph, _ = alone(wide, (1, 3, 9, 7))
+    w, inputs = whole_numbers(graph)
+    plan = make_plan(graph, w, {"x": (1, 3, 9, 7)})
+    assert [axis.size for axis in plan.steps[0].kernel.window] == [1, 3]
+    np.testing.assert_array_equal(planned(graph, w, inputs)["y"], run(graph, w, inputs)["y"])
+
+
 @pytest.mark.parametrize("by", ["none", "tanh"])
 def test_gelu_keeps_its_bound(by: str) -> None:
     graph, there = alone(Gelu(approximate=by), (1, 2, 40000))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from onnxconv.execute.fast.block import Block, cuts
 from onnxconv.execute.fast.window import Reading, box_cuts, reading, slab, start_of, windows
-from onnxconv.geometry import Array, Window
+from onnxconv.geometry import Array, Axis, Window
 from onnxconv.ops import Conv
 
 __all__ = ["ConvKernel", "conv_kernel"]
@@ -91,6 +91,9 @@ def conv_kernel(op: Conv, shape: Sequence[int], weight: Array, bias: Array | Non
     """A convolution of x[N, C, *S]; weight [M, C/g, *K] and bias [M] are of the data type to compute in."""
     sizes = tuple(shape[2:])
     outs = tuple(int(axis.out_size(n)) for axis, n in zip(op.window, sizes, strict=True))
+    live = [_live(axis, n, out) for axis, n, out in zip(op.window, sizes, outs, strict=True)]
+    op = replace(op, window=tuple(axis for _, axis in live))
+    weight = weight[(slice(None), slice(None), *(taps for taps, _ in live))]
     kernel = np.ascontiguousarray(weight).reshape(op.groups, op.out_channels // op.groups, -1)
     direct = is_direct(op.window)
     tiles = tuple(_tiles(op, shape, kernel, outs))
@@ -98,6 +101,20 @@ def conv_kernel(op: Conv, shape: Sequence[int], weight: Array, bias: Array | Non
     return ConvKernel(
         op.window, kernel, None if bias is None else bias.reshape(*kernel.shape[:2], 1), tiles, scratch, direct
     )
+
+
+def _live(axis: Axis, n: int, outs: int) -> tuple[slice, Axis]:
+    """The taps that read anything but padding, as far as the others lie before and after them, and the axis of these alone."""
+    offsets = [axis.position(0, tap) for tap in range(axis.size)]
+    taps = [
+        k for k, at in enumerate(offsets) if max(0, -(at // axis.stride)) <= min(outs - 1, (n - 1 - at) // axis.stride)
+    ]
+    first, stop = (taps[0], taps[-1] + 1) if taps else (0, 1)
+    begin = axis.pad[0] - first * axis.dilation
+    end = axis.pad[1] - (axis.size - stop) * axis.dilation
+    if min(begin, end) < 0:
+        return slice(0, axis.size), axis
+    return slice(first, stop), Axis(stop - first, axis.stride, axis.dilation, (begin, end))
 
 
 def _scratch(tile: Tile, each: int, terms: int) -> int:
