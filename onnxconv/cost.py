@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from onnxconv.dtypes import DTYPES
 from onnxconv.errors import Refusal
+from onnxconv.geometry import evaluated, names
 from onnxconv.graph import Graph, Node, Param, TensorType, shapes_of
 from onnxconv.ops import Opaque, Work
 
@@ -54,13 +55,13 @@ class Costs:
 
 def costs(graph: Graph) -> Costs:
     """The cost of a graph for one image: whatever the size of the batch, it counts as 1."""
-    types = graph.types()
+    types, size = graph.types(), _bytes_per_image(graph)
     counted: set[str] = set()
     layers: dict[str, LayerCost] = {}
     for node in graph.nodes:
         new = {param.name: param for _, param in node.params if param.name not in counted}
         counted.update(new)
-        layers[node.name] = _layer(node, new.values(), types)
+        layers[node.name] = _layer(node, new.values(), types, size[node.output])
     opaque = {node.name for node in graph.nodes if isinstance(node.op, Opaque)}
     understood = [layer for name, layer in layers.items() if name not in opaque]
     totals = Totals(
@@ -68,20 +69,20 @@ def costs(graph: Graph) -> Costs:
         macs=_total(layer.macs for layer in understood),
         valid_macs=_total(layer.valid_macs for layer in understood),
         weight_bytes=sum(layer.weight_bytes for layer in layers.values()),
-        peak_activation_bytes=_peak(graph, types),
+        peak_activation_bytes=_peak(graph, size),
         left_out=len(opaque) + sum(lost.op not in ("input", "output", "initializer") for lost in graph.unread),
     )
     return Costs(layers, totals)
 
 
-def _layer(node: Node, params: Iterable[Param], types: Mapping[str, TensorType]) -> LayerCost:
+def _layer(node: Node, params: Iterable[Param], types: Mapping[str, TensorType], size: int | None) -> LayerCost:
     params = tuple(params)
     work = _work(node, types)
     return LayerCost(
         params=sum(param.learned for param in params),
         macs=work.macs if work else None,
         valid_macs=work.valid_macs if work else None,
-        activation_bytes=_bytes_per_image(node.type),
+        activation_bytes=size,
         weight_bytes=sum(math.prod(param.shape) * DTYPES[param.dtype].bytes for param in params),
     )
 
@@ -93,15 +94,24 @@ def _work(node: Node, types: Mapping[str, TensorType]) -> Work | None:
         return None
 
 
-def _bytes_per_image(type: TensorType) -> int | None:
-    """Bytes of one image of a tensor; None where a symbolic size hides it."""
-    known = [n for n in type.shape[1:] if isinstance(n, int)]
-    return math.prod(known) * DTYPES[type.dtype].bytes if len(known) == len(type.shape[1:]) else None
+def _bytes_per_image(graph: Graph) -> dict[str, int | None]:
+    """Bytes of every tensor for one image; None where a symbolic size hides it.
+
+    An open batch is 1 wherever it stands, as in ``4*N``; where it is a larger number, the first axis is taken for it.
+    """
+    first = int(any(isinstance(n, int) and n > 1 for _, type in graph.inputs for n in type.shape[:1]))
+    batch = {name: 1 for _, type in graph.inputs for n in type.shape[:1] for name in names(n)}
+
+    def size(type: TensorType) -> int | None:
+        shape = [evaluated(n, batch) for n in type.shape[first:]]
+        known = [n for n in shape if isinstance(n, int)]
+        return math.prod(known) * DTYPES[type.dtype].bytes if len(known) == len(shape) else None
+
+    return {name: size(type) for name, type in graph.types().items()}
 
 
-def _peak(graph: Graph, types: Mapping[str, TensorType]) -> int | None:
+def _peak(graph: Graph, size: Mapping[str, int | None]) -> int | None:
     """A graph input is alive from the start, an output of the graph to the end, all else from its node to its last use."""
-    size = {name: _bytes_per_image(type) for name, type in types.items()}
     known = {name: n for name, n in size.items() if n is not None}
     if len(known) < len(size):
         return None

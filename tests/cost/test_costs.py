@@ -9,7 +9,7 @@ import pytest
 from onnxconv.cost import Costs, costs
 from onnxconv.geometry import Axis, TransposedAxis
 from onnxconv.graph import FoldedBias, FoldedWeight, Graph, Initial, Node, Param, Recipe, TensorType, Tiled
-from onnxconv.ops import Add, BatchNorm, Conv, ConvTranspose, Dense, Flatten, Operator, Relu, Shape
+from onnxconv.ops import Add, BatchNorm, Conv, ConvTranspose, Dense, Flatten, Operator, Relu, Reshape, Shape, Transpose
 
 
 def node(
@@ -53,6 +53,16 @@ def test_a_transposed_convolution_and_a_dense_layer() -> None:
 @pytest.mark.parametrize("batch", [1, 16, "N"])
 def test_the_batch_counts_as_one(batch: int | str) -> None:
     assert of_one((batch, 3, 5, 5), Conv(SAME, 8)) == of_one(IMAGE, Conv(SAME, 8))
+
+
+@pytest.mark.parametrize("batch", [1, "N"])
+def test_one_image_counts_wherever_the_batch_stands(batch: int | str) -> None:
+    """Heads of attention, [N, 2, 4, 8] as [2·N, 4, 8], then with the batch in the middle."""
+    x: Shape = (batch, 2, 4, 8)
+    heads = node("a", Reshape((-1, 4, 8)), ("x",), x)
+    found = costs(graph(x, heads, node("b", Transpose((1, 0, 2)), ("a",), heads.type.shape)))
+    assert [layer.activation_bytes for layer in found.layers.values()] == [256, 256]
+    assert found.totals.peak_activation_bytes == 512
 
 
 def test_a_tied_kernel_is_learned_once_and_stored_in_full() -> None:
