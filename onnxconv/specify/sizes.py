@@ -52,6 +52,8 @@ def shaped(node: Node, graph: Graph) -> Said | None:
 
 
 def _is_open(node: Node) -> bool:
+    if isinstance(node.op, Reshape) and node.op.zeros:
+        return False
     return isinstance(node.op, Reshape | Expand) and not all(isinstance(n, int) for n in node.op.shape)
 
 
