@@ -56,7 +56,8 @@ class _Forks:
     def _joined(self, piece: _Piece) -> _Piece:
         """The join with constants that nobody else reads inside, and with its branches where they fit."""
         held = {name: (self.pieces[name].layer,) for name in piece.reads if self._is_constant(name)}
-        others = tuple(name for name in piece.reads if name not in held)
+        read = [name for name in piece.reads if name not in held]
+        others = tuple(dict.fromkeys(read))
         if not others:
             return piece
         for name in held:
@@ -64,12 +65,13 @@ class _Forks:
         chains = self._chains(others) if len(others) > 1 else None
         if chains is None:
             named: tuple[Branch, ...] = tuple(held.get(name, name) for name in piece.reads)
+            self.uses -= Counter(read) - Counter(others)
             return _Piece(replace(piece.layer, branches=named), others)
         start = self._chain(others[0])[0]
         for chain in chains.values():
             for layer in chain:
                 del self.pieces[layer.node.output]
-        self.uses[start] -= len(others) - 1
+        self.uses[start] -= len(read) - 1
         branches: tuple[Branch, ...] = tuple((held | chains)[name] for name in piece.reads)
         return _Piece(replace(piece.layer, branches=branches), (start,))
 

@@ -375,6 +375,25 @@ def test_products_over_the_last_axis_are_dense_layers(order: int, tmp_path: Path
     assert stored["dense.bias"].tobytes() == held["b"].tobytes()
 
 
+def test_a_tensor_joined_with_itself_is_one_tensor(tmp_path: Path) -> None:
+    """So that a normalisation in parts is a fork that meets again; a tensor that another branch reads too is said by name."""
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["m"], axes=[1]),
+        helper.make_node("Sub", ["x", "m"], ["a"]),
+        helper.make_node("Mul", ["a", "a"], ["s"]),
+        helper.make_node("ReduceMean", ["s"], ["v"], axes=[1]),
+        helper.make_node("Sqrt", ["v"], ["d"]),
+        helper.make_node("Div", ["a", "d"], ["n"]),
+        helper.make_node("Relu", ["n"], ["r"]),
+        helper.make_node("Concat", ["r", "r", "n"], ["y"], axis=1),
+    ]
+    text = comes_back(model(nodes, {"x": (2, 4, 3)}, {}), tmp_path)
+    assert (
+        "  - div:\n      - []\n      - - mul: [previous, previous]\n        - reduce_mean: 1\n        - sqrt\n" in text
+    )
+    assert "[previous, previous, n]" in text, text
+
+
 def test_integers_come_back(tmp_path: Path) -> None:
     nodes = [
         helper.make_node("Gather", ["x", "places"], ["a"], axis=2),
