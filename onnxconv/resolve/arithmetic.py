@@ -8,12 +8,17 @@ from onnxconv.ops import (
     Abs,
     Ceil,
     Div,
+    Equal,
     Erf,
     Exp,
     Floor,
+    Greater,
+    GreaterOrEqual,
     GroupNorm,
     InstanceNorm,
     LayerNorm,
+    Less,
+    LessOrEqual,
     LocalResponseNorm,
     Log,
     MatMul,
@@ -35,6 +40,7 @@ from onnxconv.ops import (
     Round,
     Sqrt,
     Sub,
+    Where,
     shape_text,
 )
 from onnxconv.resolve.site import Lowering, Site
@@ -46,9 +52,9 @@ def _function(op: Operator) -> Lowering:
     return lambda site: (site.node(op),)
 
 
-def _two(op: Operator) -> Lowering:
+def _of(count: int, op: Operator) -> Lowering:
     def lowering(site: Site) -> tuple[Node, ...]:
-        site.need_tensors(2)
+        site.need_tensors(count)
         return (site.node(op),)
 
     return lowering
@@ -113,12 +119,18 @@ ARITHMETIC: dict[str, Lowering] = {
     "group_norm": _group_norm,
     "instance_norm": _instance_norm,
     "lrn": _lrn,
-    "sub": _two(Sub()),
-    "div": _two(Div()),
-    "pow": _two(Pow()),
-    "matmul": _two(MatMul()),
+    "sub": _of(2, Sub()),
+    "div": _of(2, Div()),
+    "pow": _of(2, Pow()),
+    "matmul": _of(2, MatMul()),
     "maximum": _function(Max()),
     "minimum": _function(Min()),
+    "equal": _of(2, Equal()),
+    "less": _of(2, Less()),
+    "less_or_equal": _of(2, LessOrEqual()),
+    "greater": _of(2, Greater()),
+    "greater_or_equal": _of(2, GreaterOrEqual()),
+    "where": _of(3, Where()),
     "neg": _function(Neg()),
     "abs": _function(Abs()),
     "sqrt": _function(Sqrt()),

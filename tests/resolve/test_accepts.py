@@ -23,6 +23,7 @@ from onnxconv.ops import (
     DepthToSpace,
     Div,
     Elu,
+    Equal,
     Erf,
     Exp,
     Expand,
@@ -32,6 +33,8 @@ from onnxconv.ops import (
     GlobalAveragePool,
     GlobalLpPool,
     GlobalMaxPool,
+    Greater,
+    GreaterOrEqual,
     GroupNorm,
     HardSigmoid,
     HardSwish,
@@ -39,6 +42,8 @@ from onnxconv.ops import (
     InstanceNorm,
     LayerNorm,
     LeakyRelu,
+    Less,
+    LessOrEqual,
     LocalResponseNorm,
     Log,
     LpPool,
@@ -74,6 +79,7 @@ from onnxconv.ops import (
     Tile,
     Transpose,
     Unsqueeze,
+    Where,
 )
 from onnxconv.resolve import LOWERINGS, resolve
 from onnxconv.resolve.arithmetic import REDUCED
@@ -100,7 +106,11 @@ FUNCTIONS: tuple[tuple[str, Operator], ...] = (
     *(("neg", Neg()), ("abs", Abs()), ("sqrt", Sqrt()), ("exp", Exp()), ("log", Log()), ("erf", Erf())),
     ("reciprocal", Reciprocal()),
 )
-PAIRS: tuple[tuple[str, Operator], ...] = (("sub", Sub()), ("div", Div()), ("pow", Pow()), ("maximum", Max()))
+PAIRS: tuple[tuple[str, Operator], ...] = (
+    *(("sub", Sub()), ("div", Div()), ("pow", Pow()), ("maximum", Max())),
+    *(("equal", Equal()), ("less", Less()), ("less_or_equal", LessOrEqual())),
+    *(("greater", Greater()), ("greater_or_equal", GreaterOrEqual())),
+)
 ACCEPTED = [
     ("conv: {filters: 6, kernel: 3}", IMAGE, (Conv((A(3), A(3)), 6),), ("N", 6, 7, 6)),
     ("conv: {filters: 6, kernel: [3, 1]}", IMAGE, (Conv((A(3), A(1)), 6),), ("N", 6, 7, 8)),
@@ -251,6 +261,7 @@ ACCEPTED = [
     *((kind, IMAGE, (op,), ("N", 4, 9, 8)) for kind, op in FUNCTIONS),
     *((f"{kind}: [x, x]", IMAGE, (op,), ("N", 4, 9, 8)) for kind, op in PAIRS),
     ("minimum: [x, x, x]", IMAGE, (Min(),), ("N", 4, 9, 8)),
+    ("where: [[less: [x, x]], x, x]", IMAGE, (Less(), Where()), ("N", 4, 9, 8)),
     ("matmul: [x, x]", "float32[N, 4, 9, 9]", (MatMul(),), ("N", 4, 9, 9)),
     ("scale", IMAGE, (Constant((4, 1, 1)), Mul()), ("N", 4, 9, 8)),
     ("constant: [4, 1, 1]", IMAGE, (Constant((4, 1, 1)),), (4, 1, 1)),

@@ -314,6 +314,20 @@ OTHER_INPUTS = [
         "    fix: use 1, 2, 4 groups",
     ),
     (
+        "where: [x, x]",
+        "float32[N, 4]",
+        "net.yaml:3:3: where: where joins 2 tensors [arity]\n"
+        "    rule: where has 3 tensors\n"
+        "    fix: give it as many branches or names",
+    ),
+    (
+        "where: [x, x, x]",
+        "float32[N, 4]",
+        "net.yaml:3:3: where: it asks whether float32 is true [dtype]\n"
+        "    rule: true and false are of type bool\n"
+        "    fix: compare it",
+    ),
+    (
         "sub: [x, x, x]",
         "float32[N, 4]",
         "net.yaml:3:3: sub: sub joins 3 tensors [arity]\n"

@@ -62,6 +62,25 @@ KINDS = (
     Kind("pow", "first tensor to the power of the second, broadcast as in NumPy", join=True),
     Kind("maximum", "the largest of several tensors at each position, broadcast as in NumPy", join=True),
     Kind("minimum", "the smallest of several tensors at each position, broadcast as in NumPy", join=True),
+    *(
+        Kind(
+            name,
+            f"whether the first tensor is {said} the second, broadcast as in NumPy: a condition for where",
+            join=True,
+        )
+        for name, said in (
+            ("equal", "equal to"),
+            ("less", "less than"),
+            ("less_or_equal", "at most"),
+            ("greater", "greater than"),
+            ("greater_or_equal", "at least"),
+        )
+    ),
+    Kind(
+        "where",
+        "the second tensor where the first, a condition, holds, else the third, broadcast as in NumPy",
+        join=True,
+    ),
     Kind("matmul", "first tensor times the second as matrices, the axes before the last two broadcast", join=True),
     Kind("concat", "tensors one after the other along an axis", (AXIS,), join=True),
 )
