@@ -18,6 +18,7 @@ BUILT_IN: dict[str, str] = {
     "node": "onnxconv.embed.targets.node:TARGET",
     "web": "onnxconv.embed.targets.web:TARGET",
     "c": "onnxconv.embed.targets.c:TARGET",
+    "ort-c": "onnxconv.embed.targets.ort_c:TARGET",
     "openvino": "onnxconv.embed.targets.openvino:TARGET",
     "opencv": "onnxconv.embed.targets.opencv:TARGET",
     "tract": "onnxconv.embed.targets.tract:TARGET",

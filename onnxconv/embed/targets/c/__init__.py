@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from onnxconv.embed.target import Need, Obstacle, Target
-from onnxconv.embed.targets.shared import C, fixed_sizes, golden_text
+from onnxconv.embed.targets.shared import C_TYPES, C, compiler, fixed_sizes, golden_text
 from onnxconv.graph import Graph
 
 __all__ = ["TARGET"]
-
-TYPES = {
-    "float32": "float",
-    "float64": "double",
-    "bool": "_Bool",
-    **{f"{sign}int{bits}": f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)},
-}
-"""C's types of what a model may take and give."""
 
 
 def obstacles(graph: Graph) -> Iterator[Obstacle]:
     yield from fixed_sizes(graph)
     for node in graph.nodes:
-        if node.type.dtype not in TYPES:
+        if node.type.dtype not in C_TYPES:
             yield Obstacle(node.name, f"has no type for {node.type.dtype}")
 
 
@@ -72,12 +63,8 @@ static inline void model_call(const void *const *in, void *const *out) {{
 
 def _pointer(name: str, n: int, entry: dict[str, Any], const: str) -> str:
     inner = "".join(f"[{size}]" for size in entry["shape"][1:])
-    type = TYPES[entry["dtype"]]
+    type = C_TYPES[entry["dtype"]]
     return f"({const}{type} (*){inner}){name}[{n}]" if inner else f"({const}{type} *){name}[{n}]"
-
-
-def _compiler(names: Sequence[str] = ("cc", "gcc", "clang")) -> bool:
-    return any(shutil.which(name) for name in names)
 
 
 TARGET = Target(
@@ -88,7 +75,7 @@ TARGET = Target(
     check=("sh", "check.sh"),
     needs=(
         Need("emx-onnx-cgen", "pip install 'onnxconv[emx-c]'", module="emx_onnx_cgen"),
-        Need("a C compiler", "apt install gcc", found=_compiler),
+        Need("a C compiler", "apt install gcc", found=compiler),
         Need("make", "apt install make", program="make"),
     ),
     limits=("what passes between layers lies on the stack, or in static memory",),

@@ -18,6 +18,14 @@ PYTHON = Path(__file__).parent / "python"
 C = Path(__file__).parent / "c"
 """Golden vectors and SHA-256 in C; they read what `golden_text` writes."""
 
+C_TYPES = {
+    "float32": "float",
+    "float64": "double",
+    "bool": "_Bool",
+    **{f"{sign}int{bits}": f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+}
+"""C's types of what a model may take and give."""
+
 
 def golden_text(folder: Path) -> None:
     """``golden/golden.txt`` and ``sets.txt``: ``golden.json`` for languages that do not read JSON, a line for each array."""
@@ -58,3 +66,8 @@ def node_package(name: str) -> Callable[[], bool]:
 def browser() -> bool:
     """A browser that the check can start."""
     return any(map(shutil.which, (os.environ.get("CHROMIUM") or "chromium", "chromium-browser", "google-chrome")))
+
+
+def compiler() -> bool:
+    """A C compiler that make finds."""
+    return any(map(shutil.which, ("cc", "gcc", "clang")))

@@ -67,7 +67,7 @@ static int read_array(const char *text, struct array *to) {
 }
 
 int read_golden(const char *name, struct golden *golden) {
-    char line[1024], word[16], rest[1000];
+    char line[1024], word[16], rest[1000], set[64], model[64];
     int inside = 0, status = NOT_RUN;
     FILE *file = fopen("golden/golden.txt", "r");
     memset(golden, 0, sizeof *golden);
@@ -75,8 +75,11 @@ int read_golden(const char *name, struct golden *golden) {
         line[strcspn(line, "\n")] = 0;
         if (sscanf(line, "%15s %999[^\n]", word, rest) != 2) continue;
         if (!strcmp(word, "set")) {
-            inside = sscanf(rest, "%63s %63s", golden->name, golden->model) == 2 && !strcmp(golden->name, name);
-            if (inside) status = RIGHT;
+            inside = sscanf(rest, "%63s %63s", set, model) == 2 && !strcmp(set, name);
+            if (inside) {
+                status = RIGHT;
+                snprintf(golden->model, sizeof golden->model, "%s", model);
+            }
             continue;
         }
         if (!inside) continue;
