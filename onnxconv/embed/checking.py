@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,14 +23,23 @@ class Checked:
 
 
 def check(folder: Path, target: Target, *, timeout: float = 600.0) -> Checked:
-    """Run the check of a bundle; `timeout` in seconds. A status that no check has, such as a crash, is 1."""
+    """Run the check of a bundle; `timeout` in seconds. A status that no check has, such as a crash, is 1.
+
+    The program finds this interpreter in the variable PYTHON of its environment.
+    """
     lacking = target.missing()
     if lacking:
         return Checked(2, "".join(f"{need.what} is missing\n    fix: {need.fix}\n" for need in lacking))
     command = [part.format(python=sys.executable) for part in target.check]
     try:
         done = subprocess.run(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False
+            command,
+            cwd=folder,
+            env=os.environ | {"PYTHON": sys.executable},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout,
+            check=False,
         )
     except FileNotFoundError as absent:
         return Checked(2, f"{_line(command)}: {absent.strerror}\n")
