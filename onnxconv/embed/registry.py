@@ -21,6 +21,7 @@ BUILT_IN: dict[str, str] = {
     "ort-c": "onnxconv.embed.targets.ort_c:TARGET",
     "openvino": "onnxconv.embed.targets.openvino:TARGET",
     "opencv": "onnxconv.embed.targets.opencv:TARGET",
+    "ncnn": "onnxconv.embed.targets.ncnn:TARGET",
     "tract": "onnxconv.embed.targets.tract:TARGET",
 }
 """What this package's own entry points say, so that it also works where it is not installed."""

@@ -28,7 +28,7 @@ class Ncnn:
     def __init__(self, options: Mapping[str, str]) -> None:
         values = read_options("ncnn", options, {"winograd": switch, "threads": count})
         self.ncnn = imported("ncnn", "ncnn")
-        self.converter = _converter()
+        self.converter = converter()
         self.version = version_of("ncnn", "pnnx")
         self.winograd, self.threads = values.get("winograd", False), values.get("threads", 0)
 
@@ -96,7 +96,7 @@ def _image(name: str, status: int, found: Any) -> Array:
     return np.array(found)[None]
 
 
-def _converter() -> Path:
+def converter() -> Path:
     """pnnx's program. The package itself is not imported: it imports PyTorch, which converting ONNX models does not need."""
     spec = importlib.util.find_spec("pnnx")
     folders = list(spec.submodule_search_locations or ()) if spec else []
