@@ -187,9 +187,9 @@ _TF32 = 2.0**-10
 _MODELS = (
     Arithmetic(DIRECT, "direct float32", _direct),
     Arithmetic("flush-to-zero", "direct float32 with subnormal numbers flushed to zero", _flushed),
-    Arithmetic("winograd-2", "float32 with Winograd's F(2, 3)", _tiles(2)),
-    Arithmetic("winograd-4", "float32 with Winograd's F(4, 3)", _tiles(4)),
-    Arithmetic("winograd-6", "float32 with Winograd's F(6, 3)", _tiles(6)),
+    Arithmetic("winograd-2", "float32 with Winograd's F(2, r)", _tiles(2)),
+    Arithmetic("winograd-4", "float32 with Winograd's F(4, r)", _tiles(4)),
+    Arithmetic("winograd-6", "float32 with Winograd's F(6, r)", _tiles(6)),
     Arithmetic("fft", "float32 with fast Fourier transforms", _transformed),
     Arithmetic("tf32", "TF32 operands, float32 sums", _narrowed(_TF32, blocks=True)),
     Arithmetic(

@@ -11,24 +11,23 @@ from onnxconv.graph import Node
 from onnxconv.verify.rounding import gamma
 from onnxconv.verify.words import Array
 
-__all__ = ["transforms", "winograd"]
+__all__ = ["KERNELS", "transforms", "winograd"]
 
-TAPS = 3
-POINTS = {
-    2: (0, 1, -1),
-    4: (0, 1, -1, 2, -2),
-    6: (0, 1, -1, 2, -2, Fraction(1, 2), Fraction(-1, 2)),
-}
-"""Interpolation points of F(m, 3) as runtimes choose them, beside infinity (Lavin and Gray, CVPR 2016; Cook and Toom)."""
+KERNELS = (3, 5)
+"""Taps along each axis for which cuDNN has such algorithms (WINOGRAD and WINOGRAD_NONFUSED)."""
+
+POINTS = (0, 1, -1, 2, -2, Fraction(1, 2), Fraction(-1, 2))
+"""Interpolation points as runtimes choose them, beside infinity, the first ones first (Lavin and Gray, CVPR 2016; Cook and Toom)."""
 
 
-def transforms(size: int) -> tuple[Array, Array, Array]:
-    """(Aᵀ[m, t], G[t, 3], Bᵀ[t, t]) of F(m, 3), t = m + 2: y = Aᵀ((G·w) ⊙ (Bᵀ·x)).
+def transforms(size: int, taps: int = 3) -> tuple[Array, Array, Array]:
+    """(Aᵀ[m, t], G[t, r], Bᵀ[t, t]) of F(m, r), t = m + r − 1: y = Aᵀ((G·w) ⊙ (Bᵀ·x)).
 
     Aᵀ and G evaluate polynomials at the points, G divided by the products of their differences; Bᵀ is the transpose of
     what interpolates a product of t coefficients.
     """
-    points, tile = [Fraction(p) for p in POINTS[size]], size + TAPS - 1
+    tile = size + taps - 1
+    points = [Fraction(p) for p in POINTS[: tile - 1]]
 
     def evaluated(count: int) -> Array:
         rows = [[float(p**k) for k in range(count)] for p in points]
@@ -36,11 +35,11 @@ def transforms(size: int) -> tuple[Array, Array, Array]:
 
     apart = [float(np.prod([float(p - q) for q in points if q != p])) for p in points] + [1.0]
     interpolating = np.linalg.inv(evaluated(tile))
-    return evaluated(size).T, evaluated(TAPS) / np.array(apart)[:, None], interpolating.T * np.array(apart)[:, None]
+    return evaluated(size).T, evaluated(taps) / np.array(apart)[:, None], interpolating.T * np.array(apart)[:, None]
 
 
 def winograd(node: Node, xs: Sequence[Array], w: Mapping[str, Array], size: int) -> Array | None:
-    """The largest error of each output of a 3×3 convolution of stride 1; None where F(m, 3) does not apply.
+    """The largest error of each output of a 3×3 or 5×5 convolution of stride 1; None where F(m, r) does not apply.
 
     γ_(K+1)·(|Aᵀ|[Σ_c (|G||w||Gᵀ|) ⊙ (|Bᵀ||x||B|)]|A| + |b|), K = channels + 6t: the roundings of the sum over channels
     and of the three transforms, at most t for each side of each (after Barabasz et al., ACM TOMS 46(4), 2020, section 3,
@@ -49,12 +48,15 @@ def winograd(node: Node, xs: Sequence[Array], w: Mapping[str, Array], size: int)
     """
     axes = getattr(node.op, "window", ())
     weight = w.get("weight")
-    if node.op.kind != "Conv" or weight is None or weight.ndim != 4 or weight.shape[2:] != (TAPS, TAPS):
+    if node.op.kind != "Conv" or weight is None or weight.ndim != 4:
+        return None
+    taps, tile = weight.shape[3], size + weight.shape[3] - 1
+    if weight.shape[2] != taps or taps not in KERNELS or tile - 1 > len(POINTS):
         return None
     if any(axis.stride != 1 or axis.dilation != 1 for axis in axes):
         return None
-    (x,), groups, tile = xs, int(getattr(node.op, "groups", 1)), size + TAPS - 1
-    largest = _around(np.abs(x.astype(np.float64)), [axis.pad for axis in axes], tile)  # [N, C, *S']
+    (x,), groups = xs, int(getattr(node.op, "groups", 1))
+    largest = _around(np.abs(x.astype(np.float64)), [axis.pad for axis in axes], tile, taps)  # [N, C, *S']
     heaviest = _growth(weight.astype(np.float64), size)  # [M, C/g]
     n, channels = len(x), weight.shape[1]
     blocks = largest.reshape(n, groups, channels, *largest.shape[2:])
@@ -67,20 +69,20 @@ def winograd(node: Node, xs: Sequence[Array], w: Mapping[str, Array], size: int)
 
 def _growth(weight: Array, size: int) -> Array:
     """[M, C/g]: the largest of |Aᵀ|[(|G||w||Gᵀ|) ⊙ (|Bᵀ|·1·|B|)]|A|, for pixels of 1."""
-    a, g, b = (np.abs(m) for m in transforms(size))
+    a, g, b = (np.abs(m) for m in transforms(size, weight.shape[3]))
     kernels = np.einsum("ij,mcjk,lk->mcil", g, np.abs(weight), g) * np.outer(b.sum(axis=1), b.sum(axis=1))
     most: Array = np.einsum("ij,mcjk,lk->mcil", a, kernels, a).max(axis=(2, 3))
     return most
 
 
-def _around(x: Array, pads: Sequence[tuple[int, int]], tile: int) -> Array:
+def _around(x: Array, pads: Sequence[tuple[int, int]], tile: int, taps: int) -> Array:
     """For each output the largest pixel of any tile that covers it, tiles reaching `tile` − 1 pixels to either side."""
     reach = tile - 1
     for axis, (begin, end) in enumerate(pads, start=2):
         widths = [(0, 0)] * x.ndim
         widths[axis] = (begin + reach, end + reach)
         padded = np.pad(x, widths)
-        outs = x.shape[axis] + begin + end - TAPS + 1
-        shifted = [np.take(padded, range(k, k + outs), axis=axis) for k in range(2 * reach + TAPS)]
+        outs = x.shape[axis] + begin + end - taps + 1
+        shifted = [np.take(padded, range(k, k + outs), axis=axis) for k in range(2 * reach + taps)]
         x = np.maximum.reduce(shifted)
     return x

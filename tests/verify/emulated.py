@@ -90,10 +90,11 @@ def fourier(x: np.ndarray, w: np.ndarray) -> np.ndarray:
     return np.fft.irfft2(product, (h, v)).astype(F32)[:, :, : h - 2, : v - 2]
 
 
-def winograd(m: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """F(m×m, 3×3) by Cook and Toom's construction, written out with fractions."""
-    points = [Fraction(p) for p in ([0, 1, -1], [0, 1, -1, 2, -2], [0, 1, -1, 2, -2, "1/2", "-1/2"])[m // 2 - 1]]
-    t = m + 2
+def winograd(m: int, r: int = 3) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """F(m×m, r×r) by Cook and Toom's construction, written out with fractions; as many pixels of padding as `same` has."""
+    t = m + r - 1
+    points = [Fraction(p) for p in [0, 1, -1, 2, -2, "1/2", "-1/2"][: t - 1]]
+    pad = r // 2
 
     def vandermonde(n: int) -> list[list[Fraction]]:
         return [[p**k for k in range(n)] for p in points] + [[Fraction(0)] * (n - 1) + [Fraction(1)]]
@@ -103,14 +104,15 @@ def winograd(m: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
         for q in points:
             scale[i] *= (p - q) if p != q else 1
     a = np.array(vandermonde(m), float).T.astype(F32)
-    g = np.array([[v / s for v in row] for row, s in zip(vandermonde(3), scale, strict=True)], float).astype(F32)
+    g = np.array([[v / s for v in row] for row, s in zip(vandermonde(r), scale, strict=True)], float).astype(F32)
     inverse = np.linalg.inv(np.array(vandermonde(t), float))
     b = (inverse.T * np.array([float(s) for s in scale])[:, None]).astype(F32)
 
     def conv(x: np.ndarray, w: np.ndarray) -> np.ndarray:
         height, width = x.shape[2:]
         rows, columns = -(-height // m), -(-width // m)
-        padded = np.pad(x, ((0, 0), (0, 0), (1, 1 + rows * m - height), (1, 1 + columns * m - width))).astype(F32)
+        ends = [(pad, pad + rows * m - height), (pad, pad + columns * m - width)]
+        padded = np.pad(x, ((0, 0), (0, 0), *ends)).astype(F32)
         y = np.zeros((len(x), len(w), rows * m, columns * m), F32)
         u = np.einsum("ij,mcjk,lk->mcil", g, w, g, dtype=F32)
         for i in range(rows):

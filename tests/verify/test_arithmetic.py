@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from verify.emulated import EMULATED, Emulated
+from verify.emulated import EMULATED, Emulated, winograd
 from verify.in_process import InProcess
 from verify.sketch import Sketch
 
@@ -114,10 +114,35 @@ def test_a_wrong_kernel_fits_nothing() -> None:
     assert fitting(case, got).name == "none"
 
 
-@pytest.mark.parametrize("size", [2, 4, 6])
-def test_transforms_correlate(size: int) -> None:
+@pytest.mark.parametrize("size", [2, 4])
+def test_larger_kernels_by_winograd(size: int) -> None:
+    """5×5: named by their trace, within their own bound on all kinds of data, and beyond the direct one beside a large pixel."""
+    s = Sketch(SHAPE)
+    s.add(Conv((Axis(5, 1, 1, (2, 2)),) * 2, 6, bias=False), name="conv")
+    graph, name = s.graph(), f"winograd-{size}"
+    (node,) = graph.nodes
+    bench = Emulated("direct")
+    bench.conv = winograd(size, 5)
+    found = fingerprint(Case(graph, seeded(), bench), node, SHAPE)  # type: ignore[arg-type]
+    assert found.arithmetic == name, found
+    w = {role: seeded(1)[param] for role, param in node.params}
+    for kind in KINDS:
+        x = real(kind, SHAPE, "float32", Stream("five", size, kind))
+        x[0, :, 9, 9] *= 1.0 if kind != "heavy" else 2.0**20
+        case = Layer(node, (x,), w, apply(node, (x,), w))
+        got = bench.conv(x, w["weight"])
+        assert (np.abs(got - case.y) <= ARITHMETICS[name].allowed(case)).all(), kind
+    heavy = real("heavy", SHAPE, "float32", Stream("five", size, "heavy"))
+    heavy[0, :, 9, 9] = 2.0**20
+    w["weight"].reshape(6, 8, 25)[:, :, 1:] = 0
+    case = Layer(node, (heavy,), w, apply(node, (heavy,), w))
+    assert fitting(case, bench.conv(heavy, w["weight"])).name.startswith("winograd")
+
+
+@pytest.mark.parametrize(("size", "taps"), [(2, 3), (4, 3), (6, 3), (2, 5), (4, 5)])
+def test_transforms_correlate(size: int, taps: int) -> None:
     """Against the definition of a correlation."""
-    a, g, b = transforms(size)
+    a, g, b = transforms(size, taps)
     rng = np.random.default_rng(size)
-    x, w = rng.standard_normal(size + 2), rng.standard_normal(3)
+    x, w = rng.standard_normal(size + taps - 1), rng.standard_normal(taps)
     np.testing.assert_allclose(a @ ((g @ w) * (b @ x)), np.correlate(x, w, "valid"), rtol=1e-10, atol=1e-10)
