@@ -1,9 +1,9 @@
-"""Each runtime on each property of convolutions, transposed convolutions and pools, alone in a network of one layer.
+"""Each runtime on each property of convolutions, transposed convolutions and pools, on special values, and again.
 
     python benchmarks/conformance.py [--runtime NAME …] [--case PATTERN] [-o docs/conformance.md]
 
-Every property is judged by `onnxconv verify` with the probes below, and prints as Markdown what was seen: runtimes that
-are absent, refuse a model or disagree say so. Nothing passes or fails here.
+Every layer, alone in a network, is judged by `onnxconv verify` with the probes below, and prints as Markdown what was seen:
+runtimes that are absent, refuse a model or disagree say so. Nothing passes or fails here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,13 @@ from onnxconv.weights import seeded
 
 PROBES = ("shape", "impulse", "exact", "bound")
 
-INPUTS = {1: "x: float32[2, 4, 13]", 2: "x: float32[2, 4, 11, 12]", 3: "x: float32[2, 4, 6, 7, 8]"}
+INPUTS = {
+    0: "x: float32[N, 16, 24, 24]",
+    1: "x: float32[2, 4, 13]",
+    2: "x: float32[2, 4, 11, 12]",
+    3: "x: float32[2, 4, 6, 7, 8]",
+}
+"""By spatial rank; 0: images in any number."""
 
 CASES: dict[str, dict[str, tuple[int, str]]] = {
     "conv": {
@@ -85,8 +91,36 @@ CASES: dict[str, dict[str, tuple[int, str]]] = {
         "global max": (2, "global_max_pool"),
         "global average": (2, "global_average_pool"),
     },
+    "special values": {
+        "conv": (2, "conv: {filters: 6, kernel: 3}"),
+        "transposed conv": (2, "conv_transpose: {filters: 6, kernel: 3}"),
+        "batch norm": (2, "batch_norm"),
+        "relu": (2, "relu"),
+        "relu6": (2, "relu6"),
+        "leaky relu": (2, "leaky_relu"),
+        "sigmoid": (2, "sigmoid"),
+        "tanh": (2, "tanh"),
+        "softmax": (2, "softmax"),
+        "max pool": (2, "max_pool: {kernel: 3, pad: 1}"),
+        "average pool": (2, "average_pool: {kernel: 3, pad: 1}"),
+        "global max": (2, "global_max_pool"),
+        "global average": (2, "global_average_pool"),
+    },
+    "determinism": {
+        "conv": (0, "conv: {filters: 64, kernel: 3, pad: 1}"),
+        "depthwise": (0, "conv: {group: depthwise, multiplier: 1, kernel: 3, pad: 1}"),
+        "transposed conv": (0, "conv_transpose: {filters: 32, kernel: 3, stride: 2}"),
+        "global average": (0, "global_average_pool"),
+    },
 }
 """Spatial rank and layer, by property."""
+
+TELLING = {"special values": "special", "determinism": "determinism"}
+"""Kinds whose probe judges nothing."""
+SAID = {
+    "special values": "Values that did not come out as defined, by probe `special`; what became of them stands below. Nothing is wrong here.",
+    "determinism": "Whether outputs are the same bits, by probe `determinism`; parts that a runtime has no option for are left out.",
+}
 
 Asked = dict[str, dict[str, tuple[int, str]]]
 
@@ -114,11 +148,34 @@ def seen(checks: tuple[Check, ...]) -> str:
     return " ".join(["pass" if passed else "untrusted", *other])
 
 
+def proven(network: onnxconv.Network, runtime: str, layer: str, timeout: float) -> tuple[str, str]:
+    """The verdict of the probes that apply, and why it is not a pass."""
+    probes = PROBES[:1] + PROBES[1 + ("pool" in layer) :]
+    short, _, why = seen(network.verify(runtimes=[runtime], probes=probes, timeout=timeout).checks).partition(": ")
+    return short, f"{short}: {why}" if why else ""
+
+
+def told(network: onnxconv.Network, runtime: str, probe: str, timeout: float) -> tuple[str, str]:
+    """What a probe told that judges nothing, and what was otherwise."""
+    (check,) = network.verify(runtimes=[runtime], probes=[probe], timeout=timeout).checks
+    if check.verdict is not Verdict.PASS:
+        short, _, why = seen((check,)).partition(": ")
+        return short, why
+    found = [one for one in check.finding.capabilities if one.holds is not None]
+    other = [one for one in found if not one.holds]
+    if probe == "determinism":
+        short = ", ".join(f"{one.of} {'equal' if one.holds else '**differs**'}" for one in found)
+    else:
+        short = ", ".join(one.of for one in other) or "all kept"
+    return short, "; ".join(f"{one.of}: {one.says}" for one in other)
+
+
 def table(kind: str, cases: dict[str, tuple[int, str]], runtimes: list[str], timeout: float) -> list[str]:
     """A Markdown table of one kind of layer, and below it every disagreement in full."""
     head = [
         f"## {kind}",
         "",
+        *((SAID[kind], "") if kind in SAID else ()),
         f"| property | {' | '.join(f'`{name}`' for name in runtimes)} |",
         "|---" * (len(runtimes) + 1) + "|",
     ]
@@ -127,15 +184,11 @@ def table(kind: str, cases: dict[str, tuple[int, str]], runtimes: list[str], tim
         network = onnxconv.Network(onnxconv.resolve(onnxconv.parse(spec(rank, layer))), seeded())
         cells = []
         for runtime in runtimes:
-            told = seen(
-                network.verify(
-                    runtimes=[runtime], probes=PROBES[:1] + PROBES[1 + ("pool" in layer) :], timeout=timeout
-                ).checks
-            )
-            short, _, why = told.partition(": ")
+            probe = TELLING.get(kind)
+            short, why = (told if probe else proven)(network, runtime, probe or layer, timeout)
             cells.append(short)
             if why:
-                notes.append(f"- `{runtime}`, {title} (`{layer}`): {short}: {why}")
+                notes.append(f"- `{runtime}`, {title} (`{layer}`): {why}")
         print(f"{kind}/{title}: {', '.join(cells)}", file=sys.stderr)
         rows.append(f"| {title} | {' | '.join(cells)} |")
     return [*head, *rows, "", *notes, *([""] if notes else [])]

@@ -148,6 +148,15 @@ def test_iree_with_options(options: dict[str, str], model: Path, x: np.ndarray, 
 
 
 @pytest.mark.extra("ncnn")
+def test_ncnn_joins_along_the_axis_that_is_meant() -> None:
+    """Of a lone join pnnx cannot tell which axis is the batch, and leaves it in."""
+    demand("ncnn")
+    spec = {"inputs": {"x": "float32[2, 4, 5, 6]", "y": "float32[2, 3, 5, 6]"}, "layers": [{"concat": ["x", "y"]}]}
+    found = onnxconv.verify(spec, ["ncnn"], probes=["shape", "exact"], timeout=300)
+    assert found.verdict is Verdict.PASS, [check.reason for check in found.checks]
+
+
+@pytest.mark.extra("ncnn")
 def test_ncnn_as_it_comes_is_told_by_its_arithmetic() -> None:
     demand("ncnn")
     spec = {"inputs": {"x": "float32[1, 16, 14, 14]"}, "layers": [{"conv": {"filters": 16, "kernel": 3, "pad": 1}}]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,16 +39,22 @@ class Ncnn:
     def _ready(self, file: Path, folder: Path) -> Run:
         declared = signature(str(file))
         if any(not shape or shape[0] != 1 for shape in (*declared.inputs.values(), *declared.outputs.values())):
-            raise NotImplementedError("ncnn has no batch axis, which must be the first axis of all inputs and outputs")
-        net = self._net(self._converted(file, folder))
+            raise NotImplementedError("images are run one by one: the first axis of all inputs and outputs counts them")
+        described = self._converted(file, folder)
+        net, script = self._net(described), (folder / f"{file.stem}_ncnn.py").read_text(encoding="utf-8")
+        taken, given = _batches(script, "in", len(declared.inputs)), _batches(script, "out", len(declared.outputs))
 
         def run(inputs: Mapping[str, Array]) -> dict[str, Array]:
             extractor = net.create_extractor()
             for n, name in enumerate(declared.inputs):
                 if inputs[name].dtype != np.float32:
                     raise NotImplementedError(f"ncnn takes float32, not {inputs[name].dtype}")
-                extractor.input(f"in{n}", self.ncnn.Mat(np.ascontiguousarray(inputs[name][0])).clone())
-            return {name: _image(name, *extractor.extract(f"out{n}")) for n, name in enumerate(declared.outputs)}
+                image = self.ncnn.Mat(np.ascontiguousarray(inputs[name]), batch_index=taken[n])
+                extractor.input(f"in{n}", image.clone())
+            return {
+                name: _image(name, *extractor.extract(f"out{n}"), batch=given[n])
+                for n, name in enumerate(declared.outputs)
+            }
 
         return run
 
@@ -78,7 +85,7 @@ class Ncnn:
 
 
 class OneByOne(BySize):
-    """A model made ready for one image, and run on each image by itself: ncnn has no batch axis."""
+    """A model made ready for one image, and run on each image by itself."""
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         images = max(len(array) for array in inputs.values())
@@ -89,11 +96,20 @@ class OneByOne(BySize):
         super()._prepare({name: (1, *shape[1:]) for name, shape in shapes.items()})
 
 
-def _image(name: str, status: int, found: Any) -> Array:
-    """One image's output, with an axis for the batch. Raises RuntimeError where it was not computed."""
+def _batches(script: str, what: str, count: int) -> list[int]:
+    """The axis of each tensor that ncnn does not see, by the script that pnnx writes beside its model; 233 stands for none."""
+    asked = r"{0}{1}\.numpy\(\), batch_index=(\d+)" if what == "in" else r"{0}{1}\.numpy\(batch_index=(\d+)"
+    found = [re.search(r"\b" + asked.format(what, n), script) for n in range(count)]
+    if not all(found):
+        raise RuntimeError("pnnx does not say which axis is the batch")
+    return [int(match[1]) for match in found if match]
+
+
+def _image(name: str, status: int, found: Any, *, batch: int) -> Array:
+    """One image's output. Raises RuntimeError where it was not computed."""
     if status:
         raise RuntimeError(f"ncnn computes no {name}: extract gave {status}")
-    return np.array(found)[None]
+    return np.array(found.numpy(batch_index=batch))
 
 
 def converter() -> Path:
