@@ -103,6 +103,10 @@ class Resize(Operator):
             outside = ((above < 0) | (above > (n - 1) * below)).astype(bool)
         return (*self.sampling.reads(seen, outs, factor, n), outside)
 
+    def reads(self, one: Rescale, x: Sequence[int]) -> tuple[Array, Array]:
+        """(positions, weights), [outputs, taps]: what the outputs along an axis are sums of."""
+        return self._read(one, x, 0)[:2]
+
     def _unsure(self, one: Rescale, x: Sequence[int]) -> bool:
         """Which pixel some output reads, or whether it reads any, depends on how float32 rounds."""
         lies, factor = self._placed(one, x)

@@ -14,7 +14,7 @@ from onnxconv.dtypes import rounded
 from onnxconv.errors import UsageError
 from onnxconv.execute import run
 from onnxconv.execute.fast import Program, make_plan
-from onnxconv.geometry import Axis, TransposedAxis
+from onnxconv.geometry import Axis, Sampling, TransposedAxis
 from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.ops import (
     Add,
@@ -31,6 +31,8 @@ from onnxconv.ops import (
     Mul,
     Operator,
     Relu,
+    Rescale,
+    Resize,
     Sigmoid,
     Silu,
 )
@@ -211,6 +213,29 @@ def test_threads_change_no_bit() -> None:
     inputs = {"x": rng.standard_normal((1, 5, 101, 90)).astype("float32")}
     first, second, third = (planned(graph, w, inputs, threads)["q"].tobytes() for threads in (1, 2, 3))
     assert first == second == third
+
+
+RESIZES = (
+    (Resize((Rescale(2, (2, 1)), Rescale(3, (3, 1))), Sampling("linear")), (2, 3, 5, 7)),
+    (Resize((Rescale(2, None, 61),), Sampling("linear"), "align_corners"), (1, 2, 23)),
+    (Resize((Rescale(2, (2, 1)), Rescale(3, None, 100)), Sampling("cubic"), "asymmetric"), (1, 2, 9, 40)),
+    (Resize((Rescale(2, (1, 2)), Rescale(4, (1, 3))), Sampling("linear", antialias=True)), (1, 2, 11, 3, 12)),
+    (Resize((Rescale(2, (2, 1)), Rescale(3, (2, 1)))), (1, 2, 5, 7)),
+)
+
+
+@pytest.mark.parametrize(("op", "shape"), RESIZES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_resizes_stay_within_the_bound(op: Operator, shape: tuple[int, ...], dtype: str) -> None:
+    graph, there = alone(op, shape, dtype)
+    x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    found = compared(there, [x], {}, planned(graph, {}, {"x": x})["y"], DIRECT)
+    assert found.elements > 0
+    assert found.mismatches == 0, found
+    x[0, 1, 2] = np.inf
+    with np.errstate(invalid="ignore"):
+        expected = run(graph, {}, {"x": x})["y"]
+    np.testing.assert_array_equal(np.isfinite(planned(graph, {}, {"x": x})["y"]), np.isfinite(expected))
 
 
 def test_taps_that_read_nothing_but_padding_are_left_out() -> None:

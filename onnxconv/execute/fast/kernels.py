@@ -10,10 +10,21 @@ from onnxconv.execute.fast.block import Kernel, triple, whole
 from onnxconv.execute.fast.conv import conv_kernel
 from onnxconv.execute.fast.defined import DefinedKernel, dense_kernel
 from onnxconv.execute.fast.pool import global_kernel, pool_kernel
+from onnxconv.execute.fast.resize import by_matrices, resize_kernel
 from onnxconv.execute.fast.transposed import transposed_kernel
 from onnxconv.geometry import Array
 from onnxconv.graph import Node
-from onnxconv.ops import AveragePool, Conv, ConvTranspose, Dense, GlobalAveragePool, GlobalMaxPool, MaxPool, Operator
+from onnxconv.ops import (
+    AveragePool,
+    Conv,
+    ConvTranspose,
+    Dense,
+    GlobalAveragePool,
+    GlobalMaxPool,
+    MaxPool,
+    Operator,
+    Resize,
+)
 
 __all__ = ["defined_kernel", "has_kernel", "kernel_of"]
 
@@ -22,7 +33,7 @@ _KERNELS = (Conv, ConvTranspose, Dense, MaxPool, AveragePool, GlobalAveragePool,
 
 def has_kernel(op: Operator) -> bool:
     """Whether there is a kernel for an operator on floating point numbers."""
-    return isinstance(op, _KERNELS)
+    return isinstance(op, _KERNELS) or (isinstance(op, Resize) and by_matrices(op))
 
 
 def kernel_of(op: Operator, shapes: Sequence[tuple[int, ...]], w: Mapping[str, Array], dtype: str) -> Kernel:
@@ -38,6 +49,8 @@ def kernel_of(op: Operator, shapes: Sequence[tuple[int, ...]], w: Mapping[str, A
             return pool_kernel(op, shapes[0], np.dtype(dtype))
         case GlobalAveragePool() | GlobalMaxPool():
             return global_kernel(op, shapes[0])
+        case Resize():
+            return resize_kernel(op, shapes[0], np.dtype(dtype))
     raise AssertionError(f"{op.kind} has no kernel")
 
 
