@@ -71,6 +71,7 @@ MODELS: list[tuple[onnx.ModelProto, np.ndarray]] = [
     (one("Reshape", E.shape, {"s": A([0, 0, 2, 2])}), E),
     (one("Reshape", E.shape, {"s": A([-1, 8])}), E),
     (one("Reshape", E.shape, {"s": A([8, 0, 3])}, allowzero=1), E),
+    (one("Reshape", E.shape, {"s": A([0, 5])}, allowzero=1), E),
     (one("Flatten", E.shape), E),
     (one("MatMul", (3, 0), {"c": np.zeros((0, 5), np.float32)}), np.zeros((3, 0), np.float32)),
     (one("Expand", (1, 4), {"s": A([0, 4])}), integers((1, 4))),
