@@ -9,7 +9,7 @@ import numpy as np
 
 from onnxconv.dtypes import DTYPES, rounded
 from onnxconv.errors import Diagnostic, UsageError, Where, closest
-from onnxconv.geometry import Array, Size, evaluated, names, solved
+from onnxconv.geometry import Array, Size, evaluated, inverted, names, solved
 from onnxconv.graph import Graph, Initial
 from onnxconv.ops import Opaque, Shape, shape_text
 from onnxconv.weights.draw import draw
@@ -65,6 +65,7 @@ def seeded_inputs(graph: Graph, seed: int = 0, shapes: Mapping[str, Shape] = {})
     for batch in (name for _, type in graph.inputs for n in type.shape[:1] for name in names(n)):
         known.setdefault(batch, 1)
     asked = {name: tuple(evaluated(n, known) for n in type.shape) for name, type in graph.inputs}
+    asked |= {name: shape for name, shape in shapes.items() if all(isinstance(n, int) for n in shape)}
     for name, shape in asked.items():
         if open_symbols := [n for n in shape if isinstance(n, str)]:
             example = ",".join(str(n) if isinstance(n, int) else "64" for n in shape)
@@ -128,7 +129,7 @@ def _shape_mistakes(graph: Graph, shapes: Mapping[str, Shape]) -> Iterator[Diagn
             continue
         for axis, (n, size) in enumerate(zip(expected, found, strict=True)):
             wanted = evaluated(n, known)
-            if len(names(wanted)) > 1:  # one size for several symbols
+            if isinstance(wanted, str) and not inverted(wanted, "size"):  # no one symbol follows from it
                 continue
             if size != wanted or (isinstance(size, int) and size < 1 and n != 0):
                 meaning = f"{n} is {wanted}" if isinstance(n, str) and n != wanted else f"the graph says {n}"

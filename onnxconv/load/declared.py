@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import onnx
 
 from onnxconv.dtypes import DTYPES
 from onnxconv.errors import Refusal
-from onnxconv.geometry import Array, Size, evaluated, is_formula
+from onnxconv.geometry import Array, Size, evaluated, is_formula, names
 from onnxconv.graph import TensorType
 from onnxconv.load.file import dtype_name
 from onnxconv.resolve.limits import LARGEST_INTEGER, check_tensor
@@ -19,6 +20,10 @@ __all__ = ["DOMAINS", "declared", "question"]
 DOMAINS = ("", "ai.onnx")
 LONGEST = 64
 """Letters in the name of an open size; longer ones are replaced."""
+PLACE = re.compile(r"x\d+\.\d+")
+"""What `onnxconv.ops.sizes` calls the size of an axis."""
+SIGN = re.compile(r"[^\w.:]")
+"""What may be no part of a name in a formula."""
 TELLING = 1 << 10
 """Numbers in a constant up to which onnx may look at it: it tells a shape."""
 
@@ -50,8 +55,8 @@ def _size(dim: onnx.TensorShapeProto.Dimension, own: str, known: Mapping[str, Si
     if dim.HasField("dim_value") and dim.dim_value != -1:
         return int(dim.dim_value)
     name = dim.dim_param
-    if len(name) > LONGEST or not is_formula(name):
-        name = own
+    if len(name) > LONGEST or not is_formula(name) or any(map(PLACE.fullmatch, names(name))):
+        name = SIGN.sub(lambda sign: f"_{ord(sign[0]):x}_", own)
     return evaluated(name, known)
 
 

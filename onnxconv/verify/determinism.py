@@ -97,6 +97,8 @@ def _batch(case: Case, inputs: Outputs, first: Outputs) -> Capability:
     if len(batches) > 1 or not (symbol and isinstance(symbol[0], str)):
         return Capability("batch", None, "the number of images is fixed, or is not that of every output")
     single = pinned(case.graph, 1)
+    if any((2, *type.shape[1:]) != inputs[name].shape or type.shape[0] != 1 for name, type in single.inputs):
+        return Capability("batch", None, "other sizes depend on the number of images")
     halves = [
         outputs_of(case.bench, single, {name: np.ascontiguousarray(x[i : i + 1]) for name, x in inputs.items()})
         for i in range(2)

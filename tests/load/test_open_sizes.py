@@ -17,7 +17,7 @@ from oracles.hand_models import integers, model, saved
 import onnxconv
 from onnxconv.emit import to_bytes
 from onnxconv.errors import ModelError, UsageError
-from onnxconv.execute import run
+from onnxconv.execute import run, seeded_inputs
 from onnxconv.load import load
 from onnxconv.receptive import receptive_fields
 
@@ -131,6 +131,15 @@ def test_a_formula_for_an_input_says_what_divides_it(tmp_path: Path) -> None:
     assert verified.document()["verdict"] == "pass"
 
 
+@pytest.mark.parametrize("size", ["a*b", "s0 + s1", "(n+1)//2", "4*n", "a-b"])
+def test_formulas_of_several_sizes_are_run_at_the_sizes_that_are_given(size: str, tmp_path: Path) -> None:
+    path = saved(model([node("Relu", "x", "y")], {"x": (size, 3)}, {}), tmp_path)
+    network = onnxconv.read(path)
+    x = integers((12, 3))
+    np.testing.assert_array_equal(network.run({"x": x})["y"], np.maximum(x, 0))
+    assert seeded_inputs(network.graph, shapes={"x": (12, 3)})["x"].shape == (12, 3)
+
+
 def layers(torch: Any) -> dict[str, tuple[Callable[[Any], Any], dict[str, Any], Shape, Shape]]:
     """By name: what is computed of x by what has weights, x's shape, and the shape of the output."""
     nn, image = torch.nn, ("N", 3, "H", "W")
@@ -235,3 +244,12 @@ def test_what_has_open_sizes_is_verified_and_built_again(tmp_path: Path) -> None
     account = network.rewrite(tmp_path / "portable.onnx")
     assert account is not None
     assert onnxconv.read(tmp_path / "portable.onnx").graph.types()["y"].shape == ("N", 4, "(H+1)//2", "W")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [("N", "N"), ("a*b", 3), ("4*n", 3)], ids=str)
+def test_images_that_cannot_be_run_one_by_one_are_no_failure(shape: Shape, tmp_path: Path) -> None:
+    path = saved(model([node("Relu", "x", "y")], {"x": shape}, {}), tmp_path)
+    (check,) = onnxconv.verify(path, probes=["determinism"]).document()["checks"]
+    assert check["verdict"] == "pass"
+    assert "batch not available" in check["note"]

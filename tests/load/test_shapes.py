@@ -106,7 +106,7 @@ def test_shapes_that_contradict_the_model_are_refused(tmp_path: Path) -> None:
             load(path, input_shapes=shapes)
 
 
-@pytest.mark.parametrize("dims", [(-1, 3), ("?", 3), ("", 3)], ids=str)
+@pytest.mark.parametrize("dims", [(-1, 3), ("?", 3), ("", 3), ("4*", 3), ("x0.1", 3), ("max(1, N)", 3)], ids=str)
 def test_sizes_without_a_proper_name_are_open(dims: Shape, tmp_path: Path) -> None:
     graph, _ = load(saved(model([node("Relu", "x", "y")], {"x": dims}, {}), tmp_path))
     assert graph.types()["y"].shape == ("x_0", 3)
