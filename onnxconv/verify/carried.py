@@ -120,7 +120,10 @@ def _pooled(s: Step) -> Array:
 
 
 def _reduced(s: Step) -> Array:
-    return s.through(*s.errors) + s.own(s.magnitude(*s.reach))
+    """A mean of channels that mirror each other errs by half their sums."""
+    pairs = s.xs[0].pairs if s.op.kind == "ReduceMean" else None
+    mirrored = pairs is not None and pairs.axis in s.op.axes
+    return s.through(pairs.apart / 2 if pairs and mirrored else s.errors[0]) + s.own(s.magnitude(*s.reach))
 
 
 def _growing(s: Step) -> Array:

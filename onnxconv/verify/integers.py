@@ -76,11 +76,13 @@ def held(
         elif factor:
             values[param.name] = rounded(_factors(param.shape, bool(levels), stream), param.dtype)
         else:
-            level = levels.get(reader.output) if reader else None
+            level = levels.get(reader.output, FAINT) if reader and levels else None
             values[param.name] = rounded(_addends(param.shape, level, stream), param.dtype)
     return {name: values[param.name] for name, param in params.items()}
 
 
+FAINT = Level(2.0**-6)
+"""Behind norms of small values, whose results are about a sixteenth."""
 FACTORS = ("Mul", "Div")
 FINEST = 2.0**-4
 """Of a number that is added or compared with; finer ones become powers of two."""

@@ -24,6 +24,7 @@ import numpy as np
 from onnxconv.dtypes import DTYPES
 from onnxconv.graph import Graph, Node
 from onnxconv.verify.words import MOVING
+from onnxconv.weights import Weights
 
 __all__ = ["NORMS", "PLAIN", "Level", "levels"]
 
@@ -46,24 +47,48 @@ PLAIN = Level()
 """Nothing is asked."""
 
 
-def levels(graph: Graph) -> Mapping[str, Level]:
+def levels(graph: Graph, weights: Weights) -> Mapping[str, Level]:
     """By tensor, where the graph normalises by statistics; else nothing."""
-    norms = [node for node in graph.nodes if node.op.kind in NORMS and _small_numbers(node)]
+    made = {node.output: node for node in graph.nodes}
+    norms = [norm for node in graph.nodes if _wide(node) and (norm := _norm(node, made, weights)) and norm[1] > 0]
     if not norms:
         return {}
-    made = {node.output: node for node in graph.nodes}
     faint = _branches(graph, made)
     found: dict[str, float] = {}
-    for norm in norms:
-        wanted = SMALL * math.sqrt(float(np.float32(norm.op.epsilon)))  # type: ignore[attr-defined]
-        for name in _arriving(norm.inputs[0], made):
-            found[name] = min(found.get(name, math.inf), wanted)
+    for tensor, epsilon in norms:
+        for name in _arriving(tensor, made):
+            found[name] = min(found.get(name, math.inf), SMALL * math.sqrt(epsilon))
     return {name: Level(found.get(name, 0.0), faint.get(name, 1.0)) for name in found.keys() | faint.keys()}
 
 
-def _small_numbers(norm: Node) -> bool:
-    """Half precision has no room for small values, nor has an ε of 0."""
-    return DTYPES[norm.type.dtype].significand >= DTYPES["float32"].significand and norm.op.epsilon > 0  # type: ignore[attr-defined]
+def _wide(node: Node) -> bool:
+    """Half precision has no room for small values."""
+    of = DTYPES[node.type.dtype]
+    return of.family == "float" and of.significand >= DTYPES["float32"].significand
+
+
+def _norm(node: Node, made: Mapping[str, Node], weights: Weights) -> tuple[str, float] | None:
+    """What is normalised, and ε; also where a quotient ends a norm that is written out, as it was before opset 17."""
+    if node.op.kind in NORMS:
+        return node.inputs[0], float(np.float32(node.op.epsilon))  # type: ignore[attr-defined]
+    away = node.inputs[0] if node.op.kind == "Div" else ""
+    total = _behind(made, node.inputs[-1], "Sqrt", "Add") if away else None
+    held = [made[name] for name in total.inputs if _constant(name, made)] if total else []
+    if total is None or not held or math.prod(held[0].type.shape) != 1:
+        return None
+    square = next((s for name in total.inputs if (s := _behind(made, name, "ReduceMean", "Pow", "Mul"))), None)
+    difference = made.get(away)
+    if square is None or square.inputs[0] != away or difference is None or difference.op.kind != "Sub":
+        return None
+    ((_, param),) = held[0].params
+    return difference.inputs[0], float(weights[param].reshape(()))
+
+
+def _behind(made: Mapping[str, Node], name: str, kind: str, *kinds: str) -> Node | None:
+    """The node of one of these kinds, of whose output a node of that kind makes the tensor."""
+    node = made.get(name)
+    before = made.get(node.inputs[0]) if node is not None and node.op.kind == kind else None
+    return before if before is not None and before.op.kind in kinds else None
 
 
 def _arriving(tensor: str, made: Mapping[str, Node], beyond: frozenset[str] | set[str] = frozenset()) -> set[str]:

@@ -89,7 +89,7 @@ class _Walk:
     """A run of the reference through a graph, in which each layer's weights are chosen when its inputs are known."""
 
     def __init__(self, graph: Graph, weights: Weights, seed: int, bits: int) -> None:
-        self.graph, self.weights, self.reading, self.levels = graph, weights, consumers(graph), levels(graph)
+        self.graph, self.weights, self.reading, self.levels = graph, weights, consumers(graph), levels(graph, weights)
         self.shapes = concrete(graph, 2 if terms(graph, concrete(graph, 1)) < LARGE else 1)
         self.stream = Stream("routing", seed)
         self.constants = held(graph, weights, self.stream, self.levels)

@@ -223,10 +223,10 @@ def shrinking(spread: Array, error: Array, next: Ahead, dtype: str, gain: Array 
 def shrinking_to(spread: Array, error: Array, level: Level) -> Array:
     """k per channel, so that 2^-k times its range, or its one value, is what is wanted of it; where that is open, as it is.
 
-    A range that is close to the error is not magnified to what is wanted: it has room for 64 errors.
+    A range that is close to the error is not magnified to what is wanted: it has room for 1024 errors.
     """
     extent = spread[-1] - spread[0]
-    size = np.maximum(np.where(extent > error, extent, np.abs(spread).max(axis=0)), 64 * error)
+    size = np.maximum(np.where(extent > error, extent, np.abs(spread).max(axis=0)), 1024 * error)
     wanted = level.faint * (level.range or size)
     exponent = np.frexp(size / np.where(size > 0, wanted, 1))[1]
     return np.where(size > 0, exponent, 0)

@@ -61,12 +61,16 @@ class Mobile(nn.Module):
         return self.classes(self.last(torch.cat([y, z], 1)).mean((2, 3)))
 
 
+def exported(folder: Path, opset: int) -> onnxconv.Network:
+    torch.manual_seed(0)
+    path = folder / "mobile.onnx"
+    torch.onnx.export(Mobile().eval(), (torch.zeros(2, 3, 16, 16),), path, dynamo=False, opset_version=opset)
+    return onnxconv.read(path)
+
+
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> onnxconv.Network:
-    torch.manual_seed(0)
-    path: Path = tmp_path_factory.mktemp("attention") / "mobile.onnx"
-    torch.onnx.export(Mobile().eval(), (torch.zeros(2, 3, 16, 16),), path, dynamo=False, opset_version=17)
-    return onnxconv.read(path)
+    return exported(tmp_path_factory.mktemp("attention"), 17)
 
 
 def found(network: onnxconv.Network, bench: InProcess) -> Finding:
@@ -85,6 +89,17 @@ def test_attention_passes_within_a_bound_that_means_something(network: onnxconv.
 @pytest.mark.parametrize("evaluation", EVALUATIONS)
 def test_no_evaluation_leaves_the_bound_at_any_layer(network: onnxconv.Network, evaluation: str) -> None:
     assert never_leaves(separate(network.graph), network.weights, evaluation) > 0.001
+
+
+def test_norms_that_are_written_out_are_norms(tmp_path: Path) -> None:
+    """Before opset 17: means, a difference, its square, a root and a quotient."""
+    network = exported(tmp_path, 13)
+    assert not any(node.op.kind == "LayerNormalization" for node in network.graph.nodes)
+    (y,) = plan(separate(network.graph), network.weights, 0).outputs.values()
+    assert y.error is not None
+    assert y.error.max() < 0.01 * np.ptp(y.value)
+    assert never_leaves(separate(network.graph), network.weights, "pushed") > 0.001
+    assert found(network, InProcess()).verdict is Verdict.PASS
 
 
 class Faulty(InProcess):
