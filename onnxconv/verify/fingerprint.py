@@ -39,7 +39,7 @@ SUBNORMAL = -135
 class Fingerprint:
     """`operand_bits`: the widest integers that arrive unharmed, as input or as weight. `sum_bits`: 2^k + 1 is kept for k
     below it. `wide`: numbers beyond float16 arrive. `subnormals`: and those below 2^-126. `spread`: outputs beyond its
-    field that a huge pixel spoils, 2 fewer for kernels of 5 taps than of 3, whose tiles are as much smaller. `cancels`:
+    field that a huge pixel spoils; kernels of 5 taps spoil 2 more than those of 3, which are not counted. `cancels`:
     2^k + 1 − 2^k is 1 to the last bit that a narrow result could hold.
     """
 

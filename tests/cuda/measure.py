@@ -91,8 +91,13 @@ def _asked(case: Case, name: str) -> Iterator[Record]:
 
 def _kept(bench: Bench, finding: Finding) -> Record:
     check = Check("", bench.version, "", finding, bench.placement, bench.unplaced, 0, "")
-    document = check.document()
-    return {key: document[key] for key in KEPT if document.get(key)}
+    return _short(check.document())
+
+
+def _short(document: Record) -> Record:
+    """What is said of a check, and of what it tells without judging that which is not as it would be by the definition."""
+    told = [{"of": c["of"], "says": c["says"]} for c in document.get("capabilities", ()) if c["holds"] is False]
+    return {key: document[key] for key in KEPT if document.get(key)} | ({"told": told} if told else {})
 
 
 def _trace(case: Case, node: Node) -> Record:
@@ -185,9 +190,7 @@ def probe_network(source: str, setting: str, arithmetic: str, until: float, time
                 continue
             began = time.time()
             for check in network.verify([setting], probes=[probe], arithmetic=arithmetic, timeout=timeout).checks:
-                document = check.document()
-                kept = {key: document[key] for key in KEPT if document.get(key)}
-                yield {"probe": probe, **kept, "seconds": round(time.time() - began, 1)}
+                yield {"probe": probe, **_short(check.document()), "seconds": round(time.time() - began, 1)}
 
     with path.open("a", encoding="utf-8") as file:
         for record in _guarded(look):

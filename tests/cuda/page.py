@@ -24,6 +24,7 @@ def page(document: Record) -> str:
         _settings(document),
         _families(document),
         _arithmetic(document),
+        _told(document),
         _unplaced(document),
         _networks(document),
         _times(document),
@@ -125,6 +126,17 @@ def _arithmetic(document: Record) -> Iterator[str]:
             used = _worst(r.get("bound_used", 0.0) for r in allowed)
             rows.append([family, name, len(records), shown, prints, _verdicts(allowed), used])
     yield from _table(["family", "computed with", "settings", "such as", "fingerprint", "then", "error/bound"], rows)
+
+
+def _told(document: Record) -> Iterator[str]:
+    """Special values and repetition: what is otherwise than by the definition, which no standard forbids."""
+    yield "## Special values and repetition"
+    yield ""
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    for r in document["records"]:
+        for told in r.get("told", ()):
+            counts[r["probe"], r["family"], told["of"], told["says"]] += 1
+    yield from _table(["probe", "family", "of", "seen", "times"], [[*key, n] for key, n in sorted(counts.items())])
 
 
 def _unplaced(document: Record) -> Iterator[str]:

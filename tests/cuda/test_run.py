@@ -38,6 +38,13 @@ def test_what_is_wrong_stands_on_the_page() -> None:
     document["records"] = [
         {"kind": "check", **label, "probe": "exact", "verdict": "fail", "reason": "it | is wrong", "bound_used": 3.5},
         {"kind": "check", **label, "probe": "shape", "verdict": "pass", "unplaced": ["lonely"]},
+        {
+            "kind": "check",
+            **label,
+            "probe": "special",
+            "verdict": "pass",
+            "told": [{"of": "NaN", "says": "it was lost"}],
+        },
         {"kind": "trace", **label, **trace, "used": {"direct": 40.0, "tf32": 0.25}},
         {
             "kind": "allowed",
@@ -50,7 +57,14 @@ def test_what_is_wrong_stands_on_the_page() -> None:
         {"kind": "failure", **label, "reason": "ValueError: of its own"},
     ]
     text = page(document)
-    for words in ("| made up | float32 | 1 | 3.5 | exact fail |", "lonely", "tf32", "| 40 | 0.25 |", "of its own"):
+    for words in (
+        "| made up | float32 | 1 | 3.5 | exact fail |",
+        "lonely",
+        "tf32",
+        "| 40 | 0.25 |",
+        "of its own",
+        "it was lost",
+    ):
         assert words in text
     assert "it \\| is wrong" in text
 
