@@ -26,6 +26,7 @@ from onnxconv.ops import (
     ConvTranspose,
     Flatten,
     Gelu,
+    HardSwish,
     Identity,
     MaxPool,
     Mul,
@@ -35,6 +36,7 @@ from onnxconv.ops import (
     Resize,
     Sigmoid,
     Silu,
+    Tanh,
 )
 from onnxconv.verify.arithmetic import DIRECT
 from onnxconv.verify.judge import compared
@@ -247,13 +249,20 @@ def test_taps_that_read_nothing_but_padding_are_left_out() -> None:
     np.testing.assert_array_equal(planned(graph, w, inputs)["y"], run(graph, w, inputs)["y"])
 
 
-@pytest.mark.parametrize("by", ["none", "tanh"])
-def test_gelu_keeps_its_bound(by: str) -> None:
-    graph, there = alone(Gelu(approximate=by), (1, 2, 40000))
+CURVES = (Gelu(), Gelu(approximate="tanh"), Silu(), Sigmoid(), HardSwish(), Tanh())
+
+
+@pytest.mark.parametrize("op", CURVES, ids=lambda op: op.kind)
+def test_curves_keep_their_bounds(op: Operator) -> None:
+    graph, there = alone(op, (1, 2, 40000))
     x = np.concatenate([np.linspace(-12, 12, 79000), np.logspace(-40, 1, 500), -np.logspace(-40, 1, 500)])
     x = x.astype(np.float32).reshape(1, 2, 40000)
+    x[0, 0, :4] = -200, -89, 89, 200
     found = compared(there, [x], {}, planned(graph, {}, {"x": x})["y"], DIRECT)
     assert (found.elements, found.mismatches) == (80000, 0), found
+
+
+def test_gelu_at_the_ends() -> None:
     ends = np.array([[[np.nan, np.inf, -np.inf]]], np.float32)
     np.testing.assert_array_equal(
         planned(alone(Gelu(), (1, 1, 3))[0], {}, {"x": ends})["y"], [[[np.nan, np.inf, np.nan]]]

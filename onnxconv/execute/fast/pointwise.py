@@ -155,9 +155,11 @@ def _sigmoid(out: Array, x: Array) -> None:
 
 
 def _silu(out: Array, x: Array) -> None:
-    gate = np.empty_like(x)
-    _sigmoid(gate, x)
-    np.multiply(x, gate, out=out)
+    """x ÷ (1 + e⁻ˣ)."""
+    below = np.negative(x)
+    np.exp(below, out=below)
+    np.add(below, below.dtype.type(1), out=below)
+    np.divide(x, below, out=out)
 
 
 def _hard_swish(sixth: Any, out: Array, x: Array) -> None:
