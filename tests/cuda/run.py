@@ -107,7 +107,8 @@ def tests(results: Results, seconds: float) -> None:
         )
         said, status = done.stdout + done.stderr, done.returncode
     except subprocess.TimeoutExpired as late:
-        said, status = str(late.stdout or ""), -1
+        said = late.stdout.decode(errors="replace") if isinstance(late.stdout, bytes) else late.stdout or ""
+        status = -1
     results.document["tests"] = {"exit": status, "said": said.splitlines()[-40:]}
 
 
