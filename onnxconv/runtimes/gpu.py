@@ -65,11 +65,13 @@ def libraries(cuda: int) -> tuple[Library, ...]:
     if os.name == "nt":
         return ()
     suffix, fft = ("", 12) if cuda >= 13 else (f"-cu{cuda}", 11)
-    runtime, blas = (f"pip install 'nvidia-{name}{suffix}~={cuda}.0'" for name in ("cuda-runtime", "cublas"))
+    toolkit = ("cuda-runtime", "cublas", "cuda-nvrtc")
+    runtime, blas, compiler = (f"pip install 'nvidia-{name}{suffix}~={cuda}.0'" for name in toolkit)
     return (
         Library(f"libcudart.so.{cuda}", "the CUDA runtime", runtime, always=True),
         Library(f"libcublasLt.so.{cuda}", "cuBLASLt", blas, always=True),
         Library(f"libcublas.so.{cuda}", "cuBLAS", blas, always=True),
+        Library(f"libnvrtc.so.{cuda}", "NVRTC", compiler),
         Library(f"libcufft.so.{fft}", "cuFFT", f"pip install 'nvidia-cufft{suffix}~={fft}.0'"),
         Library("libcurand.so.10", "cuRAND", f"pip install 'nvidia-curand{suffix}~=10.0'"),
         Library("libcudnn.so.9", "cuDNN", f"pip install 'nvidia-cudnn-cu{cuda}~=9.0'", always=True),

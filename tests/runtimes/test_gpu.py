@@ -88,6 +88,7 @@ def test_a_driver_too_old_for_the_wheel(monkeypatch: pytest.MonkeyPatch, wheel: 
         ("12.8", "libcudnn.so.9", "cuDNN (libcudnn.so.9) cannot be loaded", "pip install 'nvidia-cudnn-cu12~=9.0'"),
         ("13.0", "libcublas.so.13", "cuBLAS (libcublas.so.13) cannot", "pip install 'nvidia-cublas~=13.0'"),
         ("12.8", "libcudart.so.12", "the CUDA runtime (lib", "pip install 'nvidia-cuda-runtime-cu12~=12.0'"),
+        ("12.8", "libnvrtc.so.12", "NVRTC (libnvrtc.so.12) cannot", "pip install 'nvidia-cuda-nvrtc-cu12~=12.0'"),
         ("13.0", "libcufft.so.12", "cuFFT (libcufft.so.12) cannot", "pip install 'nvidia-cufft~=12.0'"),
         ("13.0", "libnew.so.1", "libnew.so.1 cannot be loaded", "pip install 'onnxruntime-gpu[cuda,cudnn]'"),
     ],
