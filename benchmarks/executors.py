@@ -1,6 +1,6 @@
 """Times the planned executor beside onnxruntime, PyTorch and onnx's own reference, A B C D A B C D … in one run.
 
-    python benchmarks/executors.py [SPEC …] [--repeat N] [--threads N] [--clock wall|cpu] [--definition] [-o FILE.md]
+    python benchmarks/executors.py [SPEC …] [--repeat N] [--threads N] [--clock wall|cpu] [--without PEER] [--definition] [-o FILE.md]
 
 Prints a Markdown table of medians in milliseconds, and of ratios within the same round with their spread. Everything
 computes in float32 on one image; `--definition` adds the reference executor, which computes in float64. With
@@ -42,6 +42,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--threads", type=int, default=1, help="threads of every executor, and processors that they share"
     )
+    parser.add_argument("--without", action="append", default=[], choices=PEERS, help="leave a peer out")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--definition", action="store_true", help="time the reference executor too")
     parser.add_argument("-o", "--output", type=Path, help="also write the page to this file")
@@ -159,6 +160,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for spec in asked.specs:
             calls = contestants(spec, folder, asked.threads, asked.definition)
+            for name in asked.without:
+                calls.pop(name, None)
             tell(row(spec.stem, rounds(calls, asked.repeat, CLOCKS[asked.clock]), asked.definition))
     if asked.output:
         command = shlex.join(["python", "benchmarks/executors.py", *sys.argv[1:]])
