@@ -1,6 +1,6 @@
 """Who notices a faulty runtime, and who blames a correct one: onnxconv's probes beside published recipes.
 
-    python benchmarks/mutants.py [--spec PATTERN] [--mutant PATTERN] [--runtime NAME …] [--seeds N] [--jobs N] [-o docs/mutants.md]
+    python benchmarks/mutants.py [--spec PATTERN] [--mutant PATTERN] [--runtime NAME …] [--seeds N] [--jobs N] [--store DIR] [-o docs/mutants.md]
 
 Faulty runtimes are made from a correct one, in this process; each is tried on each small network. Correct runs are made on
 real runtimes in processes of their own, on the same networks with other weights and on layers as large as ResNet's.
@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import hashlib
+import pickle
 import shlex
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -56,8 +59,13 @@ def arguments() -> argparse.Namespace:
         "--seeds", type=int, default=11, help="correct runs of each network on each runtime; 0 for none"
     )
     parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser.add_argument("--store", type=Path, help="folder of results: what is there is not computed again")
     parser.add_argument("-o", type=Path, help="file instead of standard output")
     return parser.parse_args()
+
+
+SMALL, WIDE = "small", "ResNet-size"
+"""Kinds of networks."""
 
 
 @dataclass
@@ -100,42 +108,43 @@ class Correct:
     reasons: list[str] = field(default_factory=list)
 
 
-Networks = Iterable[tuple[str, int, Callable[[], tuple[Graph, Weights]]]]
-"""Name, seed, and the making of each."""
+CHUNK = 3
+"""Seeds in one piece of work."""
 
 
-def small(pattern: str, seeds: Sequence[int]) -> Networks:
-    for name in fnmatch.filter(SPECS, pattern):
-        for seed in seeds:
-            yield name, seed, lambda name=name, seed=seed: (graph(name), weights(graph(name), seed, "quiet" in name))  # type: ignore[misc]
-
-
-def wide(pattern: str) -> Networks:
-    for name in fnmatch.filter(LARGE, pattern):
-        yield name, 1, partial(large, name)
-
-
-def run(runtime: str, pattern: str, seeds: Sequence[int]) -> list[Correct]:
-    """All networks on one runtime. Networks that it does not implement are left out, with its reason."""
+def run(piece: tuple[str, str, tuple[int, ...]], pattern: str) -> Correct:
+    """The networks of a kind with some seeds on a runtime. Those that it does not implement are left out, with its reason."""
+    runtime, kind, seeds = piece
+    total = Correct(runtime, kind)
     if isinstance(state := status(runtime), Absent):
-        return [Correct(runtime, "small", left_out=Counter([f"all: {state.reason}"]))]
-    totals = []
-    for kind, networks in (("small", small(pattern, seeds)), ("ResNet-size", wide(pattern))):
-        total = Correct(runtime, kind)
-        with Bench(runtime, 300.0, {}) as bench:
-            for name, seed, make in networks if seeds else ():
-                one(total, bench, name, seed, make)
-        totals.append(total)
-        print(f"{runtime}, {kind}: {total.runs} runs, alarms {total.alarms}", file=sys.stderr, flush=True)
-    return totals
+        total.left_out[f"all: {state.reason}"] += 1
+        return total
+    with Bench(runtime, 300.0, {}) as bench:
+        for name in fnmatch.filter(SPECS if kind == SMALL else LARGE, pattern):
+            for seed in seeds:
+                network = graph(name) if kind == SMALL else large(name)
+                one(total, bench, name, seed, network, weights(network, seed, quiet="quiet" in name))
+    return total
 
 
-def one(total: Correct, bench: Bench, name: str, seed: int, make: Callable[[], tuple[Graph, Weights]]) -> None:
+def together(totals: Iterable[Correct]) -> list[Correct]:
+    """All pieces of one kind of network on a runtime as one."""
+    merged: dict[tuple[str, str], Correct] = {}
+    for total in totals:
+        mine = merged.setdefault((total.runtime, total.kind), Correct(total.runtime, total.kind))
+        mine.runs += total.runs
+        mine.alarms = [a + b for a, b in zip(mine.alarms, total.alarms, strict=True)]
+        mine.silent += total.silent
+        mine.left_out.update(total.left_out)
+        mine.reasons += total.reasons
+    return list(merged.values())
+
+
+def one(total: Correct, bench: Bench, name: str, seed: int, network: Graph, arrays: Weights) -> None:
     """One network on a runtime, by our probes and by every recipe."""
     if reason := WRONG.get((total.runtime, name)):
         total.left_out[f"{name}: {reason}"] += 1
         return
-    network, arrays = make()
     found_all = list(found(network, arrays, bench, seed, but=REPORTING))
     if lacking := [f.reason for _, f in found_all if f.verdict is Verdict.NOT_RUN]:
         total.left_out[f"{name}: {lacking[0]}"] += 1
@@ -200,7 +209,7 @@ def noticed(seen: Sequence[Seen]) -> list[str]:
 def summary(seen: Sequence[Seen], totals: Sequence[Correct]) -> list[str]:
     """Of each way the share of faults that it has noticed, and of correct runs that it has taken for faulty."""
     rows = [row for one in seen for row in one.rows]
-    runs = {kind: [t for t in totals if t.kind == kind] for kind in ("small", "ResNet-size")}
+    runs = {kind: [t for t in totals if t.kind == kind] for kind in (SMALL, WIDE)}
     lines = ["| way of comparing | faults noticed | false alarms, small networks | false alarms, ResNet-size layers |"]
     lines += ["|---|---|---|---|"]
     for i, name in enumerate(("probes of onnxconv", *(recipe.name for recipe in RECIPES))):
@@ -268,22 +277,43 @@ The same networks with other weights, and {large} layers of ResNet's sizes (`tes
 right. A share is of runs in which a way of comparing found fault: with all probes but `determinism`, which cannot."""
 
 
+def kept(store: Path | None, work: partial[Any], piece: Any) -> Any:
+    """The result of a piece of work, from the store if it is there."""
+    name = hashlib.sha256(repr((work.func.__name__, work.keywords, piece)).encode()).hexdigest()[:20]
+    path = store and store / f"{name}.pickle"
+    if path and path.exists():
+        return pickle.loads(path.read_bytes())
+    result = work(piece)
+    if path:
+        path.write_bytes(pickle.dumps(result))
+    return result
+
+
 def main() -> None:
     asked = arguments()
-    runtimes = asked.runtime or list(RUNTIMES)
+    if asked.store:
+        asked.store.mkdir(parents=True, exist_ok=True)
     seeds = range(1, 1 + asked.seeds)
+    chunks = [(SMALL, tuple(seeds[i : i + CHUNK])) for i in range(0, asked.seeds, CHUNK)]
+    chunks += [(WIDE, (1,))] if seeds else []
+    pieces = [(runtime, *chunk) for runtime in asked.runtime or RUNTIMES for chunk in chunks]
+    networks = fnmatch.filter(SPECS, asked.spec) if asked.mutant else []
+    seen, totals = [], []
     with ProcessPoolExecutor(asked.jobs) as pool:
-        networks = fnmatch.filter(SPECS, asked.spec) if asked.mutant else []
-        seen = []
-        for one_network in pool.map(partial(mutated, pattern=asked.mutant), networks):
-            seen.append(one_network)
-            missed = sum(not probe for _, probe, _ in one_network.rows)
-            print(
-                f"{one_network.network}: {len(one_network.rows)} mutants, {missed} missed", file=sys.stderr, flush=True
-            )
-        runs = pool.map(partial(run, pattern=asked.spec, seeds=seeds), runtimes if asked.seeds else [])
-        totals = [total for pair in runs for total in pair]
-    hand_out(page(asked, seen, totals), asked.o)
+        mutating = pool.map(partial(kept, asked.store, partial(mutated, pattern=asked.mutant)), networks)
+        running = pool.map(partial(kept, asked.store, partial(run, pattern=asked.spec)), pieces)
+        for found_here in mutating:
+            seen.append(found_here)
+            missed = sum(not probe for _, probe, _ in found_here.rows)
+            tell(f"{found_here.network}: {len(found_here.rows)} mutants, {missed} missed")
+        for total in running:
+            totals.append(total)
+            tell(f"{total.runtime}, {total.kind}: {total.runs} runs, alarms {total.alarms}")
+    hand_out(page(asked, seen, together(totals)), asked.o)
+
+
+def tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

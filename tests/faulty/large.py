@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import onnxconv
-from faulty.specs import weights
 from onnxconv.graph import Graph
-from onnxconv.weights import Weights
 
 LARGE: dict[str, tuple[str, str]] = {
     "stem 7×7×3": ("3, 56, 56", "conv: {filters: 64, kernel: 7, stride: 2, pad: 3}"),
@@ -30,8 +28,7 @@ LARGE: dict[str, tuple[str, str]] = {
 """Shape of one image and layer, by name."""
 
 
-def large(name: str, seed: int = 1) -> tuple[Graph, Weights]:
+def large(name: str) -> Graph:
     shape, layer = LARGE[name]
     spec = f'name: layer\ninputs: {{x: "float32[N, {shape}]"}}\nlayers:\n  - {layer}\n'
-    graph = onnxconv.resolve(onnxconv.parse(spec))
-    return graph, weights(graph, seed)
+    return onnxconv.resolve(onnxconv.parse(spec))
