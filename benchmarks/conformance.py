@@ -1,6 +1,6 @@
 """Each runtime on each property of convolutions, transposed convolutions and pools, on special values, and again.
 
-    python benchmarks/conformance.py [--runtime NAME …] [--case PATTERN] [-o docs/conformance.md]
+    python benchmarks/conformance.py [--runtime NAME …] [--case PATTERN] [--store DIR] [-o docs/conformance.md]
 
 Every layer, alone in a network, is judged by `onnxconv verify` with the probes below, and prints as Markdown what was seen:
 runtimes that are absent, refuse a model or disagree say so. Nothing passes or fails here.
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
+import hashlib
+import json
 import sys
 from pathlib import Path
 
@@ -130,6 +132,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--runtime", action="append", help="by default all that can work here, but numpy")
     parser.add_argument("--case", default="*", help="pattern of cases, such as 'pool/average*'")
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds for one load or run")
+    parser.add_argument("--store", type=Path, help="folder of results: what is there is not computed again")
     parser.add_argument("-o", type=Path, help="file instead of standard output")
     return parser.parse_args()
 
@@ -170,7 +173,24 @@ def told(network: onnxconv.Network, runtime: str, probe: str, timeout: float) ->
     return short, "; ".join(f"{one.of}: {one.says}" for one in other)
 
 
-def table(kind: str, cases: dict[str, tuple[int, str]], runtimes: list[str], timeout: float) -> list[str]:
+def cell(kind: str, rank: int, layer: str, runtime: str, version: str, asked: argparse.Namespace) -> tuple[str, str]:
+    """What a runtime did, from the store if it is there; a run that was cut short by time is not kept."""
+    key = "\n".join((kind, spec(rank, layer), runtime, version))
+    path = asked.store and asked.store / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+    if path and path.exists():
+        short, why = json.loads(path.read_text(encoding="utf-8"))
+        return short, why
+    network = onnxconv.Network(onnxconv.resolve(onnxconv.parse(spec(rank, layer))), seeded())
+    probe = TELLING.get(kind)
+    found = (told if probe else proven)(network, runtime, probe or layer, asked.timeout)
+    if path and "timed out" not in found[1]:
+        path.write_text(json.dumps(found), encoding="utf-8")
+    return found
+
+
+def table(
+    kind: str, cases: dict[str, tuple[int, str]], runtimes: dict[str, str], asked: argparse.Namespace
+) -> list[str]:
     """A Markdown table of one kind of layer, and below it every disagreement in full."""
     head = [
         f"## {kind}",
@@ -181,11 +201,9 @@ def table(kind: str, cases: dict[str, tuple[int, str]], runtimes: list[str], tim
     ]
     rows, notes = [], []
     for title, (rank, layer) in cases.items():
-        network = onnxconv.Network(onnxconv.resolve(onnxconv.parse(spec(rank, layer))), seeded())
         cells = []
-        for runtime in runtimes:
-            probe = TELLING.get(kind)
-            short, why = (told if probe else proven)(network, runtime, probe or layer, timeout)
+        for runtime, version in runtimes.items():
+            short, why = cell(kind, rank, layer, runtime, version, asked)
             cells.append(short)
             if why:
                 notes.append(f"- `{runtime}`, {title} (`{layer}`): {why}")
@@ -197,12 +215,14 @@ def table(kind: str, cases: dict[str, tuple[int, str]], runtimes: list[str], tim
 def main() -> None:
     asked = arguments()
     states = {name: status(name) for name in asked.runtime or [name for name in names() if name != "numpy"]}
-    runtimes = [name for name, state in states.items() if not isinstance(state, Absent)]
+    runtimes = {name: state.version for name, state in states.items() if not isinstance(state, Absent)}
+    if asked.store:
+        asked.store.mkdir(parents=True, exist_ok=True)
     command = f"python benchmarks/conformance.py {' '.join(f'--runtime {name}' for name in runtimes)}"
     lines = [
         "# Conformance",
         "",
-        "What each runtime did with each property of a layer, alone in a network, in one run of",
+        "What each runtime did with each property of a layer, alone in a network, told by",
         "",
         *ran(command, f" `pass`: all of the probes {', '.join(PROBES)} that apply held."),
         *versions(states),
@@ -211,7 +231,7 @@ def main() -> None:
     for kind, cases in CASES.items():
         chosen = {title: case for title, case in cases.items() if fnmatch.fnmatch(f"{kind}/{title}", asked.case)}
         if chosen:
-            lines += table(kind, chosen, runtimes, asked.timeout)
+            lines += table(kind, chosen, runtimes, asked)
     hand_out(lines, asked.o)
 
 

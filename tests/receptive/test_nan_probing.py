@@ -171,7 +171,7 @@ def random_graph(seed: int) -> Graph:
             new = node(f"n{len(nodes)}", op, read, types)
         except Refusal:
             continue
-        if math.prod(map(int, new.type.shape)) > 40_000 or int(new.type.shape[1]) > 6:
+        if not 0 < math.prod(map(int, new.type.shape)) <= 40_000 or int(new.type.shape[1]) > 6:
             continue
         types[new.output] = new.type
         nodes.append(new)
