@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from onnxconv.verify import Verification
 
 
+def _apart(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name.strip() for names in given for name in names.split(","))
+
+
 def _probes(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
     from onnxconv.portable import ORIGINAL
     from onnxconv.verify import PROBES
@@ -60,7 +64,8 @@ model; 3 something could not run here, or proved nothing, and nothing disagreed;
     multiple=True,
     metavar="NAME",
     shell_complete=_probes,
-    help="A probe; may be repeated.  [default: all]",
+    callback=_apart,
+    help="A probe, or several with commas between; may be repeated.  [default: all]",
 )
 @options.seed_option("the weights and of the probes")
 @click.option(

@@ -316,6 +316,12 @@ def test_verify_several_sources() -> None:
     assert [document["source"] for document in json.loads(told.stdout)] == ["net.yaml", "open.yaml"]
 
 
+def test_probes_with_commas_between() -> None:
+    told = call("verify", "net.yaml", "--probe", "exact,shape", "--probe", "bound", "--format", "json")
+    assert told.exit_code == 0
+    assert {check["probe"] for check in json.loads(told.stdout)["checks"]} == {"exact", "shape", "bound"}
+
+
 def test_verify_several_sources_in_text() -> None:
     text = call("verify", "net.yaml", "open.yaml", "--probe", "shape")
     assert "net.yaml: pass\n" in text.stdout
