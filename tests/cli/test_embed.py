@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tomllib
 from pathlib import Path
 
@@ -88,3 +89,13 @@ def test_a_check_that_takes_too_long_has_not_run(tmp_path: Path) -> None:
     found = checking.check(tmp_path, target, timeout=1)
     assert found.status == 2
     assert "not done after 1 s" in found.said
+
+
+def test_without_the_generator_nothing_is_written(spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "emx_onnx_cgen.compiler", None)
+    folder = tmp_path / "bundle"
+    told = call("embed", spec, "--target", "c", "-o", str(folder), "--adapt")
+    assert told.exit_code == 3
+    assert "emx-onnx-cgen is missing" in told.stderr
+    assert "pip install" in told.stderr
+    assert not folder.exists()

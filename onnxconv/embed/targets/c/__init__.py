@@ -9,9 +9,13 @@ from typing import Any
 
 from onnxconv.embed.target import Need, Obstacle, Target
 from onnxconv.embed.targets.shared import C_TYPES, C, compiler, fixed_sizes, golden_text
+from onnxconv.errors import Diagnostic, NotAvailable, UsageError, Where
 from onnxconv.graph import Graph
 
 __all__ = ["TARGET"]
+
+CGEN = Need("emx-onnx-cgen", "pip install 'onnxconv[emx-c]'", module="emx_onnx_cgen")
+"""What makes the C."""
 
 
 def obstacles(graph: Graph) -> Iterator[Obstacle]:
@@ -22,13 +26,23 @@ def obstacles(graph: Graph) -> Iterator[Obstacle]:
 
 
 def convert(folder: Path, facts: dict[str, Any]) -> None:
-    """``model.c``, ``proof.c`` and ``model.h`` in the place of the models."""
-    import onnx
-    from emx_onnx_cgen.compiler import Compiler, CompilerOptions
+    """``model.c``, ``proof.c`` and ``model.h`` in the place of the models.
 
+    Raises `NotAvailable` without the generator, `UsageError` for what it does not take.
+    """
+    import onnx
+
+    try:
+        from emx_onnx_cgen.compiler import Compiler, CompilerOptions
+    except ImportError as absent:
+        raise NotAvailable(Diagnostic(Where(), "converter", f"{CGEN.what} is missing", "", CGEN.fix)) from absent
     for file in sorted(folder.glob("*.onnx")):
         options = CompilerOptions(model_name="model", large_weight_threshold=0, large_temp_threshold_bytes=0)
-        source = str(Compiler(options).compile(onnx.load(file)))
+        try:
+            source = str(Compiler(options).compile(onnx.load(file)))
+        except Exception as reason:  # a foreign program: whatever it says is about this model
+            what = f"emx-onnx-cgen does not take this model: {reason}"
+            raise UsageError(Diagnostic(Where(), "target", what)) from reason
         file.with_suffix(".c").write_text(f'#include "model.h"\n\n{source}', encoding="utf-8")
         if file.stem == "model":
             (folder / "model.h").write_text(_header(source, facts), encoding="utf-8")
@@ -74,7 +88,7 @@ TARGET = Target(
     files=(C, Path(__file__).parent / "files"),
     check=("sh", "check.sh"),
     needs=(
-        Need("emx-onnx-cgen", "pip install 'onnxconv[emx-c]'", module="emx_onnx_cgen"),
+        CGEN,
         Need("a C compiler", "apt install gcc", found=compiler),
         Need("make", "apt install make", program="make"),
     ),

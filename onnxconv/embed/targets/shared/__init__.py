@@ -10,7 +10,7 @@ from pathlib import Path
 from onnxconv.embed.target import Obstacle
 from onnxconv.graph import Graph
 
-__all__ = ["PYTHON", "C", "fixed_sizes", "golden_text"]
+__all__ = ["C_TYPES", "PYTHON", "C", "browser", "compiler", "fixed_sizes", "golden_text", "node_package"]
 
 PYTHON = Path(__file__).parent / "python"
 """``check.py``, which runs the class `Model` of ``model.py``, and the ``interface.py`` of both."""
