@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from onnxconv.embed.target import Obstacle, Target
@@ -29,7 +29,7 @@ REWRITES: Mapping[str, Rewrite] = {
 
 def adapted(graph: Graph, target: Target, adapt: bool) -> tuple[Graph, tuple[str, ...]]:
     """The graph as the target takes it, and what was done to it. Raises `UsageError` with all obstacles that stand."""
-    obstacles = tuple(target.obstacles(graph))
+    obstacles = (*_unreadable(graph), *target.obstacles(graph))
     ways = tuple(dict.fromkeys(found.rewrite for found in obstacles if found.rewrite))
     if not adapt or any(not found.rewrite for found in obstacles):
         _refuse(obstacles, target)
@@ -38,6 +38,14 @@ def adapted(graph: Graph, target: Target, adapt: bool) -> tuple[Graph, tuple[str
         graph = REWRITES[way].of(graph)
     _refuse(tuple(target.obstacles(graph)), target)
     return graph, tuple(REWRITES[way].says for way in ways)
+
+
+def _unreadable(graph: Graph) -> Iterator[Obstacle]:
+    """Golden vectors of a data type that no runner's language has."""
+    types = graph.types()
+    for name in (*(name for name, _ in graph.inputs), *graph.outputs):
+        if types[name].dtype == "bfloat16":
+            yield Obstacle("", f"is checked on arrays without bfloat16, which {name!r} is of")
 
 
 def _refuse(obstacles: tuple[Obstacle, ...], target: Target) -> None:

@@ -124,3 +124,10 @@ def test_a_program_that_dies_has_not_passed(folder: Path) -> None:
     found = check(folder, replace(find("python"), check=("{python}", "-c", "import os; os.abort()")))
     assert found.status == 1
     assert "ended with status" in found.said
+
+
+def test_arrays_that_no_runner_reads_are_refused(tmp_path: Path) -> None:
+    network = onnxconv.read(NETS["lopsided"], dtype="bfloat16")
+    with pytest.raises(UsageError, match="without bfloat16, which 'x' is of"):
+        network.embed("python", tmp_path / "b", adapt=True)
+    assert not (tmp_path / "b").exists()
