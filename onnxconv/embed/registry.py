@@ -23,6 +23,7 @@ BUILT_IN: dict[str, str] = {
     "opencv": "onnxconv.embed.targets.opencv:TARGET",
     "ncnn": "onnxconv.embed.targets.ncnn:TARGET",
     "tract": "onnxconv.embed.targets.tract:TARGET",
+    "tract-c": "onnxconv.embed.targets.tract_c:TARGET",
 }
 """What this package's own entry points say, so that it also works where it is not installed."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxconv.embed.target import Need, Obstacle, Target
-from onnxconv.embed.targets.shared import C_TYPES, C, compiler, fixed_sizes, golden_text
+from onnxconv.embed.targets.shared import C_TOOLS, C_TYPES, C, fixed_sizes, golden_text
 from onnxconv.errors import Diagnostic, NotAvailable, UsageError, Where
 from onnxconv.graph import Graph
 
@@ -87,11 +87,7 @@ TARGET = Target(
     language="C",
     files=(C, Path(__file__).parent / "files"),
     check=("sh", "check.sh"),
-    needs=(
-        CGEN,
-        Need("a C compiler", "apt install gcc", found=compiler),
-        Need("make", "apt install make", program="make"),
-    ),
+    needs=(CGEN, *C_TOOLS),
     limits=("what passes between layers lies on the stack, or in static memory",),
     obstacles=obstacles,
     convert=convert,

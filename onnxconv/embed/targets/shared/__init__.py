@@ -6,17 +6,34 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from onnxconv.embed.target import Obstacle
+from onnxconv.embed.target import Need, Obstacle
 from onnxconv.graph import Graph
 
-__all__ = ["C_TYPES", "PYTHON", "C", "browser", "compiler", "fixed_sizes", "golden_text", "node_package"]
+__all__ = [
+    "C_TOOLS",
+    "C_TYPES",
+    "DLOPEN",
+    "PYTHON",
+    "C",
+    "browser",
+    "c_arrays",
+    "compiler",
+    "fixed_sizes",
+    "golden_text",
+    "node_package",
+    "with_golden_text",
+]
 
 PYTHON = Path(__file__).parent / "python"
 """``check.py``, which runs the class `Model` of ``model.py``, and the ``interface.py`` of both."""
 
 C = Path(__file__).parent / "c"
 """Golden vectors and SHA-256 in C; they read what `golden_text` writes."""
+
+DLOPEN = (C, Path(__file__).parent / "dlopen")
+"""A check in C of a ``model.c`` that opens a runtime's shared library, whose path ``library.sh`` tells."""
 
 C_TYPES = {
     "float32": "float",
@@ -40,6 +57,19 @@ def golden_text(folder: Path) -> None:
                 lines.append(f"{word} {numbers} {entry['name']}")
     (folder / "golden" / "golden.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     (folder / "golden" / "sets.txt").write_text("".join(f"{one['name']}\n" for one in sets), encoding="utf-8")
+
+
+def with_golden_text(folder: Path, _: dict[str, Any]) -> None:
+    """What to convert where a check is in C, and the models stay as they are."""
+    golden_text(folder)
+
+
+def c_arrays(graph: Graph) -> Iterator[Obstacle]:
+    """The check compares numbers of C's own types."""
+    types = graph.types()
+    for name in (*(name for name, _ in graph.inputs), *graph.outputs):
+        if types[name].dtype not in C_TYPES:
+            yield Obstacle("", f"has no type for {types[name].dtype}, which {name!r} has")
 
 
 def fixed_sizes(graph: Graph) -> Iterator[Obstacle]:
@@ -71,3 +101,10 @@ def browser() -> bool:
 def compiler() -> bool:
     """A C compiler that make finds."""
     return any(map(shutil.which, ("cc", "gcc", "clang")))
+
+
+C_TOOLS = (
+    Need("a C compiler", "apt install gcc", found=compiler),
+    Need("make", "apt install make", program="make"),
+)
+"""What compiles a check."""

@@ -1,4 +1,4 @@
-/* A model on onnxruntime, whose shared library is opened when it is needed: load once, run many. */
+/* A model on a runtime whose shared library is opened when it is needed: load once, run many. */
 #ifndef MODEL_H
 #define MODEL_H
 
@@ -25,11 +25,12 @@ struct tensor {
 
 /* An output: `data` is the caller's room for `bytes` bytes. A result of another type, shape or size is an error. */
 
-/* Opens `library` (NULL: libonnxruntime.so, which the system finds) and loads the model at `path`, with as many threads as
-   onnxruntime likes. NULL where that fails; `error` then says why. */
+/* Opens `library` (NULL: the one of the runtime's own name, which the system finds) and loads the model at `path`, with as
+   many threads as the runtime likes. NULL where that fails; `error` then says why. */
 struct model *model_load(const char *library, const char *path, char error[256]);
 
-/* Runs the model; 0, or -1 where that fails; `error` then says why. Not for several threads at once on one model. */
+/* Runs the model on all its inputs, for all its outputs, in the model's order; 0, or -1 where that fails; `error` then says
+   why. Not for several threads at once on one model. */
 int model_run(struct model *model, const struct tensor *inputs, size_t input_count,
               const struct tensor *outputs, size_t output_count, char error[256]);
 

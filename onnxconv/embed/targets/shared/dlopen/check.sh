@@ -1,0 +1,18 @@
+#!/bin/sh
+# Check this folder: sh check.sh
+#
+# Every file must be what SHA256SUMS says, and every output within its tolerance (0: equal). Exits with 0 if so, 1 where a
+# file was changed or an output is wrong, 2 where nothing could be compiled or run. library.sh says which shared library it is.
+cd "$(dirname "$0")" || exit 2
+made=$(mktemp -d) || exit 2
+trap 'rm -rf "$made"' EXIT
+library=$(sh library.sh)
+make -s OUT="$made" check || exit 2
+status=0
+while read -r set; do
+    "$made/check" "$set" "$library"
+    found=$?
+    [ "$found" -le "$status" ] || status=$found
+done < golden/sets.txt
+[ "$status" = 0 ] && echo ok
+exit "$status"
