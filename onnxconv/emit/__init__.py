@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import onnx
 import onnx_ir as ir
 
-from onnxconv.dtypes import DTYPES
+from onnxconv.dtypes import DTYPES, numpy_dtype
 from onnxconv.emit.model import TensorOf, build, data_type
+from onnxconv.emit.wire import framed, length
 from onnxconv.errors import Diagnostic, UsageError, Where, closest
 from onnxconv.files import whole_files
 from onnxconv.graph import Graph, Param
@@ -85,7 +89,7 @@ def to_bytes(graph: Graph, weights: Weights, options: EmitOptions = DEFAULT) -> 
         raise _usage(
             "external-data", "a model in memory has no file beside it", "", "use 'auto' or 'never', or save it"
         )
-    return _inline(graph, weights, options)
+    return b"".join(_inline(graph, weights, options))
 
 
 def save(graph: Graph, weights: Weights, path: str | Path, options: EmitOptions = DEFAULT) -> None:
@@ -96,16 +100,16 @@ def save(graph: Graph, weights: Weights, path: str | Path, options: EmitOptions 
     _check(options)
     path = Path(path)
     if not _external(graph, options):
-        content = _inline(graph, weights, options)
+        pieces = _inline(graph, weights, options)
         with whole_files(path) as (stream,):
-            stream.write(content)
+            stream.writelines(pieces)
         return
     data = path.with_name(path.name + ".data")
     places = _places(graph)
-    content = _serialized(graph, options, lambda param: _external_tensor(param, places[param.name], data.name))
+    model = _proto(graph, options, lambda param: _external_tensor(param, places[param.name], data.name))
     with whole_files(data, path) as (data_stream, stream):
         _write_data(graph, weights, places, data_stream)
-        stream.write(content)
+        stream.write(model.SerializeToString(deterministic=True))
 
 
 def _check(options: EmitOptions) -> None:
@@ -141,38 +145,33 @@ def _bytes(param: Param) -> int:
     return math.prod(param.shape) * DTYPES[param.dtype].bytes
 
 
-def _inline(graph: Graph, weights: Weights, options: EmitOptions) -> bytes:
-    if options.weights_as == "inputs":
-        return _serialized(graph, options, lambda _: None)
-    total = sum(map(_bytes, graph.params()))
+def _inline(graph: Graph, weights: Weights, options: EmitOptions) -> Iterator[bytes | memoryview]:
+    """The bytes of the model, in pieces; the arrays are made as they come. Raises `UsageError` before the first of them."""
+    asked = options.weights_as == "inputs"
+    model = _proto(graph, options, lambda param: None if asked else _empty_tensor(param))
+    params = {} if asked else {param.name: param for param in graph.params()}
+    sizes = {name: _bytes(param) for name, param in params.items()}
+    pieces = framed(model, sizes)
+    total = length(pieces, sizes)
     if total > PROTOBUF_LIMIT:
+        what = f"a model of {total} bytes, {sum(sizes.values())} of them weights, does not fit into one piece"
         why = f"a protobuf message ends at {PROTOBUF_LIMIT} bytes"
-        raise _usage(
-            "too-large", f"{total} bytes of weights do not fit into the model", why, "use external data: 'auto'"
-        )
-    return _serialized(graph, options, lambda param: _lazy_tensor(param, weights))
+        raise _usage("too-large", what, why, "use external data: 'auto'")
+    filled = (weights.chunks(params[piece]) if isinstance(piece, str) else (piece,) for piece in pieces)
+    return chain.from_iterable(filled)
 
 
-def _serialized(graph: Graph, options: EmitOptions, tensor_of: TensorOf) -> bytes:
+def _proto(graph: Graph, options: EmitOptions, tensor_of: TensorOf) -> onnx.ModelProto:
     model = build(
         graph, tensor_of, opset=options.opset, ir_version=options.ir_version, every_tensor=options.every_tensor
     )
-    try:
-        return bytes(ir.to_proto(model).SerializeToString(deterministic=True))
-    except ir.serde.SerdeError as wrapped:
-        raise _innermost(wrapped) from None
+    return ir.to_proto(model)
 
 
-def _innermost(error: BaseException) -> BaseException:
-    """What onnx_ir wrapped, such as a weight that cannot be made while the model is serialized."""
-    return _innermost(error.__cause__) if error.__cause__ else error
-
-
-def _lazy_tensor(param: Param, weights: Weights) -> ir.TensorProtocol:
-    def made() -> ir.TensorProtocol:
-        return ir.Tensor(weights[param], name=param.name)
-
-    return ir.LazyTensor(made, data_type(param.dtype), ir.Shape(param.shape), name=param.name)
+def _empty_tensor(param: Param) -> ir.TensorProtocol:
+    """A tensor of the parameter's type and shape, without its content."""
+    empty = ir.Tensor(np.empty(0, numpy_dtype(param.dtype)))
+    return ir.LazyTensor(lambda: empty, data_type(param.dtype), ir.Shape(param.shape), name=param.name)
 
 
 def _places(graph: Graph) -> dict[str, int]:

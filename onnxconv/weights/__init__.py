@@ -31,8 +31,8 @@ from onnxconv.weights.files import Stored, contents
 
 __all__ = ["KINDS", "Weights", "from_file", "given", "seeded"]
 
-CHUNK = 1 << 18
-"""Elements made at a time."""
+CHUNK = 1 << 16
+"""Elements made at a time: few enough that what they are made from stays in a processor's cache."""
 
 _Reader: TypeAlias = Callable[[int, int], Array]
 """(start, stop) → those elements in row-major order."""
