@@ -11,6 +11,7 @@ from onnxconv.cli import options
 from onnxconv.cli.edge import DISAGREED, NOT_HERE
 from onnxconv.cli.output import deliver, present, remark
 from onnxconv.cli.sources import networks
+from onnxconv.errors import UsageError
 
 if TYPE_CHECKING:
     from onnxconv.embed import Target
@@ -21,13 +22,25 @@ def _list(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if not asked or ctx.resilient_parsing:
         return
     from onnxconv.cli.output import style, width
-    from onnxconv.embed import find, names
+    from onnxconv.embed import names
     from onnxconv.report import as_json, targets_text
 
-    found = [_entry(find(name)) for name in names()]
+    found = [_row(name) for name in names()]
     json = ctx.params.get("format") == "json"
     deliver(as_json({"targets": found}) if json else targets_text(found, width(), style()))
     ctx.exit()
+
+
+def _row(name: str) -> dict[str, Any]:
+    """A target, or why there is none although something is registered by that name."""
+    from onnxconv.embed import Target, find
+
+    try:
+        return {**_entry(find(name)), "name": name, "broken": ""}
+    except UsageError as error:
+        told = error.diagnostics[0]
+        nothing = _entry(Target(name, "", "", (), ()))
+        return {**nothing, "checkable": False, "broken": told.what, "fix": [told.fix]}
 
 
 def _entry(target: Target) -> dict[str, Any]:
@@ -104,7 +117,7 @@ def embed(
     parameters: dict[str, str],
 ) -> int:
     """Write a folder with the model, a runner for another runtime, and a check that proves it right there."""
-    from onnxconv.embed import check, find
+    from onnxconv.embed import STATUS, check, find, keep
     from onnxconv.report import as_json
 
     target = find(name)
@@ -114,13 +127,15 @@ def embed(
         remark(f"changed for {target.title}: {change}\n")
     present(Path(output))
     found = check(made.folder, target, timeout=timeout) if checked else None
+    if found:
+        keep(made.folder, found)
     told = {
         "source": source,
         "target": target.name,
         "folder": output,
         "bytes": made.size,
         "changed": list(made.changed),
-        "check": found and {"status": ("pass", "fail", "not_run")[found.status], "said": found.said},
+        "check": found and {"status": STATUS[found.status], "start_up": found.start_up, "said": found.said},
     }
     if format == "json":
         deliver(as_json(told))

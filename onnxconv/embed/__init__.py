@@ -5,8 +5,8 @@ to know of the model stands in ``golden/golden.json`` and ``bundle.json``.
 """
 
 from onnxconv.embed.bundle import Bundle, embed
-from onnxconv.embed.checking import Checked, check
+from onnxconv.embed.checking import STATUS, Checked, check, keep
 from onnxconv.embed.registry import find, names
 from onnxconv.embed.target import Need, Obstacle, Target
 
-__all__ = ["Bundle", "Checked", "Need", "Obstacle", "Target", "check", "embed", "find", "names"]
+__all__ = ["STATUS", "Bundle", "Checked", "Need", "Obstacle", "Target", "check", "embed", "find", "keep", "names"]

@@ -10,24 +10,27 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from onnxconv.embed.adapt import adapted
 from onnxconv.embed.golden import GoldenSet, golden, write
-from onnxconv.embed.target import Target
+from onnxconv.embed.target import CHECKING, Target
 from onnxconv.emit import EmitOptions, fitting, save
 from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.graph import Graph
 from onnxconv.weights import Weights
 
-__all__ = ["LISTED", "Bundle", "embed", "sign"]
+__all__ = ["CHECKED", "LISTED", "Bundle", "embed", "sign"]
 
 LISTED = "bundle.json"
 """What lists all other files."""
 SUMS = "SHA256SUMS"
 """The same as lines."""
+CHECKED = "check.json"
+"""What a check came to, beside the bundle: measured, so that it is none of the files accounted for."""
 FORMAT = 1
 IGNORED = ("__pycache__",)
 
@@ -71,21 +74,25 @@ def embed(
         _json(hidden / "golden" / "golden.json", write(sets, hidden / "golden"))
         facts = _facts(graph, target, sets, options, changed, tool)
         target.convert(hidden, facts)
-        size = sign(hidden, facts)
+        size = sign(hidden, facts, target.checking)
     return Bundle(folder, target, size, changed)
 
 
-def sign(folder: Path, facts: Mapping[str, Any]) -> int:
+def sign(folder: Path, facts: Mapping[str, Any], checking: Sequence[str] = CHECKING) -> int:
     """Write ``bundle.json``: the facts, and size and SHA-256 of every other file. The size of all files, in bytes.
 
+    `checking`: patterns of the files that a product does without; what is left is told as ``product``.
     ``SHA256SUMS`` says the same of all files for ``sha256sum -c``, and for languages that do not read JSON.
     """
-    for name in (LISTED, SUMS):
+    for name in (LISTED, SUMS, CHECKED):
         (folder / name).unlink(missing_ok=True)
     accounted = _accounted(folder)
-    files = {name: {"bytes": path.stat().st_size, "sha256": digest} for name, path, digest in accounted}
-    total = sum(path.stat().st_size for _, path, _ in accounted)
-    _json(folder / LISTED, {**facts, "bytes": total, "files": files})
+    sizes = {name: path.stat().st_size for name, path, _ in accounted}
+    files = {name: {"bytes": sizes[name], "sha256": digest} for name, _, digest in accounted}
+    total = sum(sizes.values())
+    needed = [name for name in files if not any(fnmatchcase(name, pattern) for pattern in checking)]
+    product = {"bytes": sum(sizes[name] for name in needed), "files": needed}
+    _json(folder / LISTED, {**facts, "bytes": total, "product": product, "files": files})
     accounted.append((LISTED, folder / LISTED, _digest(folder / LISTED)))
     lines = (f"{digest}  {name}\n" for name, _, digest in sorted(accounted))
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
@@ -133,7 +140,7 @@ def _facts(
 
 
 def _json(path: Path, document: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def _digest(path: Path) -> str:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from onnxconv.embed.bundle import CHECKED
 from onnxconv.embed.target import Target
+from onnxconv.files import whole_files
 
-__all__ = ["Checked", "check"]
+__all__ = ["STATUS", "Checked", "check", "keep"]
+
+STATUS = ("pass", "fail", "not_run")
+"""What a status means."""
+TIMED = ("loaded", "ran")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +28,19 @@ class Checked:
 
     status: int
     said: str
+
+    @property
+    def start_up(self) -> dict[str, float | None]:
+        """Milliseconds to load the model, the runtime too, and to run it the first time; None where the program does not say."""
+        loaded, ran = (re.search(rf"^model: .*?{word} in ([0-9.]+) ms", self.said, re.MULTILINE) for word in TIMED)
+        return {"load_ms": loaded and float(loaded[1]), "first_run_ms": ran and float(ran[1])}
+
+
+def keep(folder: Path, found: Checked) -> None:
+    """Write what a check came to into ``check.json``, which is none of the bundle's own files."""
+    told = {"status": STATUS[found.status], "start_up": found.start_up, "said": found.said}
+    with whole_files(folder / CHECKED) as (stream,):
+        stream.write((json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def check(folder: Path, target: Target, *, timeout: float = 600.0) -> Checked:

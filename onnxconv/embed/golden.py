@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from onnxconv.dtypes import DTYPES
 from onnxconv.embed.sensitivity import Tolerance, tolerances
+from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.execute import run, seeded_inputs
 from onnxconv.graph import Graph
 from onnxconv.verify.plan import Plan, plan
@@ -45,22 +46,44 @@ class GoldenSet:
 
 
 def golden(graph: Graph, weights: Weights, seed: int, arithmetic: str) -> Iterator[GoldenSet]:
-    """The sets of a network; without ``proof`` where nothing would show in it."""
+    """The sets of a network; without ``proof`` where nothing would show in it.
+
+    Raises `UsageError` where an output is not finite: no tolerance can be told of it.
+    """
     sized = pinned(graph, IMAGES)
     inputs = seeded_inputs(sized, seed)
     expected = run(sized, weights, inputs)
+    _demand_finite(expected)
     found = tolerances(sized, weights, inputs, expected, arithmetic)
+    _demand_finite({name: np.array(tolerance.value) for name, tolerance in found.items()}, "the tolerance of ")
     yield GoldenSet("model", "model.onnx", weights, inputs, expected, found)
     routed = plan(graph, weights, seed)
     if telling := _telling(routed, expected):
         yield telling
 
 
+def _demand_finite(arrays: Mapping[str, Array], of: str = "") -> None:
+    found = {name: int((~np.isfinite(array)).sum()) for name, array in arrays.items()}
+    why = "outputs are compared by their distance, which numbers alone have"
+    fix = "give it weights or a seed (--seed) by which its outputs are finite"
+    told = [
+        Diagnostic(
+            Where(), "not-finite", f"{of}output {name!r}: {n} of {arrays[name].size} numbers are not finite", why, fix
+        )
+        for name, n in found.items()
+        if n
+    ]
+    if told:
+        raise UsageError(told)
+
+
 def _telling(routed: Plan, like: Mapping[str, Array]) -> GoldenSet | None:
     """The set of a routed twin; None where some output is constant, or could be anything."""
     limits = {name: float(y.slack().max(initial=0)) for name, y in routed.outputs.items()}
     values = {name: y.value for name, y in routed.outputs.items()}
-    if routed.dead or any(not limits[name] < np.abs(y).max(initial=0) for name, y in values.items()):
+    if routed.dead or not all(np.isfinite(y).all() for y in values.values()):
+        return None
+    if any(not limits[name] < np.abs(y).max(initial=0) for name, y in values.items()):
         return None
     outputs = {name: y.astype(like[name].dtype) for name, y in values.items()}
     said = f"derived, carried from layer {routed.inexact} on" if routed.inexact else "every sum is exact: equality"

@@ -34,7 +34,7 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str) -> Target:
-    """The target of that name. Raises `UsageError`."""
+    """The target of that name. Raises `UsageError` for an unknown one, and for one of a stranger's that cannot be imported."""
     places = _places()
     if name not in places:
         what = f"there is no target {name!r}"
@@ -42,9 +42,23 @@ def find(name: str) -> Target:
             Diagnostic(Where(), "unknown-target", what, f"one of {', '.join(places)}", closest(name, places))
         )
     module, _, attribute = places[name].partition(":")
-    target = getattr(import_module(module), attribute)
-    assert isinstance(target, Target), f"{places[name]} is a Target"
+    try:
+        target = getattr(import_module(module), attribute)
+    except Exception as reason:  # a stranger's module may raise anything
+        if name in BUILT_IN:
+            raise
+        said = " ".join(f"{type(reason).__name__}: {reason}".split())
+        raise UsageError(_broken(name, places[name], f"does not load: {said}")) from reason
+    if not isinstance(target, Target):
+        raise UsageError(_broken(name, places[name], f"is a {type(target).__name__}, not an onnxconv.embed.Target"))
     return target
+
+
+def _broken(name: str, place: str, what: str) -> Diagnostic:
+    owners = [point.dist.name for point in entry_points(group=GROUP, name=name) if point.dist]
+    owner = f" of the package {owners[0]!r}" if owners else ""
+    fix = f"mend or uninstall {owners[0]}" if owners else ""
+    return Diagnostic(Where(), "target-broken", f"target {name!r}{owner} ({place}) {what}", "", fix)
 
 
 def _places() -> dict[str, str]:

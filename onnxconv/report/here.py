@@ -39,8 +39,9 @@ def targets_text(entries: Sequence[Document], width: int = WIDTH, style: Style =
     found = [heading, rule]
     for entry, row in zip(entries, rows, strict=True):
         found.append(style(row, "good" if entry["checkable"] else "faint"))
-        for what, fix in zip(entry["missing"], entry["fix"], strict=True):
-            found += paragraph(f"{what} is missing; fix: {fix}", width, MARGIN * 3, MARGIN * 3)
+        lacking = [entry["broken"]] if entry["broken"] else [f"{what} is missing" for what in entry["missing"]]
+        for what, fix in zip(lacking, entry["fix"], strict=True):
+            found += paragraph(f"{what}; fix: {fix}" if fix else what, width, MARGIN * 3, MARGIN * 3)
     return "\n".join(found) + "\n"
 
 

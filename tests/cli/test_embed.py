@@ -6,11 +6,13 @@ import json
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cli.shell import call
 
 from onnxconv.embed import Checked, checking, names, registry
+from onnxconv.report import targets_text
 
 ROOT = Path(__file__).parents[2]
 SPEC = """\
@@ -42,9 +44,21 @@ def test_json_is_one_document(spec: str, tmp_path: Path) -> None:
     document = json.loads(told.stdout)
     assert document["target"] == "python"
     assert document["check"]["status"] == "pass"
-    assert document["bytes"] == sum(
-        path.stat().st_size for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts
-    )
+    accounted = {*json.loads((folder / "bundle.json").read_text())["files"], "bundle.json", "SHA256SUMS"}
+    assert document["bytes"] == sum((folder / name).stat().st_size for name in accounted)
+
+
+def test_start_up_is_measured_by_the_check_and_kept_beside_the_bundle(spec: str, tmp_path: Path) -> None:
+    folder = tmp_path / "bundle"
+    told = call("embed", spec, "--target", "python", "-o", str(folder), "--check", "--format", "json")
+    kept = json.loads((folder / "check.json").read_text(encoding="utf-8"))
+    assert json.loads(told.stdout)["check"] == kept
+    assert kept["start_up"]["load_ms"] > 0
+    assert kept["start_up"]["first_run_ms"] > 0
+    bundle = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+    assert "check.json" not in {**bundle["files"], **bundle["product"]}, "what is measured is none of its files"
+    assert call("embed", spec, "--target", "python", "-o", str(folder)).exit_code == 0
+    assert not (folder / "check.json").exists(), "another bundle, which was not checked"
 
 
 @pytest.mark.parametrize(("status", "code", "word"), [(0, 0, "pass"), (1, 1, "fail"), (2, 3, "not_run")])
@@ -56,7 +70,8 @@ def test_exit_codes(
     assert call(*arguments).exit_code == code
     told = call(*arguments, "--format", "json")
     assert told.exit_code == code
-    assert json.loads(told.stdout)["check"] == {"status": word, "said": "said\n"}
+    nothing = {"load_ms": None, "first_run_ms": None}
+    assert json.loads(told.stdout)["check"] == {"status": word, "start_up": nothing, "said": "said\n"}
 
 
 @pytest.mark.parametrize("arguments", [("--list", "--format", "json"), ("--format", "json", "--list")])
@@ -73,6 +88,37 @@ def test_the_list_in_text_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     told = call("embed", "--list")
     assert "not here" in told.stdout
     assert "onnxruntime is missing; fix: pip install onnxruntime" in told.stdout
+
+
+class Stranger:
+    """An entry point of another package."""
+
+    name, dist = "alien", SimpleNamespace(name="alien-targets")
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("no_such_module:TARGET", "No module named 'no_such_module'"),
+        ("json:dumps", "is a function, not an onnxconv.embed.Target"),
+    ],
+)
+def test_a_target_of_a_strangers_that_does_not_load_is_told(
+    spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, words: str
+) -> None:
+    monkeypatch.setattr(registry, "entry_points", lambda **_: [Stranger(place)])
+    told = call("embed", spec, "--target", "alien", "-o", str(tmp_path / "b"))
+    assert told.exit_code == 2
+    assert f"target 'alien' of the package 'alien-targets' ({place})" in told.stderr
+    assert words in told.stderr
+    entries = json.loads(call("embed", "--list", "--format", "json").stdout)["targets"]
+    (row,) = (entry for entry in entries if entry["name"] == "alien")
+    assert words in row["broken"]
+    assert words in targets_text([row], width=1000)
+    assert row["checkable"] is False
 
 
 def test_the_package_registers_its_own_targets() -> None:

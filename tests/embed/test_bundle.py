@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import runpy
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +36,8 @@ def test_every_file_is_accounted_for(folder: Path) -> None:
     listed = dict(reversed(line.split("  ")) for line in (folder / "SHA256SUMS").read_text().splitlines())
     assert listed == {n: hashlib.sha256(p.read_bytes()).hexdigest() for n, p in every.items() if n != "SHA256SUMS"}
     assert told["bytes"] == sum(path.stat().st_size for path in there.values())
+    needed = ["interface.py", "model.onnx", "model.py", "requirements.txt"]
+    assert told["product"] == {"bytes": sum(there[name].stat().st_size for name in needed), "files": needed}
     assert told["digest"] == onnxconv.read(NETS["small"]).graph.digest()
     assert (told["opset"], told["ir_version"]) == (17, 8)
     assert told["tolerances"]["proof"][told["outputs"][0]["name"]]["value"] == 0
@@ -131,3 +134,36 @@ def test_arrays_that_no_runner_reads_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="without bfloat16, which 'x' is of"):
         network.embed("python", tmp_path / "b", adapt=True)
     assert not (tmp_path / "b").exists()
+
+
+def test_outputs_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    layers: list[object] = [{"conv": {"filters": 2, "kernel": 1}}, "relu", "log"]
+    network = onnxconv.read({"inputs": {"x": "float32[N, 3, 4, 5]"}, "layers": layers}, seed=1)
+    with pytest.raises(UsageError, match=r"output 'log': \d+ of 80 numbers are not finite"):
+        network.embed("python", tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(("name", "told"), [("a\nb", "'a\\nb'"), (" a", "' a'"), ("a" * 256, "'aaa")])
+def test_names_that_a_line_cannot_tell_are_refused_where_lines_are_read(name: str, told: str) -> None:
+    graph = onnxconv.read(NETS["lopsided"]).graph
+    (_, type), (node,) = graph.inputs[0], graph.nodes
+    odd = replace(graph, inputs=((name, type),), nodes=(replace(node, inputs=(name,)),))
+    (found,) = find("ort-c").obstacles(odd)
+    assert told in found.reason
+    assert not list(find("ort-c").obstacles(graph))
+
+
+def test_a_byte_changed_anywhere_is_told_with_the_name_of_the_file(folder: Path) -> None:
+    changed = runpy.run_path(str(folder / "check.py"))["changed"]
+    files = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file()}
+    assert len(files) > 12
+    assert changed() == []
+    for name, file in files.items():
+        content = file.read_bytes()
+        file.write_bytes(content[:-1] + b"\0")
+        (found,) = changed()
+        file.write_bytes(content)
+        assert name in found
+    (folder / "SHA256SUMS").write_text("")
+    assert "SHA256SUMS" in check(folder, find("python")).said

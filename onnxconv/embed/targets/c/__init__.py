@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxconv.embed.target import Need, Obstacle, Target
-from onnxconv.embed.targets.shared import C_TOOLS, C_TYPES, C, fixed_sizes, golden_text
+from onnxconv.embed.targets.shared import C_TOOLS, C_TYPES, C, c_arrays, fixed_sizes, golden_text
 from onnxconv.errors import Diagnostic, NotAvailable, UsageError, Where
 from onnxconv.graph import Graph
 
@@ -20,6 +20,7 @@ CGEN = Need("emx-onnx-cgen", "pip install 'onnxconv[emx-c]'", module="emx_onnx_c
 
 def obstacles(graph: Graph) -> Iterator[Obstacle]:
     yield from fixed_sizes(graph)
+    yield from c_arrays(graph)
     for node in graph.nodes:
         if node.type.dtype not in C_TYPES:
             yield Obstacle(node.name, f"has no type for {node.type.dtype}")

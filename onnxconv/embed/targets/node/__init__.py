@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from onnxconv.embed.target import Need, Target
-from onnxconv.embed.targets.shared import node_package
+from onnxconv.embed.targets.shared import JAVASCRIPT, node_package
 
 __all__ = ["TARGET"]
 
@@ -12,8 +12,8 @@ TARGET = Target(
     name="node",
     title="onnxruntime in Node.js",
     language="JavaScript",
-    files=(Path(__file__).parent / "files",),
-    check=("node", "check.js"),
+    files=(JAVASCRIPT, Path(__file__).parent / "files"),
+    check=("node", "check.mjs"),
     needs=(
         Need("Node.js", "install Node.js 18 or later", program="node"),
         Need(

@@ -15,6 +15,7 @@ __all__ = [
     "C_TOOLS",
     "C_TYPES",
     "DLOPEN",
+    "JAVASCRIPT",
     "PYTHON",
     "C",
     "browser",
@@ -29,6 +30,9 @@ __all__ = [
 PYTHON = Path(__file__).parent / "python"
 """``check.py``, which runs the class `Model` of ``model.py``, and the ``interface.py`` of both."""
 
+JAVASCRIPT = Path(__file__).parent / "js"
+"""``session.mjs``, what a session takes and gives, and ``compare.mjs``, the check, for browsers and for Node.js."""
+
 C = Path(__file__).parent / "c"
 """Golden vectors and SHA-256 in C; they read what `golden_text` writes."""
 
@@ -42,6 +46,9 @@ C_TYPES = {
     **{f"{sign}int{bits}": f"{sign}int{bits}_t" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
 """C's types of what a model may take and give."""
+
+MOST_ARRAYS, MOST_AXES, LONGEST_NAME = 64, 8, 255
+"""What ``check.h`` has room for."""
 
 
 def golden_text(folder: Path) -> None:
@@ -65,11 +72,21 @@ def with_golden_text(folder: Path, _: dict[str, Any]) -> None:
 
 
 def c_arrays(graph: Graph) -> Iterator[Obstacle]:
-    """The check compares numbers of C's own types."""
+    """What `golden_text` cannot tell, or ``golden.c`` has no room for."""
     types = graph.types()
-    for name in (*(name for name, _ in graph.inputs), *graph.outputs):
-        if types[name].dtype not in C_TYPES:
-            yield Obstacle("", f"has no type for {types[name].dtype}, which {name!r} has")
+    for what, names in (("inputs", [name for name, _ in graph.inputs]), ("outputs", list(graph.outputs))):
+        if len(names) > MOST_ARRAYS:
+            yield Obstacle("", f"is checked with at most {MOST_ARRAYS} {what}, and the model has {len(names)}")
+        for name in names:
+            type = types[name]
+            if type.dtype not in C_TYPES:
+                yield Obstacle("", f"has no type for {type.dtype}, which {name!r} has")
+            if not name.isprintable() or name != name.strip() or len(name.encode()) > LONGEST_NAME:
+                yield Obstacle("", f"is checked with names of one line and {LONGEST_NAME} bytes, and {name!r} is none")
+            if len(type.shape) > MOST_AXES:
+                yield Obstacle(
+                    "", f"is checked on tensors of at most {MOST_AXES} axes, and {name!r} has {len(type.shape)}"
+                )
 
 
 def fixed_sizes(graph: Graph) -> Iterator[Obstacle]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from onnxconv.embed.target import Need, Target
-from onnxconv.embed.targets.shared import browser, node_package
+from onnxconv.embed.targets.shared import JAVASCRIPT, browser, node_package
 
 __all__ = ["TARGET"]
 
@@ -11,7 +11,7 @@ TARGET = Target(
     name="web",
     title="onnxruntime in a browser",
     language="JavaScript",
-    files=(Path(__file__).parent / "files",),
+    files=(JAVASCRIPT, Path(__file__).parent / "files"),
     check=("node", "check.js"),
     needs=(
         Need("Node.js", "install Node.js 18 or later", program="node"),
@@ -23,6 +23,6 @@ TARGET = Target(
         Need("Chromium", "apt install chromium, or set CHROMIUM to the path of a browser like it", found=browser),
     ),
     limits=(
-        "checked by WebAssembly in one thread, in a headless Chromium; WebGPU (?ep=webgpu) is offered and not checked",
+        "checked by WebAssembly in one thread, in a headless Chromium; by WebGPU only with node check.js --webgpu",
     ),
 )

@@ -3,6 +3,7 @@
 #include "model.h"
 
 #include <stdio.h>
+#include <time.h>
 
 int main(int count, char **words) {
     static struct golden golden;
@@ -20,6 +21,8 @@ int main(int count, char **words) {
     }
     for (size_t i = 0; i < golden.input_count; ++i) in[i] = golden.inputs[i].data;
     for (size_t i = 0; i < golden.output_count; ++i) out[i] = golden.outputs[i].got;
+    clock_t begun = clock();
     model_call(in, out);
+    printf("%s: ran in %.1f ms\n", golden.name, 1e3 * (double)(clock() - begun) / CLOCKS_PER_SEC);
     return compare(&golden);
 }

@@ -5,6 +5,7 @@
 # file was changed or an output is wrong, 2 where nothing could be compiled. CC and CFLAGS choose the compiler, RUN what
 # runs the programs, such as RUN=qemu-arm.
 cd "$(dirname "$0")" || exit 2
+. ./check_files.sh || exit 2
 made=$(mktemp -d) || exit 2
 trap 'rm -rf "$made"' EXIT
 status=0

@@ -9,7 +9,7 @@
 
 int check_files(void) {
     char line[512], digits[65];
-    int wrong = 0;
+    int wrong = 0, vouched = 0;
     FILE *list = fopen("SHA256SUMS", "r");
     if (!list) {
         puts("changed: SHA256SUMS is missing");
@@ -17,6 +17,7 @@ int check_files(void) {
     }
     while (fgets(line, sizeof line, list)) {
         line[strcspn(line, "\n")] = 0;
+        if (strlen(line) > 66 && !strcmp(line + 66, "bundle.json")) vouched = 1;
         if (strlen(line) < 67) {
             wrong = 1;
             puts("changed: SHA256SUMS");
@@ -26,6 +27,10 @@ int check_files(void) {
         }
     }
     fclose(list);
+    if (!vouched) {
+        wrong = 1;
+        puts("changed: SHA256SUMS does not list bundle.json");
+    }
     return wrong ? WRONG : RIGHT;
 }
 

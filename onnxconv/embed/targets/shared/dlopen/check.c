@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static enum element element_of(const char *dtype) {
     static const struct {
@@ -15,6 +16,12 @@ static enum element element_of(const char *dtype) {
     for (size_t i = 0; i < sizeof known / sizeof *known; ++i)
         if (!strcmp(known[i].dtype, dtype)) return known[i].element;
     return 0;
+}
+
+static double milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
 }
 
 static void describe(const struct array *from, size_t count, int output, struct tensor *to, int64_t shapes[][MOST_AXES]) {
@@ -38,16 +45,20 @@ int main(int count, char **words) {
     if (read_golden(words[1], &golden)) return NOT_RUN;
     describe(golden.inputs, golden.input_count, 0, in, in_shapes);
     describe(golden.outputs, golden.output_count, 1, out, out_shapes);
+    double begun = milliseconds();
     struct model *model = model_load(*words[2] ? words[2] : NULL, golden.model, error);
     if (!model) {
         printf("cannot run %s: %s\n", golden.model, error);
         return NOT_RUN;
     }
+    double loaded = milliseconds();
     int status = NOT_RUN;
     if (model_run(model, in, golden.input_count, out, golden.output_count, error))
         printf("cannot run %s: %s\n", golden.model, error);
-    else
+    else {
+        printf("%s: loaded in %.1f ms, ran in %.1f ms\n", golden.name, loaded - begun, milliseconds() - loaded);
         status = compare(&golden);
+    }
     model_free(model);
     return status;
 }

@@ -4,6 +4,7 @@
 # Every file must be what SHA256SUMS says, and every output within its tolerance (0: equal). Exits with 0 if so, 1 where a
 # file was changed or an output is wrong, 2 where nothing could be compiled or run. library.sh says which shared library it is.
 cd "$(dirname "$0")" || exit 2
+. ./check_files.sh || exit 2
 made=$(mktemp -d) || exit 2
 trap 'rm -rf "$made"' EXIT
 library=$(sh library.sh)

@@ -1,12 +1,14 @@
 "use strict";
 
-// Check this folder in a browser: node check.js [--serve]
+// Check this folder in a browser: node check.js [--webgpu] [--serve]
 //
 // Serves the folder to a headless Chromium, whose page checks every file and every output, and prints what it says. Exits
-// with 0 if all is right, 1 where a file was changed or an output is wrong, 2 where it cannot run. With --serve it only
-// serves, to be looked at. CHROMIUM names another browser.
+// with 0 if all is right, 1 where a file was changed or an output is wrong, 2 where it cannot run. With --webgpu the page
+// runs the model by WebGPU; add --swiftshader where there is no GPU. With --serve it only serves, to be looked at. CHROMIUM
+// names another browser.
 
 const { spawn } = require("node:child_process");
+const { webcrypto } = require("node:crypto");
 const fs = require("node:fs");
 const http = require("node:http");
 const os = require("node:os");
@@ -51,19 +53,30 @@ function browser() {
     .find((name) => path.isAbsolute(name) || folders.some((folder) => fs.existsSync(path.join(folder, name))));
 }
 
-function main() {
-  let ort;
-  try {
-    ort = library();
-  } catch {
-    console.log("cannot run: onnxruntime-web is not installed; npm install");
-    process.exitCode = 2;
-    return;
+const asked = (word) => process.argv.includes(`--${word}`);
+
+/** The page's path, and what the browser is told: without a GPU, WebGPU runs on the processor by SwiftShader. */
+function page() {
+  const settings = ["--headless", "--no-sandbox", "--no-first-run", "--disable-background-networking"];
+  if (!asked("webgpu")) {
+    return ["", [...settings, "--disable-gpu"]];
+  }
+  const adapter = asked("swiftshader") ? ["--use-webgpu-adapter=swiftshader"] : [];
+  return ["?ep=webgpu", [...settings, "--enable-unsafe-webgpu", ...adapter]];
+}
+
+/** Open a page in a browser of its own; `end` is told where that fails. What closes it again. */
+function look(place, settings, end) {
+  const program = browser();
+  if (!program) {
+    end({ status: 2, said: "cannot run: no Chromium; set CHROMIUM to the path of one, or look yourself: node check.js --serve" });
+    return () => {};
   }
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), "check-"));
-  let looking;
-  const end = (found) => {
-    console.log(found.said);
+  const looking = spawn(program, [...settings, `--user-data-dir=${profile}`, place], { stdio: "ignore", detached: true });
+  looking.on("exit", (code) => end({ status: 2, said: `cannot run: ${program} ended with ${code} before the page said anything` }));
+  looking.on("error", (error) => end({ status: 2, said: `cannot run ${program}: ${error.message}` }));
+  return () => {
     try {
       process.kill(-looking.pid, "SIGKILL");
     } catch {
@@ -74,25 +87,38 @@ function main() {
     } catch {
       // What is left of a browser may still write there; the system clears its temporary files.
     }
-    process.exit(found.status);
   };
-  const serving = process.argv.includes("--serve");
+}
+
+async function main() {
+  let close = () => {};
+  const end = ({ status, said }) => {
+    console.log(said);
+    close();
+    process.exit(status);
+  };
+  const { changed } = await import("./compare.mjs");
+  const { bytes } = await import("./disk.mjs");
+  const found = await changed(bytes, webcrypto.subtle);
+  if (found.length) {
+    end({ status: 1, said: `changed: ${found.join(", ")}` });
+  }
+  let ort;
+  try {
+    ort = library();
+  } catch {
+    end({ status: 2, said: "cannot run: onnxruntime-web is not installed; npm install" });
+  }
+  const serving = asked("serve");
   const server = serve(ort, serving ? () => {} : end);
   server.listen(0, "127.0.0.1", () => {
-    const place = `http://127.0.0.1:${server.address().port}/`;
+    const [query, settings] = page();
+    const place = `http://127.0.0.1:${server.address().port}/${query}`;
     if (serving) {
       console.log(`open ${place}`);
       return;
     }
-    const program = browser();
-    if (!program) {
-      end({ status: 2, said: "cannot run: no Chromium; set CHROMIUM to the path of one, or look yourself: node check.js --serve" });
-      return;
-    }
-    const settings = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"];
-    looking = spawn(program, [...settings, `--user-data-dir=${profile}`, place], { stdio: "ignore", detached: true });
-    looking.on("exit", (code) => end({ status: 2, said: `cannot run: ${program} ended with ${code} before the page said anything` }));
-    looking.on("error", (error) => end({ status: 2, said: `cannot run ${program}: ${error.message}` }));
+    close = look(place, settings, end);
     setTimeout(() => end({ status: 2, said: `cannot run: the page said nothing in ${SECONDS} s` }), 1000 * SECONDS).unref();
   });
 }

@@ -1,6 +1,7 @@
-// What the page does: every file against bundle.json, every output against golden.json, and pictures of both.
+// What the page does: every file and every output is checked, and shown.
 
-import { Model, TYPES } from "./model.mjs";
+import { check, numberOf } from "./compare.mjs";
+import { Model } from "./model.mjs";
 
 const PROVIDER = new URLSearchParams(location.search).get("ep") ?? "wasm";
 const lines = [];
@@ -15,65 +16,6 @@ async function bytes(name) {
   return told.ok ? told.arrayBuffer() : null;
 }
 
-async function json(name) {
-  return JSON.parse(new TextDecoder().decode(await bytes(name)));
-}
-
-async function digest(content) {
-  const found = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
-  return [...found].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-/** The files that are not as they were written. */
-async function changed(files) {
-  const found = [];
-  for (const [name, known] of Object.entries(files)) {
-    const content = await bytes(name);
-    if (content === null || (await digest(content)) !== known.sha256) {
-      found.push(name);
-    }
-  }
-  return found;
-}
-
-/** The number that 16 bits stand for (IEEE 754 binary16). */
-function half(bits) {
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  const sign = bits >> 15 ? -1 : 1;
-  if (exponent === 31) {
-    return fraction ? NaN : sign * Infinity;
-  }
-  return sign * (exponent ? (1024 + fraction) * 2 ** (exponent - 25) : fraction * 2 ** -24);
-}
-
-async function array(entry) {
-  return new TYPES[entry.dtype](await bytes(`golden/${entry.file}`));
-}
-
-/** What is wrong with an output, in words; empty if nothing is. */
-function wrong(got, expected, entry) {
-  if (!got || String(got.shape) !== String(entry.shape) || got.type !== entry.dtype) {
-    return `it is ${got ? `${got.type} [${got.shape}]` : "missing"}, not ${entry.dtype} [${entry.shape}]`;
-  }
-  const value = entry.dtype === "float16" ? half : Number;
-  let count = 0;
-  let worst = -1;
-  let at = 0;
-  for (let i = 0; i < expected.length; i += 1) {
-    const off = Math.abs(value(got.data[i]) - value(expected[i]));
-    if (!(off <= entry.tolerance)) {
-      count += 1;
-      const size = Number.isNaN(off) ? Infinity : off;
-      [worst, at] = size > worst ? [size, i] : [worst, at];
-    }
-  }
-  if (!count) {
-    return "";
-  }
-  return `${count} of ${expected.length} elements; number ${at} is ${value(got.data[at])} instead of ${value(expected[at])}`;
-}
-
 /** The channels of the first image side by side in shades of grey; of a signal, a row for each channel. */
 function picture(title, entry, data) {
   const [, channels = 1, ...sizes] = entry.shape;
@@ -86,9 +28,7 @@ function picture(title, entry, data) {
   canvas.width = tiles * (width + 1) - 1;
   canvas.height = rows;
   const inChannel = sizes.reduce((product, size) => product * size, 1);
-  const values = Array.from(data.subarray(0, sizes.length ? shown * inChannel : shown), (v) =>
-    entry.dtype === "float16" ? half(v) : Number(v),
-  );
+  const values = Array.from(data.subarray(0, sizes.length ? shown * inChannel : shown), numberOf(entry.dtype));
   const low = Math.min(...values);
   const high = Math.max(...values);
   const context = canvas.getContext("2d");
@@ -111,46 +51,10 @@ function picture(title, entry, data) {
 }
 
 async function main() {
-  const bundle = await json("bundle.json");
-  document.title = `${bundle.name} in a browser`;
+  const status = await check({ bytes, subtle: crypto.subtle, load: (file) => Model.load(file, PROVIDER), say, seen: picture });
+  document.title = `${JSON.parse(new TextDecoder().decode(await bytes("bundle.json"))).name} in a browser, by ${PROVIDER}`;
   document.querySelector("h1").textContent = document.title;
-  const found = await changed(bundle.files);
-  if (found.length) {
-    say(`changed: ${found.join(", ")}`);
-    return 1;
-  }
-  let failed = false;
-  for (const golden of (await json("golden/golden.json")).sets) {
-    let got;
-    let times;
-    try {
-      const begun = performance.now();
-      const model = await Model.load(golden.model, PROVIDER);
-      const loaded = performance.now();
-      const inputs = {};
-      for (const entry of golden.inputs) {
-        const data = await array(entry);
-        inputs[entry.name] = { data, shape: entry.shape };
-        picture(`${golden.name}, input`, entry, data);
-      }
-      got = await model.run(inputs);
-      times = [loaded - begun, performance.now() - loaded];
-    } catch (error) {
-      say(`cannot run ${golden.model}: ${error.message}`);
-      return 2;
-    }
-    say(`${golden.name}: loaded in ${times[0].toFixed(1)} ms, ran in ${times[1].toFixed(1)} ms (${PROVIDER})`);
-    for (const entry of golden.outputs) {
-      const reason = wrong(got[entry.name], await array(entry), entry);
-      say(`  ${entry.name}: ${reason || "right"} (tolerance ${Number(entry.tolerance.toPrecision(3))})`);
-      failed = failed || Boolean(reason);
-      if (got[entry.name]) {
-        picture(`${golden.name}, output`, { ...entry, shape: got[entry.name].shape }, got[entry.name].data);
-      }
-    }
-  }
-  say(failed ? "FAILED" : "ok");
-  return failed ? 1 : 0;
+  return status;
 }
 
 const status = await main().catch((error) => {

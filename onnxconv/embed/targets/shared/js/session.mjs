@@ -1,14 +1,6 @@
-"use strict";
+// What a session of onnxruntime takes and gives, checked and by name.
 
-// The model of this folder on onnxruntime: load once, run many.
-//
-//   const model = await Model.load();
-//   const { y } = await model.run({ x: { data: new Float32Array(12), shape: [1, 3, 2, 2] } });
-
-const path = require("node:path");
-const ort = require("onnxruntime-node");
-
-const TYPES = {
+export const TYPES = {
   float64: Float64Array,
   float32: Float32Array,
   float16: Uint16Array,
@@ -24,14 +16,9 @@ const TYPES = {
 };
 
 /** A loaded model. `inputs` and `outputs`: [{ name, type, shape }] in order; a size that is open is a text. */
-class Model {
-  /** Load a model; rejects where it cannot be read. */
-  static async load(file = path.join(__dirname, "model.onnx"), options = {}) {
-    const session = await ort.InferenceSession.create(file, { logSeverityLevel: 3, ...options });
-    return new Model(session);
-  }
-
-  constructor(session) {
+export class Session {
+  constructor(ort, session) {
+    this.ort = ort;
     this.session = session;
     this.inputs = session.inputMetadata;
     this.outputs = session.outputMetadata;
@@ -56,20 +43,17 @@ class Model {
         throw new RangeError(`input ${name} has ${given.data.length} numbers of shape [${given.shape}], the model takes [${shape}]`);
       }
       const data = given.data instanceof TYPES[type] ? given.data : TYPES[type].from(given.data);
-      feeds[name] = new ort.Tensor(type, data, given.shape);
+      feeds[name] = new this.ort.Tensor(type, data, given.shape);
     }
     for (const name of Object.keys(inputs)) {
       if (!(name in feeds)) {
         throw new RangeError(`the model has no input ${name}`);
       }
     }
-    const outputs = await this.session.run(feeds);
     const told = {};
-    for (const [name, tensor] of Object.entries(outputs)) {
+    for (const [name, tensor] of Object.entries(await this.session.run(feeds))) {
       told[name] = { data: await tensor.getData(), shape: [...tensor.dims], type: tensor.type };
     }
     return told;
   }
 }
-
-module.exports = { Model, TYPES };
