@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -40,17 +40,21 @@ class _Dequantized(Operator):
         return self.of.out_shape(*xs)
 
     def define(self, *xs: Array, **w: Array) -> Array:
-        return self.of.define(*xs, **self._floats(xs[0], w))
+        return self.of.define(*xs, **self._as(xs[0], w))
 
     def magnitude(self, *xs: Array, **w: Array) -> Array:
-        return self.of.magnitude(*xs, **self._floats(xs[0], w))
+        return self.of.magnitude(*xs, **self._as(xs[0], w))
 
-    def _floats(self, x: Array, w: dict[str, Array]) -> dict[str, Array]:
+    def _as(self, x: Array, w: Mapping[str, Array]) -> dict[str, Array]:
+        return {role: a.astype(x.dtype) for role, a in self.floats(w).items()}
+
+    def floats(self, w: Mapping[str, Array]) -> dict[str, Array]:
+        """The layer's own weights, float32 numbers: each stored integer times its scale, rounded once."""
         found: dict[str, Array] = {}
-        for role in self.of.weight_shapes(x.shape):
+        for role in ("weight", "bias") if self.of.bias else ("weight",):
             values = w[role].astype(np.float64)
             scale = w[f"{role}_scale"].astype(np.float64).reshape(-1, *[1] * (values.ndim - 1))
-            found[role] = rounded(values * scale, "float32").astype(x.dtype)
+            found[role] = rounded(values * scale, "float32")
         return found
 
     def roundings(self, *xs: Shape) -> int:

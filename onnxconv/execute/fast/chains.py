@@ -6,13 +6,23 @@ from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from onnxconv.dtypes import DTYPES
-from onnxconv.execute.fast.block import broadcast_triple
+from onnxconv.execute.fast.block import Triple, broadcast_triple
 from onnxconv.execute.fast.kernels import has_kernel
 from onnxconv.execute.fast.pointwise import is_stage
 from onnxconv.graph import Graph, Node
-from onnxconv.ops import Constant, Flatten, Identity, Operator, Reshape, Squeeze, Unsqueeze
+from onnxconv.ops import (
+    Constant,
+    DequantizeLinear,
+    Flatten,
+    Identity,
+    Operator,
+    QuantizeLinear,
+    Reshape,
+    Squeeze,
+    Unsqueeze,
+)
 
-__all__ = ["Chain", "carries", "chains", "is_view", "staged"]
+__all__ = ["Chain", "carries", "chains", "is_view", "seen", "staged"]
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -46,7 +56,7 @@ def chains(graph: Graph, shapes: Shapes, kept: Set[str]) -> Iterator[Chain]:
     for node in graph.nodes:
         for name in node.inputs:
             readers.setdefault(name, []).append(node)
-    there = {name for name, _ in graph.inputs}
+    there = {name for name, _ in graph.inputs} | {n.output for n in graph.nodes if isinstance(n.op, Constant)}
     dtypes = {name: type.dtype for name, type in graph.types().items()}
     absorbed: set[str] = set()
     for node in graph.nodes:
@@ -59,7 +69,7 @@ def chains(graph: Graph, shapes: Shapes, kept: Set[str]) -> Iterator[Chain]:
         last = node
         while carries(node, shapes, dtypes) and last.output not in kept and len(readers.get(last.output, ())) == 1:
             (reader,) = readers[last.output]
-            if not _follows(reader, last, shapes, there):
+            if not _follows(reader, last, shapes, dtypes, there):
                 break
             last = reader
             tail.append(last)
@@ -70,26 +80,50 @@ def chains(graph: Graph, shapes: Shapes, kept: Set[str]) -> Iterator[Chain]:
 
 def carries(node: Node, shapes: Shapes, dtypes: Mapping[str, str]) -> bool:
     """Whether a node has a kernel or is a stage: of floating point numbers of one type, broadcast as blocks are."""
+    if isinstance(node.op, QuantizeLinear | DequantizeLinear):
+        return _singles(node, dtypes) and staged(node, shapes)
     alike = {dtypes[name] for name in node.inputs} == {node.type.dtype}
     return alike and DTYPES[node.type.dtype].family == "float" and (has_kernel(node.op) or staged(node, shapes))
 
 
 def staged(node: Node, shapes: Shapes) -> bool:
     """Whether a node is a stage on inputs of these shapes."""
-    y = shapes[node.output]
-    return is_stage(node.op) and all(broadcast_triple(shapes[name], y) is not None for name in node.inputs)
+    return is_stage(node.op) and all(seen(node, place, shapes) is not None for place in range(len(node.inputs)))
 
 
-def _follows(node: Node, last: Node, shapes: Shapes, there: Set[str]) -> bool:
+def seen(node: Node, place: int, shapes: Shapes) -> Triple | None:
+    """An input of a stage as [N, C, S], each size that of the output or 1; None where it is not broadcast as a whole."""
+    x, y = shapes[node.inputs[place]], shapes[node.output]
+    if place and isinstance(node.op, QuantizeLinear | DequantizeLinear) and x not in ((), (1,)):
+        return (1, *x, 1) if node.op.axis == 1 == len(x) and not node.op.block else None
+    return broadcast_triple(x, y)
+
+
+def _singles(node: Node, dtypes: Mapping[str, str]) -> bool:
+    """Whether a quantisation is from float32 to integers that float32 holds, or back."""
+    number, integer = dtypes[node.inputs[0]], node.type.dtype
+    if isinstance(node.op, DequantizeLinear):
+        number, integer = integer, number
+    return number == dtypes[node.inputs[1]] == "float32" and DTYPES[integer].bytes <= 2
+
+
+def _follows(node: Node, last: Node, shapes: Shapes, dtypes: Mapping[str, str], there: Set[str]) -> bool:
     """Whether a node can be applied to the blocks of `last`, its only other operands being there."""
-    y = shapes[node.output]
     others = [name for name in node.inputs if name != last.output]
     return (
-        is_stage(node.op)
-        and node.type.dtype == last.type.dtype
-        and y == shapes[last.output]
+        _takes(node, last, dtypes)
+        and shapes[node.output] == shapes[last.output]
         and last.output in node.inputs[:2]
         and len(others) == len(node.inputs) - 1
         and there >= set(others)
-        and all(broadcast_triple(shapes[name], y) is not None for name in others)
+        and staged(node, shapes)
     )
+
+
+def _takes(node: Node, last: Node, dtypes: Mapping[str, str]) -> bool:
+    """Whether a stage takes what is there as it is: integers are still floats, which only dequantising tells."""
+    if isinstance(node.op, QuantizeLinear | DequantizeLinear):
+        quantised = isinstance(last.op, QuantizeLinear)
+        fits = node.inputs[0] == last.output and _singles(node, dtypes)
+        return fits and quantised == isinstance(node.op, DequantizeLinear)
+    return node.type.dtype == last.type.dtype and not isinstance(last.op, QuantizeLinear)

@@ -13,7 +13,7 @@ from onnxconv.execute.fast.window import Reading, box_cuts, reading, slab, start
 from onnxconv.geometry import Array, Axis, Window
 from onnxconv.ops import Conv
 
-__all__ = ["ConvKernel", "conv_kernel"]
+__all__ = ["ConvKernel", "Tile", "conv_kernel"]
 
 COLUMNS = 1 << 17
 """Elements of the gathered columns of a dense convolution: 512 KiB of float32, half of a processor's own cache."""

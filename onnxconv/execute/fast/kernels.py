@@ -19,6 +19,8 @@ from onnxconv.ops import (
     Conv,
     ConvTranspose,
     Dense,
+    DequantizedConv,
+    DequantizedGemm,
     GlobalAveragePool,
     GlobalMaxPool,
     MaxPool,
@@ -28,7 +30,10 @@ from onnxconv.ops import (
 
 __all__ = ["defined_kernel", "has_kernel", "kernel_of"]
 
-_KERNELS = (Conv, ConvTranspose, Dense, MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool)
+_KERNELS = (
+    *(Conv, ConvTranspose, Dense, DequantizedConv, DequantizedGemm),
+    *(MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool),
+)
 
 
 def has_kernel(op: Operator) -> bool:

@@ -56,14 +56,16 @@ def make_plan(
     kept = frozenset(graph.outputs) | (frozenset(n.output for n in graph.nodes) if every_tensor else frozenset())
     dtypes = {name: type.dtype for name, type in graph.types().items()}
     at = homes(graph, known)
+    constants = {n.output: np.asarray(weights[n.params[0][1]]) for n in graph.nodes if isinstance(n.op, Constant)}
     made = (chain for chain in chains(graph, known, kept) if 0 not in known[chain.output])
     left = (chain for chain in made if not all_in_place(chain.head, at, known))
     found = tuple(together(tuple(left), known, dtypes, kept))
     steps = tuple(
-        make_step(run[0], known, dtypes, at, weights) if len(run) == 1 else banded(run, known, dtypes, weights)
+        make_step(run[0], known, dtypes, at, weights, constants)
+        if len(run) == 1
+        else banded(run, known, dtypes, weights)
         for run in found
     )
-    constants = {n.output: np.asarray(weights[n.params[0][1]]) for n in graph.nodes if isinstance(n.op, Constant)}
     fresh = frozenset(name for name in kept if at[name].root == name and name not in constants) - set(shapes)
     lives = _lives(found, at, known, dtypes, kept)
     offsets, total = placed(

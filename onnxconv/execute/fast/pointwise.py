@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from onnxconv.dtypes import DTYPES
 from onnxconv.execute.fast.block import Block, Triple, blocks_of
 from onnxconv.geometry import Array
 from onnxconv.ops import (
@@ -17,6 +18,7 @@ from onnxconv.ops import (
     BatchNorm,
     Ceil,
     Clip,
+    DequantizeLinear,
     Div,
     Elu,
     Erf,
@@ -35,6 +37,7 @@ from onnxconv.ops import (
     Operator,
     Pow,
     PRelu,
+    QuantizeLinear,
     Reciprocal,
     Relu,
     Round,
@@ -71,7 +74,11 @@ _UFUNCS: Mapping[type, Any] = {
 _DEFINED = (Elu, Softplus, Gelu, Mish, Log, Erf, Pow, Round, LeakyRelu, HardSigmoid)
 """Without weights, computed block by block by their definitions."""
 
-_STAGED = (Relu, Clip, Sigmoid, Silu, HardSwish, BatchNorm, PRelu, *_UFUNCS, *_DEFINED)
+_STAGED = (
+    *(Relu, Clip, Sigmoid, Silu, HardSwish, BatchNorm, PRelu, QuantizeLinear, DequantizeLinear),
+    *_UFUNCS,
+    *_DEFINED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,10 @@ def stage(op: Operator, w: Mapping[str, Array], dtype: np.dtype[Any]) -> tuple[F
             return _affine, (_column(factor, dtype), _column(shift, dtype))
         case PRelu():
             return _leaky, (_column(w["weight"], dtype),)
+        case QuantizeLinear():
+            return partial(_quantise, dtype.type(DTYPES[op.dtype].low), dtype.type(DTYPES[op.dtype].high)), ()
+        case DequantizeLinear():
+            return _dequantise, ()
         case _ if type(op) in _UFUNCS:
             return partial(_fold, _UFUNCS[type(op)]), ()
         case _:
@@ -193,6 +204,25 @@ def _gelu(out: Array, x: Array) -> None:
     np.subtract(f(1), q, out=q)
     np.multiply(np.clip(x, f(0), f(np.inf), out=out), q, out=out)
     np.add(out, t, out=out)
+
+
+def _quantise(low: Any, high: Any, out: Array, x: Array, scale: Array, zero: Array | None = None) -> None:
+    """Whole numbers, as floats; NaN becomes the lowest. A quotient of float32 numbers is that of float64, rounded."""
+    np.divide(x, scale, out=out)
+    np.rint(out, out=out)
+    if zero is not None:
+        np.add(out, zero, out=out, dtype=out.dtype)
+    np.fmax(out, low, out=out)
+    np.minimum(out, high, out=out)
+
+
+def _dequantise(out: Array, x: Array, scale: Array, zero: Array | None = None) -> None:
+    """Differences of 16 bits are exact."""
+    if zero is None:
+        np.multiply(x, scale, out=out, dtype=out.dtype)
+    else:
+        np.subtract(x, zero, out=out, dtype=out.dtype)
+        np.multiply(out, scale, out=out)
 
 
 def _fold(function: Any, out: Array, first: Array, *others: Array) -> None:

@@ -86,8 +86,8 @@ class Program:
         out, stored = arrays[step.output], self.plan.dtypes[step.output]
 
         def read(name: str) -> Array:
-            x = arrays[name]
-            return x if step.dtype is None else x.astype(step.dtype, copy=False)
+            x = arrays[name]  # bytes are converted block by block
+            return x if step.dtype is None or x.dtype.kind in "iu" else x.astype(step.dtype, copy=False)
 
         y = out if step.dtype in (None, stored) else np.empty(out.shape, step.dtype)
         xs = [read(name) for name in step.reads]

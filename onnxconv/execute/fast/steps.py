@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from onnxconv.execute.definition import Arrays
-from onnxconv.execute.fast.block import Block, Kernel, Triple, broadcast_triple, triple
-from onnxconv.execute.fast.chains import Chain, carries, staged
+from onnxconv.execute.fast.block import Block, Kernel, Triple, triple
+from onnxconv.execute.fast.chains import Chain, carries, seen, staged
 from onnxconv.execute.fast.concat import concat_kernel
 from onnxconv.execute.fast.homes import Home, in_place
+from onnxconv.execute.fast.integer import integer_kernel
 from onnxconv.execute.fast.kernels import defined_kernel, kernel_of
 from onnxconv.execute.fast.pointwise import Elements, Function, affine, stage
 from onnxconv.geometry import Array
 from onnxconv.graph import Node
-from onnxconv.ops import BatchNorm, Concat, Conv
+from onnxconv.ops import BatchNorm, Concat, Conv, DequantizedConv, DequantizedGemm, Operator
 
 __all__ = ["Operand", "Stage", "Step", "computed", "make_step"]
 
@@ -64,12 +65,15 @@ def make_step(
     dtypes: Mapping[str, str],
     at: Mapping[str, Home],
     weights: Arrays,
+    constants: Mapping[str, Array],
 ) -> Step:
     head, y = chain.head, shapes[chain.output]
     names = tuple(node.name for node in (head, *chain.tail))
     if isinstance(head.op, Concat):
         parts = [shapes[name] for name in head.inputs]
         kernel: Kernel = concat_kernel(head.op.axis, parts, y, in_place(head, at, shapes))
+    elif (integers := integer_kernel(head, shapes, dtypes, constants)) is not None:
+        kernel = integers
     elif not carries(head, shapes, dtypes):
         w = {role: weights[param] for role, param in head.params}
         kernel = defined_kernel(head, y, w, [dtypes[name] for name in head.inputs])
@@ -88,12 +92,20 @@ def computed(
     head, tail, before = chain.head, chain.tail, chain.head.output
     if staged(head, shapes):
         return Elements(triple(shapes[chain.output])), _stages((head, *tail), None, shapes, dtype, weights)
-    op, w = head.op, _weights(head, weights, dtype)
+    op, w = _layer(head, weights, dtype)
     if isinstance(op, Conv) and tail and isinstance(tail[0].op, BatchNorm):
         op, w = replace(op, bias=True), _folded(w, tail[0].op, _weights(tail[0], weights, "float64"), dtype)
         before, tail = tail[0].output, tail[1:]
     kernel = kernel_of(op, [shapes[name] for name in head.inputs], w, dtype)
     return kernel, _stages(tail, before, shapes, dtype, weights)
+
+
+def _layer(node: Node, weights: Arrays, dtype: str) -> tuple[Operator, dict[str, Array]]:
+    """A node's operator and its weights, as floats where they are stored as integers."""
+    if isinstance(node.op, DequantizedConv | DequantizedGemm):
+        floats = node.op.floats({role: np.asarray(weights[param]) for role, param in node.params})
+        return node.op.of, {role: a.astype(dtype) for role, a in floats.items()}
+    return node.op, _weights(node, weights, dtype)
 
 
 def _weights(node: Node, weights: Arrays, dtype: str) -> dict[str, Array]:
@@ -119,9 +131,9 @@ def _stages(
     for node in nodes:
         function, constants = stage(node.op, _weights(node, weights, dtype), np.dtype(dtype))
         values: list[Operand | Array | None] = []
-        for name in node.inputs:
-            seen = broadcast_triple(shapes[name], shapes[node.output])
-            assert seen is not None, "a stage's operands are broadcast as a whole"
-            values.append(None if name == before else Operand(name, seen))
+        for place, name in enumerate(node.inputs):
+            shape = seen(node, place, shapes)
+            assert shape is not None, "a stage's operands are broadcast as a whole"
+            values.append(None if name == before else Operand(name, shape))
         yield Stage(function, (*values, *constants))
         before = node.output
