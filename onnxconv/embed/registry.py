@@ -20,6 +20,7 @@ BUILT_IN: dict[str, str] = {
     "c": "onnxconv.embed.targets.c:TARGET",
     "ort-c": "onnxconv.embed.targets.ort_c:TARGET",
     "openvino": "onnxconv.embed.targets.openvino:TARGET",
+    "openvino-cpp": "onnxconv.embed.targets.openvino_cpp:TARGET",
     "opencv": "onnxconv.embed.targets.opencv:TARGET",
     "ncnn": "onnxconv.embed.targets.ncnn:TARGET",
     "tract": "onnxconv.embed.targets.tract:TARGET",

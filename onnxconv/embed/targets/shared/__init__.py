@@ -16,11 +16,13 @@ __all__ = [
     "C_TYPES",
     "DLOPEN",
     "JAVASCRIPT",
+    "LIBRARY",
     "PYTHON",
     "C",
     "browser",
     "c_arrays",
     "compiler",
+    "cxx_compiler",
     "fixed_sizes",
     "golden_text",
     "node_package",
@@ -36,8 +38,11 @@ JAVASCRIPT = Path(__file__).parent / "js"
 C = Path(__file__).parent / "c"
 """Golden vectors and SHA-256 in C; they read what `golden_text` writes."""
 
-DLOPEN = (C, Path(__file__).parent / "dlopen")
-"""A check in C of a ``model.c`` that opens a runtime's shared library, whose path ``library.sh`` tells."""
+LIBRARY = Path(__file__).parent / "library"
+"""``check.sh`` for programs that are built with a runtime, of which ``library.sh`` tells where it is."""
+
+DLOPEN = (C, LIBRARY, Path(__file__).parent / "dlopen")
+"""A check in C of a ``model.c`` that opens a runtime's shared library."""
 
 C_TYPES = {
     "float32": "float",
@@ -118,6 +123,11 @@ def browser() -> bool:
 def compiler() -> bool:
     """A C compiler that make finds."""
     return any(map(shutil.which, ("cc", "gcc", "clang")))
+
+
+def cxx_compiler() -> bool:
+    """A C++ compiler that make finds."""
+    return any(map(shutil.which, ("c++", "g++", "clang++")))
 
 
 C_TOOLS = (
