@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from onnxconv.deferred import np
+
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
 __all__ = ["DTYPES", "FLOATS", "DataType", "numpy_dtype", "rounded", "shortest", "stored"]
@@ -80,8 +81,6 @@ FLOATS = ("float32", "float64", "float16", "bfloat16")
 
 def numpy_dtype(name: str) -> np.dtype[Any]:
     """NumPy's data type of that name. bfloat16 is that of ml_dtypes, which is imported for it and for nothing else."""
-    import numpy as np
-
     if name != "bfloat16":
         return np.dtype(name)
     import ml_dtypes
@@ -92,8 +91,6 @@ def numpy_dtype(name: str) -> np.dtype[Any]:
 
 def rounded(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
     """Values rounded once to the data type, to the nearest, ties to even; what is too large for it becomes infinite."""
-    import numpy as np
-
     target = numpy_dtype(name)
     if values.dtype == target:
         return values
@@ -105,8 +102,6 @@ def rounded(values: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
 
 def _on_grid(values: npt.NDArray[Any], dtype: DataType) -> npt.NDArray[Any]:
     """Values rounded to the numbers of a narrower type. ml_dtypes 0.6 rounds float64 twice, to float32 first."""
-    import numpy as np
-
     quantum = np.ldexp(1.0, np.frexp(values)[1] - dtype.significand)
     quantum = np.maximum(quantum, dtype.smallest)
     whole: npt.NDArray[Any] = np.where(np.isfinite(values), np.rint(values / quantum) * quantum, values)
@@ -115,7 +110,6 @@ def _on_grid(values: npt.NDArray[Any], dtype: DataType) -> npt.NDArray[Any]:
 
 def shortest(value: float, name: str) -> float:
     """The decimal of fewest digits that rounds to the same number of a float type: 0.01, not 0.009999999776482582."""
-    import numpy as np
 
     def near(number: float) -> bytes:
         return rounded(np.array(number), name).tobytes()

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from onnxconv.deferred import np
 from onnxconv.dtypes import DTYPES
 from onnxconv.errors import Diagnostic, SpecError, Where, closest
 from onnxconv.geometry import Array
@@ -123,8 +124,6 @@ def scale_and_zero(limits: tuple[float, float], dtype: str) -> tuple[float, int]
 
 
 def _single(value: float) -> float:
-    import numpy as np
-
     return float(np.float32(value))
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
+from onnxconv.deferred import np
 from onnxconv.geometry.fields import MOST_PHASES
 from onnxconv.geometry.reach import Field
 from onnxconv.geometry.size import Size, floor_div, times
@@ -62,8 +63,6 @@ class Line:
 
     def over(self, outs: int) -> tuple[Array, int]:
         """(numerators [outs], the denominator) of where the outputs lie: whole numbers, however large."""
-        import numpy as np
-
         below = math.lcm(self.step.denominator, self.first.denominator)
         step, first = int(self.step * below), int(self.first * below)
         small = 4 * (outs * abs(step) + abs(first) + 8 * below) < EXACT
@@ -87,8 +86,6 @@ class Computed:
     side: int
 
     def over(self, outs: int) -> tuple[Array, int]:
-        import numpy as np
-
         above, below = self.line.over(outs)
         step, first = abs(self.line.step), abs(self.line.first) + self.terms
         off = FLOAT32 * self.side
@@ -112,8 +109,6 @@ class Sampling:
 
     def taps(self, line: Line | Computed, outs: int, scale: Fraction) -> tuple[Array, Array]:
         """(positions, weights), [outs, taps] each: what outputs read of an endless axis. Weights of 0 read nothing."""
-        import numpy as np
-
         above, below = line.over(outs)
         if self.mode == "nearest":
             return self._nearest(above, below)[:, None].astype(np.int64), np.ones((outs, 1))
@@ -142,16 +137,12 @@ class Sampling:
 
     def _cubic(self, x: Array) -> Array:
         """Keys' polynomials, factored so that they are 0 at 1 and at 2 exactly."""
-        import numpy as np
-
         near, far = (1 - x) * (1 + x - (self.a + 2) * x**2), self.a * (x - 1) * (x - 2) ** 2
         found: Array = np.where(x <= 1, near, np.where(x < 2, far, 0.0))
         return found
 
     def reads(self, line: Line | Computed, outs: int, scale: Fraction, n: int) -> tuple[Array, Array]:
         """(positions, weights), [outs, taps]: what outputs read of n pixels; beyond the ends the end, or nothing."""
-        import numpy as np
-
         positions, weights = self.taps(line, outs, scale)
         if not self.outside:
             weights = np.where((positions >= 0) & (positions < n), weights, 0.0)
@@ -164,8 +155,6 @@ def rational(scale: float) -> Scale:
 
     A third, stored as a float32, is meant as a third.
     """
-    import numpy as np
-
     exact = Fraction(float(np.float32(scale)))
     for most in (1, 16, 128, 1000):
         near = exact.limit_denominator(most)

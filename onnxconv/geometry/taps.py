@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from onnxconv.deferred import np
 from onnxconv.geometry.axis import TransposedWindow, Window
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ Array: TypeAlias = "npt.NDArray[Any]"
 
 def taps(x: Array, window: Window, fill: float = 0.0) -> Iterator[tuple[tuple[int, ...], Array]]:
     """For every tap of the window: its index [*K] and what all outputs read there, x[N, C, *S] → view[N, C, *S']."""
-    import numpy as np
-
     padded = (
         np.pad(x, ((0, 0), (0, 0), *(a.pad for a in window)), constant_values=fill)
         if any(any(a.pad) for a in window)

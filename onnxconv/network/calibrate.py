@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from onnxconv.deferred import np
 from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.graph import Graph
 from onnxconv.network.value import Arrays, Network
@@ -38,8 +39,6 @@ def _inputs(data: str | Path | Arrays | None) -> Arrays:
     if data is None or isinstance(data, Mapping):
         return data or {}
     import zipfile
-
-    import numpy as np
 
     try:
         with np.load(data, allow_pickle=False) as arrays:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from onnxconv.box import views
 from onnxconv.context import demand_rate
 from onnxconv.cost import costs
+from onnxconv.deferred import np
 from onnxconv.dtypes import stored
 from onnxconv.errors import Diagnostic, ModelError, NotAvailable, UsageError, Where
 from onnxconv.graph import Graph
@@ -147,8 +148,6 @@ class Network:
 
     def inputs(self, arrays: Arrays, seed: int = 0) -> dict[str, npt.NDArray[Any]]:
         """The arrays given, and seeded ones for the other inputs. Raises `UsageError` with all that is wrong."""
-        import numpy as np
-
         from onnxconv.execute import check_inputs, seeded_inputs
 
         drawn = seeded_inputs(self.graph, seed, {name: tuple(np.shape(array)) for name, array in arrays.items()})

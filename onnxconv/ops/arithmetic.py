@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import ClassVar
 
-import numpy as np
-
+from onnxconv.deferred import np
 from onnxconv.geometry import Array
 from onnxconv.ops.broadcast import Elementwise, chain
 from onnxconv.ops.protocol import Form, Shape

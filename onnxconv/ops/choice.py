@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import ClassVar
 
-import numpy as np
-
+from onnxconv.deferred import np
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array
 from onnxconv.ops.broadcast import Elementwise, chain
@@ -37,10 +36,11 @@ class Comparison(Elementwise):
     __slots__ = ()
 
     verb: ClassVar[str] = "compare"
-    asked: ClassVar[np.ufunc]
+    asked: ClassVar[str]
+    """A function of NumPy's."""
 
     def define(self, *xs: Array, **w: Array) -> Array:
-        y: Array = self.asked(*xs)
+        y: Array = getattr(np, self.asked)(*xs)
         return y
 
     def out_dtype(self, *dtypes: str) -> str:
@@ -59,7 +59,7 @@ class Equal(Comparison):
     """y: whether x₀ = x₁."""
 
     kind: ClassVar[str] = "Equal"
-    asked: ClassVar[np.ufunc] = np.equal
+    asked: ClassVar[str] = "equal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Less(Comparison):
     """y: whether x₀ < x₁."""
 
     kind: ClassVar[str] = "Less"
-    asked: ClassVar[np.ufunc] = np.less
+    asked: ClassVar[str] = "less"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class LessOrEqual(Comparison):
     """y: whether x₀ ≤ x₁."""
 
     kind: ClassVar[str] = "LessOrEqual"
-    asked: ClassVar[np.ufunc] = np.less_equal
+    asked: ClassVar[str] = "less_equal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Greater(Comparison):
     """y: whether x₀ > x₁."""
 
     kind: ClassVar[str] = "Greater"
-    asked: ClassVar[np.ufunc] = np.greater
+    asked: ClassVar[str] = "greater"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class GreaterOrEqual(Comparison):
     """y: whether x₀ ≥ x₁."""
 
     kind: ClassVar[str] = "GreaterOrEqual"
-    asked: ClassVar[np.ufunc] = np.greater_equal
+    asked: ClassVar[str] = "greater_equal"
 
 
 class _Logic(Elementwise):
@@ -99,10 +99,11 @@ class _Logic(Elementwise):
 
     __slots__ = ()
 
-    asked: ClassVar[np.ufunc]
+    asked: ClassVar[str]
+    """A function of NumPy's."""
 
     def define(self, *xs: Array, **w: Array) -> Array:
-        return reduce(self.asked, xs)
+        return reduce(getattr(np, self.asked), xs)
 
     def out_dtype(self, *dtypes: str) -> str:
         return _truth(*dtypes)
@@ -119,7 +120,7 @@ class And(_Logic):
     """y = all of x₀, x₁ …"""
 
     kind: ClassVar[str] = "And"
-    asked: ClassVar[np.ufunc] = np.logical_and
+    asked: ClassVar[str] = "logical_and"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,7 @@ class Or(_Logic):
     """y = any of x₀, x₁ …"""
 
     kind: ClassVar[str] = "Or"
-    asked: ClassVar[np.ufunc] = np.logical_or
+    asked: ClassVar[str] = "logical_or"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ class Xor(_Logic):
     """y = an odd number of x₀, x₁ …"""
 
     kind: ClassVar[str] = "Xor"
-    asked: ClassVar[np.ufunc] = np.logical_xor
+    asked: ClassVar[str] = "logical_xor"
 
 
 @dataclass(frozen=True, slots=True)

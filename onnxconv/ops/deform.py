@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
+from onnxconv.deferred import np
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array, Axis, Window
 from onnxconv.ops.conv import Conv, window_attributes

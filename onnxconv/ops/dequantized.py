@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
+from onnxconv.deferred import np
 from onnxconv.dtypes import rounded
 from onnxconv.geometry import Array
 from onnxconv.ops.conv import Conv, Dense

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
+from onnxconv.deferred import np
 from onnxconv.geometry import Array
 from onnxconv.ops.curves import erf
 from onnxconv.ops.pointwise import Pointwise

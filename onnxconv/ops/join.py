@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
+from onnxconv.deferred import np
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array, Axis, Size, plus, strided
 from onnxconv.ops.protocol import POINT, UNKNOWN, Footprint, Form, Operator, Shape, Step, shape_text

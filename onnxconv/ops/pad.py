@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
-
+from onnxconv.deferred import np
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array, Axis, Pads, Size, shift, strided
 from onnxconv.ops.protocol import POINT, Const, Footprint, Form, Operator, Shape, need_spatial, shape_text

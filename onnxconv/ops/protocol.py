@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeAlias
 
-import numpy as np
-
+from onnxconv.deferred import np
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array, Axis, Field, Size, TransposedAxis
 

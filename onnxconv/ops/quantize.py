@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
+from onnxconv.deferred import np
 from onnxconv.dtypes import DTYPES, FLOATS, rounded
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
-
+from onnxconv.deferred import np
 from onnxconv.geometry import Array, Size, resized
 
 __all__ = ["Rescale", "around", "weighted"]

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-import numpy as np
-
+from onnxconv.deferred import np
 from onnxconv.errors import Refusal
 from onnxconv.geometry import Array, Computed, Line, Sampling, Size, line, sampled_field
 from onnxconv.ops.protocol import (

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
-
+from onnxconv.deferred import np
 from onnxconv.dtypes import DTYPES, FLOATS, numpy_dtype, rounded
 from onnxconv.errors import Diagnostic, WeightsError, Where, closest
 from onnxconv.geometry import Array

@@ -11,8 +11,7 @@ import hashlib
 import math
 from collections.abc import Callable
 
-import numpy as np
-
+from onnxconv.deferred import np
 from onnxconv.errors import Diagnostic, WeightsError, Where, closest
 from onnxconv.geometry import Array
 from onnxconv.graph import Initial

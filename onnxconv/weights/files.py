@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-
+from onnxconv.deferred import np
 from onnxconv.dtypes import FLOATS, stored
 from onnxconv.errors import Diagnostic, WeightsError, Where
 from onnxconv.geometry import Array
