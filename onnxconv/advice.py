@@ -11,9 +11,9 @@ from onnxconv.cost import Costs
 from onnxconv.geometry import Axis, Reach
 from onnxconv.graph import Graph, Node, TensorType
 from onnxconv.ops import AveragePool, BatchNorm, Conv, ConvTranspose, Dense, LpPool, MaxPool
-from onnxconv.receptive import Sight, Sights, seen_inputs
+from onnxconv.receptive import Sight, Sighted, Sights
 
-__all__ = ["PADDING_SHARE", "RULES", "Advice", "advise"]
+__all__ = ["PADDING_SHARE", "RULES", "Advice", "Adviser"]
 
 PADDING_SHARE = 0.25
 """The share of a layer's taps on padding above which it is worth a word."""
@@ -30,37 +30,39 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the rules look at, of a whole graph."""
+    """What the rules look at: of a whole graph, and what is seen around one node."""
 
     types: Mapping[str, TensorType]
-    sights: Mapping[str, Sights]
     readers: Mapping[str, Sequence[Node]]
-    outputs: tuple[str, ...]
+    outputs: frozenset[str]
     costs: Costs
+    read: tuple[str, ...]
+    """The inputs of the node whose values matter."""
+    sights: Mapping[str, Sights]
+    """What they see, and what the node's output does."""
 
 
-def advise(graph: Graph, seen: Mapping[str, Sights], spent: Costs) -> tuple[Advice, ...]:
-    """All advice on a graph of which is known who sees what and what each layer takes, in the order of its layers.
+class Adviser:
+    """Gives advice on the nodes of a graph, in their order. What is passed on along the graph is said where it begins."""
 
-    What is passed on along the graph is said where it begins.
-    """
-    readers: defaultdict[str, list[Node]] = defaultdict(list)
-    for node in graph.nodes:
-        for tensor in node.inputs:
-            readers[tensor].append(node)
-    facts = Facts(graph.types(), seen, readers, graph.outputs, spent)
-    told: dict[str, set[str]] = {code: set() for code, _, lasts in RULES if lasts}
-    return tuple(advice for node in graph.nodes for advice in _on(node, facts, told))
+    def __init__(self, graph: Graph, spent: Costs) -> None:
+        readers: defaultdict[str, list[Node]] = defaultdict(list)
+        for node in graph.nodes:
+            for tensor in node.inputs:
+                readers[tensor].append(node)
+        self._whole = graph.types(), readers, frozenset(graph.outputs), spent
+        self._told: dict[str, set[str]] = {code: set() for code, _, lasts in RULES if lasts}
 
-
-def _on(node: Node, facts: Facts, told: Mapping[str, set[str]]) -> Iterator[Advice]:
-    for code, rule, lasts in RULES:
-        known = lasts and not told[code].isdisjoint(node.inputs)
-        message = "" if known else rule(node, facts)
-        if lasts and (known or message):
-            told[code].add(node.output)
-        if message:
-            yield Advice(code, node.name, message)
+    def on(self, at: Sighted) -> Iterator[Advice]:
+        """All advice on one node."""
+        node, facts = at.node, Facts(*self._whole, at.read, at.seen)
+        for code, rule, lasts in RULES:
+            known = lasts and not self._told[code].isdisjoint(node.inputs)
+            message = "" if known else rule(node, facts)
+            if lasts and (known or message):
+                self._told[code].add(node.output)
+            if message:
+                yield Advice(code, node.name, message)
 
 
 def _windows(node: Node, facts: Facts) -> Iterator[tuple[int, Axis, int]]:
@@ -174,7 +176,7 @@ def _field_beyond_input(node: Node, facts: Facts) -> str:
 
 def _misaligned_join(node: Node, facts: Facts) -> str:
     for name, at, sight, _ in _fields(node.output, facts):
-        paths = [facts.sights[tensor][name][at].reach for tensor in _seen(node, facts) if name in facts.sights[tensor]]
+        paths = [facts.sights[tensor][name][at].reach for tensor in facts.read if name in facts.sights[tensor]]
         if not sight.reach.aligned and not sight.reach.whole and not _end_together(paths):
             return f"its paths see input {name!r} {_along(at)} with different centres or strides; match their pads and strides"
     return ""
@@ -189,13 +191,8 @@ def _end_together(paths: Sequence[Reach]) -> bool:
     return all(len({first + mask.bit_length() for first, mask in ends if mask}) <= 1 for ends in seen)
 
 
-def _seen(node: Node, facts: Facts) -> tuple[str, ...]:
-    """The inputs of a node whose values matter, each once."""
-    return tuple(dict(seen_inputs(node, facts.types)))
-
-
 def _sees_nothing(node: Node, facts: Facts) -> str:
-    before = {name for tensor in _seen(node, facts) for name in facts.sights[tensor]}
+    before = {name for tensor in facts.read for name in facts.sights[tensor]}
     lost = sorted(before - set(facts.sights[node.output]))
     return (
         f"it sees nothing of input {', '.join(map(repr, lost))}: its stride steps over all that an upsampling filled"

@@ -11,7 +11,7 @@ from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.geometry import Reach
 from onnxconv.graph import Graph
 from onnxconv.ops import shape_text
-from onnxconv.receptive import Sights, sights
+from onnxconv.receptive import Sights, follow
 
 __all__ = ["Context", "Timing", "contexts", "demand_rate", "signals"]
 
@@ -70,9 +70,9 @@ class Context:
         )
 
 
-def signals(graph: Graph, found: Mapping[str, Sights]) -> tuple[str, ...]:
-    """The inputs that are signals, with one spatial axis: [N, C, L], or whatever windows slide along a single axis of."""
-    return tuple(name for name, _ in graph.inputs if len(found[name].get(name, ())) == 1)
+def signals(inputs: Mapping[str, Sights]) -> tuple[str, ...]:
+    """The inputs, of which is known what they see, that are signals: of one spatial axis, [N, C, L] or as windows slide."""
+    return tuple(name for name, seen in inputs.items() if len(seen.get(name, ())) == 1)
 
 
 def demand_rate(graph: Graph, sample_rate: float, source: str = "") -> None:
@@ -80,7 +80,7 @@ def demand_rate(graph: Graph, sample_rate: float, source: str = "") -> None:
     if not (math.isfinite(sample_rate) and sample_rate > 0):
         what, why, fix = f"the sample rate is {sample_rate}", "it is a number of samples a second", "such as 16000"
         raise UsageError(Diagnostic(Where(source), "sample-rate", what, why, fix))
-    if not signals(graph, sights(graph)):
+    if not signals(follow(graph)[0]):
         inputs = ", ".join(f"{name!r} is {shape_text(type.shape)}" for name, type in graph.inputs)
         what = f"a sample rate is given, and no input is a signal: {inputs}"
         why = "a signal has one axis of samples besides batch and channels, as [N, C, L]"

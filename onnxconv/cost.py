@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from onnxconv.dtypes import DTYPES
 from onnxconv.errors import Refusal
@@ -101,9 +103,10 @@ def _bytes_per_image(graph: Graph) -> dict[str, int | None]:
     """
     first = int(any(isinstance(n, int) and n > 1 for _, type in graph.inputs for n in type.shape[:1]))
     batch = {name: 1 for _, type in graph.inputs for n in type.shape[:1] for name in names(n)}
+    known_as = cache(lambda n: evaluated(n, batch))
 
     def size(type: TensorType) -> int | None:
-        shape = [evaluated(n, batch) for n in type.shape[first:]]
+        shape = [n if isinstance(n, int) else known_as(n) for n in type.shape[first:]]
         known = [n for n in shape if isinstance(n, int)]
         return math.prod(known) * DTYPES[type.dtype].bytes if len(known) == len(shape) else None
 
@@ -115,13 +118,16 @@ def _peak(graph: Graph, size: Mapping[str, int | None]) -> int | None:
     known = {name: n for name, n in size.items() if n is not None}
     if len(known) < len(size):
         return None
-    last = {tensor: step for step, node in enumerate(graph.nodes) for tensor in (node.output, *node.inputs)}
-    alive = {name for name, _ in graph.inputs}
-    peak = sum(known[name] for name in alive)
+    last = dict.fromkeys((name for name, _ in graph.inputs), 0)
+    last |= {tensor: step for step, node in enumerate(graph.nodes) for tensor in (node.output, *node.inputs)}
+    freed: Counter[int] = Counter()
+    for name in last.keys() - set(graph.outputs):
+        freed[last[name]] += known[name]
+    peak = alive = sum(known[name] for name, _ in graph.inputs)
     for step, node in enumerate(graph.nodes):
-        alive.add(node.output)
-        peak = max(peak, sum(known[name] for name in alive))
-        alive = {name for name in alive if name in graph.outputs or last.get(name, -1) > step}
+        alive += known[node.output]
+        peak = max(peak, alive)
+        alive -= freed[step]
     return peak
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -10,7 +11,7 @@ from onnxconv.geometry import ANYTHING, IDENTITY, WHOLE, Axis, Field, Reach, Siz
 from onnxconv.graph import Graph, Node, TensorType, shapes_of
 from onnxconv.ops import BROADCAST, POINT, UNKNOWN, UNSEEN, WHOLE_AXIS, Footprint, Step, To
 
-__all__ = ["Reaches", "Sight", "Sights", "receptive_fields", "seen_inputs", "sights"]
+__all__ = ["Reaches", "Sight", "Sighted", "Sights", "follow", "receptive_fields", "sights"]
 
 Reaches: TypeAlias = "dict[str, tuple[Reach, ...]]"
 """By graph input: one `Reach` per spatial axis of that input, outermost first. Inputs not seen are absent."""
@@ -33,6 +34,18 @@ Sights: TypeAlias = "dict[str, tuple[Sight, ...]]"
 """By graph input: one `Sight` for each spatial axis of that input, outermost first. Inputs not seen are absent."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sighted:
+    """A node, the inputs of it whose values matter, and what the tensors see that it reads and makes.
+
+    `seen` holds these at least, until the next node is asked for.
+    """
+
+    node: Node
+    read: tuple[str, ...]
+    seen: Mapping[str, Sights]
+
+
 def receptive_fields(graph: Graph) -> dict[str, Reaches]:
     """What a position of every tensor sees of every graph input, by tensor; exact away from the borders.
 
@@ -52,17 +65,78 @@ def sights(graph: Graph) -> dict[str, Sights]:
     The spatial axes of an input are those after batch and channels. Where windows slide along others, as on images
     whose channels come last, these are.
     """
-    types, slid = graph.types(), _Slid()
-    every: dict[str, Sights] = {
-        name: {name: tuple(Sight(axis, IDENTITY, axis) for axis in range(1, len(type.shape)))}
-        for name, type in graph.inputs
-    }
-    alike = {name: True for name, _ in graph.inputs}
-    for node in graph.nodes:
-        every[node.output] = _joined(node, every, types, slid, alike)
-        alike[node.output] = _alike(node, every, types, alike)
-    spatial = {name: slid.spatial(name, len(type.shape)) for name, type in graph.inputs}
-    return {tensor: dict(_published(seen, spatial)) for tensor, seen in every.items()}
+    inputs, nodes = follow(graph)
+    return inputs | {at.node.output: at.seen[at.node.output] for at in nodes}
+
+
+def follow(graph: Graph) -> tuple[dict[str, Sights], Iterator[Sighted]]:
+    """The sights of the inputs, and those of every node in order; what no later node reads is forgotten on the way.
+
+    So memory grows with the tensors that are needed at a time, and not with their number.
+    """
+    plan = _Plan.of(graph)
+    spatial = plan.spatial()
+    inputs = {name: dict(_published(seen, spatial)) for name, seen in plan.inputs().items()}
+    return inputs, _sighted(plan, dict(inputs), spatial)
+
+
+def _sighted(plan: _Plan, known: dict[str, Sights], spatial: Mapping[str, tuple[int, ...]]) -> Iterator[Sighted]:
+    for node, reads, gone, seen in zip(plan.graph.nodes, plan.reads, plan.gone, plan.walk(_Slid()), strict=True):
+        known[node.output] = dict(_published(seen, spatial))
+        yield Sighted(node, tuple(dict(reads)), known)
+        for name in gone:
+            del known[name]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A graph, and for each of its nodes the inputs that matter with their footprints, and the tensors that no later node reads."""
+
+    graph: Graph
+    types: Mapping[str, TensorType]
+    reads: tuple[Reads, ...]
+    gone: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def of(cls, graph: Graph) -> _Plan:
+        types, later, gone = graph.types(), set[str](), list[tuple[str, ...]]()
+        for node in reversed(graph.nodes):
+            gone.append(tuple({node.output, *node.inputs} - later))
+            later.update(gone[-1])
+        reads = tuple(tuple(_seen_inputs(node, types)) for node in graph.nodes)
+        return cls(graph, types, reads, tuple(reversed(gone)))
+
+    def inputs(self) -> dict[str, Sights]:
+        """What the inputs see: themselves, along every axis but the batch."""
+        return {
+            name: {name: tuple(Sight(axis, IDENTITY, axis) for axis in range(1, len(type.shape)))}
+            for name, type in self.graph.inputs
+        }
+
+    def walk(self, slid: _Slid) -> Iterator[Sights]:
+        """What the output of each node sees along every axis but the batch."""
+        every, alike = self.inputs(), {name: True for name, _ in self.graph.inputs}
+        for node, reads, gone in zip(self.graph.nodes, self.reads, self.gone, strict=True):
+            every[node.output] = seen = _joined(reads, every, self.types, slid, alike)
+            alike[node.output] = _alike(node, dict(reads), every, alike)
+            yield seen
+            for name in gone:
+                del every[name]
+
+    def spatial(self) -> dict[str, tuple[int, ...]]:
+        """The spatial axes of each input. Where nothing leaves its place among the axes, they are known beforehand."""
+        slid = _Slid()
+        if any(_moves(footprint) for reads in self.reads for _, footprint in reads):
+            deque(self.walk(slid), maxlen=0)
+        return {name: slid.spatial(name, len(type.shape)) for name, type in self.graph.inputs}
+
+
+Reads: TypeAlias = "tuple[tuple[str, Footprint], ...]"
+
+
+def _moves(footprint: Footprint) -> bool:
+    """An axis of the input lies along another one of the output, or a window slides along batch or channels."""
+    return any(isinstance(entry, To) for entry in footprint) or any(map(_slides, footprint[:2]))
 
 
 def _published(seen: Sights, spatial: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, tuple[Sight, ...]]]:
@@ -85,23 +159,22 @@ class _Slid:
         return tuple(usual) if found.issubset(usual) else tuple(sorted(found))
 
 
-def _slides(step: Step) -> bool:
+def _slides(step: Step | To) -> bool:
     return isinstance(step, Axis | TransposedAxis) and (step.size > 1 or step.stride > 1)
 
 
-def _alike(node: Node, every: Mapping[str, Sights], types: Mapping[str, TensorType], alike: Mapping[str, bool]) -> bool:
+def _alike(node: Node, reads: Mapping[str, Footprint], every: Mapping[str, Sights], alike: Mapping[str, bool]) -> bool:
     """All channels of a position see the same: so in the inputs, and wherever a layer takes all channels together."""
-    seen = dict(seen_inputs(node, types))
-    if seen and all(f[1:2] == (WHOLE_AXIS,) for f in seen.values()) and getattr(node.op, "groups", 1) == 1:
+    if reads and all(f[1:2] == (WHOLE_AXIS,) for f in reads.values()) and getattr(node.op, "groups", 1) == 1:
         return True
     if node.op.kind == "SpaceToDepth":
         return False
     if node.op.kind == "Concat" and any(every[name] != every[node.inputs[0]] for name in node.inputs):
         return False
-    return all(alike[name] for name in seen)
+    return all(alike[name] for name in reads)
 
 
-def seen_inputs(node: Node, types: Mapping[str, TensorType]) -> Iterator[tuple[str, Footprint]]:
+def _seen_inputs(node: Node, types: Mapping[str, TensorType]) -> Iterator[tuple[str, Footprint]]:
     """The inputs of a node whose values matter."""
     footprints = node.op.footprint(*shapes_of(node, types))
     return ((name, f) for name, f in zip(node.inputs, footprints, strict=True) if UNSEEN not in f)
@@ -113,14 +186,14 @@ def _apart(footprint: Footprint) -> bool:
 
 
 def _joined(
-    node: Node,
+    reads: Reads,
     every: Mapping[str, Sights],
     types: Mapping[str, TensorType],
     slid: _Slid,
     alike: Mapping[str, bool],
 ) -> Sights:
     paths: dict[str, list[tuple[Sight, ...]]] = {}
-    for tensor, footprint in seen_inputs(node, types):
+    for tensor, footprint in reads:
         entries = tuple(entry if isinstance(entry, To) else To(axis, entry) for axis, entry in enumerate(footprint))
         sizes = types[tensor].shape
         sure = alike[tensor] or not _apart(footprint)
@@ -133,7 +206,9 @@ def _joined(
                 entry = entries[sight.axis]
                 slid.note(name, sight, entry.step)
                 reach = _along(sight.reach, entry.step, sizes[sight.axis])
-                path.append(Sight(sight.source, replace(reach, exact=reach.exact and entry.exact and sure), entry.axis))
+                if reach.exact and not (entry.exact and sure):
+                    reach = replace(reach, exact=False)
+                path.append(Sight(sight.source, reach, entry.axis))
             if not any(sight.reach.sees_nothing for sight in path):
                 paths.setdefault(name, []).append(tuple(path))
     return {name: tuple(map(_union, zip(*found, strict=True))) for name, found in paths.items()}

@@ -112,7 +112,8 @@ ANYTHING = Reach((), whole=True, exact=False)
 
 def through(reach: Reach, step: Axis | TransposedAxis | Field) -> Reach:
     """What the outputs of a window see, or of any family of positions, when its input sees `reach`."""
-    return replace(reach, fields=tuple(_composed(field, step) for field in reach.fields))
+    fields = tuple(_composed(field, step) for field in reach.fields)
+    return Reach(fields, reach.aligned, reach.whole, reach.exact)
 
 
 def held(reach: Reach) -> Reach:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
-from onnxconv.advice import advise
+from onnxconv.advice import Adviser
 from onnxconv.box import Seen, View
 from onnxconv.context import Context, contexts, signals
-from onnxconv.cost import costs
+from onnxconv.cost import LayerCost, costs
 from onnxconv.graph import Graph, Node, TensorType, shapes_of
 from onnxconv.ops import Opaque, Shape
-from onnxconv.receptive import Sight, sights
+from onnxconv.receptive import Sight, Sighted, follow
 
 __all__ = ["Document", "document"]
 
@@ -20,39 +20,49 @@ Document: TypeAlias = dict[str, Any]
 """Dictionaries, lists, text, numbers and None, ready for JSON."""
 
 
-def document(graph: Graph, source: str = "", at: Sequence[View] = (), sample_rate: float | None = None) -> Document:
-    """Shapes, windows, receptive fields, cost and advice of a graph, per image (N = 1), and what the positions `at` see.
+def document(graph: Graph, source: str = "", views: Sequence[View] = (), sample_rate: float | None = None) -> Document:
+    """Shapes, windows, receptive fields, cost and advice of a graph, per image (N = 1), and what positions see.
 
     Sizes, strides and paddings are in pixels, outermost axis first; a number that a symbolic size hides is None. What
     is told of signals in samples is told in seconds too if there is a `sample_rate`, in hertz.
     """
-    types, spent, reached = graph.types(), costs(graph), sights(graph)
-    heard = signals(graph, reached)
+    types, spent = graph.types(), costs(graph)
+    adviser, (inputs, nodes) = Adviser(graph, spent), follow(graph)
+    heard = signals(inputs)
+    layers: list[Document] = []
+    advice: list[Document] = []
+    for at in nodes:
+        layers.append(_layer(at, types, spent.layers[at.node.name], heard, sample_rate))
+        advice += ({"code": found.code, "layer": found.layer, "message": found.message} for found in adviser.on(at))
     return {
         "source": source,
         "name": graph.name,
         "digest": graph.digest(),
         "inputs": [_tensor(name, type_) for name, type_ in graph.inputs],
         "outputs": [_tensor(name, types[name]) for name in graph.outputs],
-        "layers": [
-            {
-                "name": node.name,
-                "op": operator_of(node),
-                "inputs": list(node.inputs),
-                "output": node.output,
-                "output_shape": list(node.type.shape),
-                **_amounts(spent.layers[node.name], LAYER_AMOUNTS),
-                "window": _window(node, shapes_of(node, types)),
-                "receptive_field": {name: _field(seen, node.type.shape) for name, seen in reached[node.output].items()},
-                "context": _contexts(contexts(reached[node.output], heard), sample_rate),
-            }
-            for node in graph.nodes
-        ],
+        "layers": layers,
         "totals": _amounts(spent.totals, TOTAL_AMOUNTS),
         "unread": [*_unread(graph)],
-        "advice": [{"code": a.code, "layer": a.layer, "message": a.message} for a in advise(graph, reached, spent)],
+        "advice": advice,
         "sample_rate": sample_rate,
-        "positions": [_view(view) for view in at],
+        "positions": [_view(view) for view in views],
+    }
+
+
+def _layer(
+    at: Sighted, types: Mapping[str, TensorType], cost: LayerCost, heard: tuple[str, ...], sample_rate: float | None
+) -> Document:
+    node, seen = at.node, at.seen[at.node.output]
+    return {
+        "name": node.name,
+        "op": operator_of(node),
+        "inputs": list(node.inputs),
+        "output": node.output,
+        "output_shape": list(node.type.shape),
+        **_amounts(cost, LAYER_AMOUNTS),
+        "window": _window(node, shapes_of(node, types)),
+        "receptive_field": {name: _field(found, node.type.shape) for name, found in seen.items()},
+        "context": _contexts(contexts(seen, heard), sample_rate),
     }
 
 

@@ -56,7 +56,8 @@ class Site:
 
     def get(self, attribute: str, default: Any = None) -> Any:
         """An attribute in plain form; `default` where it is neither written nor has a default of its own."""
-        return plain(self.layer[attribute]) if attribute in self.layer else default
+        found = self.layer.get(attribute)
+        return default if found is None else plain(found)
 
     def integer(self, attribute: str) -> int:
         return self.check(attribute, self.get(attribute))

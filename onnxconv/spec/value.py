@@ -56,11 +56,21 @@ class Layer:
     where: Where = field(default=Where(), compare=False)
 
     def __contains__(self, attribute: str) -> bool:
-        return any(name == attribute for name, _ in self.attributes)
+        return self.get(attribute) is not None
 
     def __getitem__(self, attribute: str) -> Value:
         """The value of an attribute; KeyError where it is neither written nor has a default."""
-        return dict(self.attributes)[attribute]
+        found = self.get(attribute)
+        if found is None:
+            raise KeyError(attribute)
+        return found
+
+    def get(self, attribute: str) -> Value | None:
+        """The value of an attribute; None where it is neither written nor has a default."""
+        for name, value in self.attributes:
+            if name == attribute:
+                return value
+        return None
 
 
 @dataclass(frozen=True, slots=True)

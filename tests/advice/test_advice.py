@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from onnxconv.advice import RULES, Advice, advise
+from onnxconv.advice import RULES, Advice, Adviser
 from onnxconv.cost import costs
 from onnxconv.geometry import Axis, TransposedAxis
 from onnxconv.graph import Graph, Initial, Node, Param, TensorType
 from onnxconv.ops import Add, BatchNorm, Conv, ConvTranspose, Flatten, MatMul, MaxPool, Operator, Relu, Shape, Transpose
-from onnxconv.receptive import sights
+from onnxconv.receptive import follow
 
 
 def chain(
@@ -97,7 +97,8 @@ QUIET: list[tuple[str, Graph]] = [
 
 
 def advice_on(graph: Graph) -> tuple[Advice, ...]:
-    return advise(graph, sights(graph), costs(graph))
+    adviser = Adviser(graph, costs(graph))
+    return tuple(advice for at in follow(graph)[1] for advice in adviser.on(at))
 
 
 def found(graph: Graph, code: str) -> list[Advice]:
