@@ -82,8 +82,8 @@ def contestants(spec: Path, folder: str, threads: int, definition: bool) -> Call
     return calls | ({"numpy": lambda: run(network.graph, weights, inputs)} if definition else {})
 
 
-def rounds(calls: Calls, repeat: int, clock: Callable[[], float]) -> dict[str, list[float]]:
-    """Seconds by name, after a warm-up; for whoever takes longer than `PATIENCE` there it is what counts."""
+def rounds(calls: Calls, repeat: int, clock: Callable[[], float], patience: float = PATIENCE) -> dict[str, list[float]]:
+    """Seconds by name, after a warm-up; for whoever takes longer than `patience` there it is what counts."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     slow: set[str] = set()
     for turn in range(repeat + 1):
@@ -93,9 +93,9 @@ def rounds(calls: Calls, repeat: int, clock: Callable[[], float]) -> dict[str, l
             start = clock()
             call()
             taken = clock() - start
-            if turn or taken > PATIENCE:
+            if turn or taken > patience:
                 seconds[name].append(taken)
-            if not turn and taken > PATIENCE:
+            if not turn and taken > patience:
                 slow.add(name)
     return seconds
 
@@ -108,14 +108,20 @@ def header(definition: bool) -> Iterator[str]:
 
 
 def row(name: str, seconds: Mapping[str, list[float]], definition: bool) -> str:
-    cells = [
-        f"{1000 * statistics.median(seconds[who]):.1f}" if who in seconds else "–"
-        for who in (OURS, *PEERS, *(["numpy"] if definition else []))
-    ]
-    for peer in PEERS:
-        ratios = [a / b for a, b in zip(seconds[OURS], seconds.get(peer, ()), strict=False)]
-        cells.append(f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if ratios else "–")
+    cells = [medians(seconds, who) for who in (OURS, *PEERS, *(["numpy"] if definition else []))]
+    cells += [ratios(seconds, OURS, peer) for peer in PEERS]
     return f"| {name} | {' | '.join(cells)} |"
+
+
+def medians(seconds: Mapping[str, list[float]], name: str) -> str:
+    """In milliseconds."""
+    return f"{1000 * statistics.median(seconds[name]):.1f}" if seconds.get(name) else "–"
+
+
+def ratios(seconds: Mapping[str, list[float]], name: str, other: str) -> str:
+    """The median of the ratios within a round, with the least and the largest."""
+    found = [a / b for a, b in zip(seconds[name], seconds.get(other, ()), strict=False)]
+    return f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})" if found else "–"
 
 
 def preamble(asked: argparse.Namespace) -> str:
@@ -141,12 +147,17 @@ def processor() -> str:
         return platform.machine()
 
 
+def on_processors(count: int) -> None:
+    """So many threads for every library that is loaded from now on, on so many processors."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(count)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+
+
 def main() -> None:
     asked = arguments()
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = str(asked.threads)
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: asked.threads])
+    on_processors(asked.threads)
     sys.path.insert(0, str(Path(__file__).parent))
     page: list[str] = []
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -16,7 +17,7 @@ from onnxconv.dtypes import rounded
 from onnxconv.geometry import Array, Axis, TransposedAxis
 from onnxconv.ops import BROADCAST, POINT, BatchNorm, Conv, ConvTranspose, Dense, Operator, PRelu, Step, To
 
-__all__ = ["WORKING_BYTES", "Part", "fill", "one_blas_thread", "pieces_of"]
+__all__ = ["WORKING_BYTES", "Part", "each", "evaluated", "fill", "one_blas_thread", "pieces_of"]
 
 WORKING_BYTES = 16 << 20
 """Bytes that evaluation may take beside inputs, weights and output; little, so that each thread's share stays in the cache."""
@@ -31,16 +32,21 @@ WORTH_CUTTING = 0.85
 """A cut is made where the larger half takes at most this share of the whole."""
 
 Evaluate = Callable[[Operator, Sequence[Array], Mapping[str, Array]], Array]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """An operator, its inputs and weights by role, and the array that its output goes to. All arrays may be views."""
+    """An operator, its inputs and weights by role, and the array that its output goes to. All arrays may be views.
+
+    `start`: where in the whole output it begins, one index an axis; empty for the whole.
+    """
 
     op: Operator
     xs: tuple[Array, ...]
     w: Mapping[str, Array]
     y: Array
+    start: tuple[int, ...] = ()
 
     def working_bytes(self, itemsize: int) -> int:
         """Inputs and weights converted, inputs padded and gathered; the output, a product and a sum."""
@@ -48,28 +54,46 @@ class Part:
             3 * sum(x.size for x in self.xs) + 3 * self.y.size + 2 * sum(a.size for a in self.w.values())
         )
 
+    def within(self, axis: int, outs: slice) -> tuple[Array, tuple[int, ...]]:
+        """The output between two positions of an axis, and where that begins in the whole."""
+        start = list(self.start or (0,) * self.y.ndim)
+        start[axis] += outs.start
+        return self.y[(slice(None),) * axis + (outs,)], tuple(start)
+
 
 def fill(part: Part, evaluate: Evaluate, dtype: np.dtype[np.generic]) -> None:
-    """Put what `evaluate` makes of a part, its arrays converted to `dtype`, into the part's output.
+    """Put what `evaluate` makes of a part, its arrays converted to `dtype`, into the part's output."""
+
+    def put(piece: Part) -> None:
+        piece.y[...] = rounded(evaluated(piece, evaluate, dtype), piece.y.dtype.name)
+
+    each(part, put, dtype.itemsize)
+
+
+def evaluated(piece: Part, evaluate: Evaluate, dtype: np.dtype[np.generic]) -> Array:
+    """What `evaluate` makes of a piece, its arrays converted to `dtype`."""
+    xs = tuple(x.astype(dtype, copy=False) for x in piece.xs)
+    w = {role: a.astype(dtype, copy=False) for role, a in piece.w.items()}
+    return evaluate(piece.op, xs, w)
+
+
+def each(part: Part, do: Callable[[Part], T], itemsize: int) -> tuple[T, ...]:
+    """What is done with each of a part's pieces.
 
     Where to cut depends on shapes alone, and the matrix products of one piece run on one thread: as many pieces at a
     time as there are processors give the same bytes as one after the other.
     """
 
-    def put(piece: Part) -> None:
-        xs = tuple(x.astype(dtype, copy=False) for x in piece.xs)
-        w = {role: a.astype(dtype, copy=False) for role, a in piece.w.items()}
+    def done(piece: Part) -> T:
         with np.errstate(all="ignore"):
-            piece.y[...] = rounded(evaluate(piece.op, xs, w), piece.y.dtype.name)
+            return do(piece)
 
-    pieces = tuple(pieces_of(part, dtype.itemsize))
+    pieces = tuple(pieces_of(part, itemsize))
     with one_blas_thread():
         if len(pieces) == 1:
-            put(part)
-            return
+            return (done(part),)
         with ThreadPoolExecutor(min(PROCESSORS, len(pieces))) as pool:
-            for _ in pool.map(put, pieces):
-                pass
+            return tuple(pool.map(done, pieces))
 
 
 def pieces_of(part: Part, itemsize: int) -> Iterator[Part]:
@@ -157,7 +181,7 @@ def _slab(part: Part, axis: int, steps: Sequence[Step], outs: slice) -> Part:
             op = replace(op, window=(*op.window[:at], slid, *op.window[at + 1 :]))  # type: ignore[type-var, attr-defined]
         else:
             xs.append(x[(*before, outs)])
-    return Part(op, tuple(xs), part.w, part.y[(*before, outs)])
+    return Part(op, tuple(xs), part.w, *part.within(axis, outs))
 
 
 def _channels(part: Part) -> tuple[Part, Part] | None:
@@ -188,7 +212,7 @@ def _groups_between(part: Part, op: Conv | ConvTranspose, groups: slice) -> Part
     (x,), outs = part.xs, share(op.out_channels)
     half = replace(op, out_channels=outs.stop - outs.start, groups=groups.stop - groups.start)
     w = {role: a[share(len(a))] for role, a in part.w.items()}
-    return Part(half, (x[:, share(x.shape[1])],), w, part.y[:, outs])
+    return Part(half, (x[:, share(x.shape[1])],), w, *part.within(1, outs))
 
 
 def _filters_between(part: Part, op: Conv | ConvTranspose | Dense, outs: slice) -> Part:
@@ -196,7 +220,7 @@ def _filters_between(part: Part, op: Conv | ConvTranspose | Dense, outs: slice) 
     half = replace(op, out_features=count) if isinstance(op, Dense) else replace(op, out_channels=count)
     filters_second = isinstance(op, ConvTranspose)  # its weight is [C, M, *K]
     w = {role: a[:, outs] if filters_second and role == "weight" else a[outs] for role, a in part.w.items()}
-    return Part(half, part.xs, w, part.y[:, outs])
+    return Part(half, part.xs, w, *part.within(1, outs))
 
 
 def _share(weight: Array, channels: slice) -> Array:

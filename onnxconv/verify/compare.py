@@ -64,30 +64,43 @@ def within(got: Array, expected: Array, bound: Array | float) -> Comparison:
     """
     assert got.shape == expected.shape, "shapes were compared first"
     assert got.size, "an empty comparison proves nothing"
-    shape, y, ref = got.shape, np.atleast_1d(got).astype(np.float64), np.atleast_1d(expected).astype(np.float64)
+    if np.ndim(bound) == 0 and bound == 0 and (got == expected).all():
+        value = float(got.flat[0])
+        return Comparison(got.size, 0, 0, 0.0, 0.0, (0,) * got.ndim, value, value, 0.0, tuple(got.shape))
+    shape = got.shape
+    y, ref = np.atleast_1d(got), np.atleast_1d(expected).astype(np.float64, copy=False)
     limit = np.broadcast_to(np.asarray(bound, np.float64), shape).reshape(y.shape)
     with np.errstate(all="ignore"):
-        error = np.abs(y - ref)
-        error[(y == ref) | (np.isnan(y) & np.isnan(ref))] = 0
-        error[np.isnan(error)] = np.inf
-        judged = np.isfinite(limit)
-        ratio = np.where(error == 0, 0, error / limit)  # error > 0 over a bound of 0 is infinite
-        ratio[~judged] = 0
-    farthest = np.where(np.isinf(ratio), error, -1) if np.isinf(ratio).any() else ratio
+        error = np.abs(np.subtract(y, ref, dtype=np.float64))
+        if error.max() < np.inf and limit.min() > 0 and limit.max() < np.inf:
+            judged, ratio = None, error / limit
+        else:
+            judged, ratio = _ratio(y, ref, error, limit)
+    farthest = ratio if ratio.max() < np.inf else np.where(np.isinf(ratio), error, -1)
     at = np.unravel_index(int(farthest.argmax()), y.shape)
     return Comparison(
         elements=y.size,
-        mismatches=int((ratio > 1).sum()),
-        unjudged=int(y.size - judged.sum()),
-        max_error=float(error[judged].max(initial=0)),
+        mismatches=int((ratio > 1).sum()) if ratio[at] > 1 else 0,
+        unjudged=0 if judged is None else int(y.size - judged.sum()),
+        max_error=float((error if judged is None else error[judged]).max(initial=0)),
         bound_used=float(ratio[at]),
         worst=tuple(int(i) for i in at[: len(shape)]),
         got=float(y[at]),
         expected=float(ref[at]),
         bound=float(limit[at]),
         shape=tuple(shape),
-        map=_map(error, ratio > 1),
+        map=_map(error, ratio > 1) if ratio[at] > 1 else None,
     )
+
+
+def _ratio(y: Array, ref: Array, error: Array, limit: Array) -> tuple[Array, Array]:
+    """Which elements are judged, and error ÷ bound, where numbers are not finite or bounds are 0; `error` is set right."""
+    error[(y == ref) | (np.isnan(y) & np.isnan(ref))] = 0
+    error[np.isnan(error)] = np.inf
+    judged = np.isfinite(limit)
+    ratio = np.where(error == 0, 0, error / limit)  # error > 0 over a bound of 0 is infinite
+    ratio[~judged] = 0
+    return judged, ratio
 
 
 def _map(error: Array, wrong: Array) -> ErrorMap | None:

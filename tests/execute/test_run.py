@@ -13,7 +13,7 @@ from execute.single import node, weights_of
 
 import onnxconv.execute.parts
 from onnxconv.errors import UsageError
-from onnxconv.execute import apply, magnitude, run, seeded_inputs
+from onnxconv.execute import apply, beside, magnitude, run, seeded_inputs
 from onnxconv.geometry import Axis, TransposedAxis
 from onnxconv.graph import Graph, TensorType
 from onnxconv.ops import (
@@ -257,3 +257,27 @@ def test_flatten_then_dense() -> None:
     w = {dense.params[0][1]: np.eye(2, 6, dtype=np.float32), dense.params[1][1]: np.array([1, 2], np.float32)}
     graph = Graph("dense", (("x", x),), (flat, dense), ("y",))
     np.testing.assert_array_equal(run(graph, w, {"x": np.arange(6, dtype=np.float32).reshape(1, 2, 3)})["y"], [[1, 3]])
+
+
+@pytest.mark.parametrize("limit", [0, 3000, 1 << 24])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("op", "shapes"), SLICED[:9], ids=lambda v: "" if isinstance(v, tuple) else type(v).__name__)
+def test_pieces_with_their_magnitudes(
+    op: Operator, shapes: tuple[tuple[int, ...], ...], dtype: str, limit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each element once, where it is said to be; magnitudes that are summed in float32 are not below the exact ones."""
+    rng = np.random.default_rng(1)
+    xs = [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+    there = node("y", op, ("x",), *shapes, dtype=dtype)
+    w = weights_of(there)
+    expected, size = apply(there, xs, w), magnitude(there, xs, w)
+    monkeypatch.setattr(onnxconv.execute.parts, "WORKING_BYTES", limit)
+    found, sizes, times = np.zeros_like(expected), np.zeros_like(expected), np.zeros(expected.shape)
+    for start, (y, s) in beside(there, xs, w, expected.astype(dtype), lambda _, y, s: (y, s)):
+        place = tuple(slice(a, a + n) for a, n in zip(start or (0,) * y.ndim, y.shape, strict=True))
+        found[place], sizes[place] = y, s
+        times[place] += 1
+    assert (times == 1).all()
+    np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-14)
+    assert (sizes >= size * (1 - 1e-14)).all()
+    assert (sizes <= size * (1 + (1e-4 if dtype == "float32" else 1e-14))).all()

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from execute.single import node, weights_of
 
+import onnxconv.execute.parts
+from onnxconv.execute import apply
+from onnxconv.geometry import Axis
+from onnxconv.ops import Conv
+from onnxconv.verify.arithmetic import DIRECT, Layer, allowed
 from onnxconv.verify.compare import all_same, merge, outputs_differ, within
+from onnxconv.verify.judge import compared
 
 Y = np.arange(6, dtype=np.float32).reshape(2, 3)
 DECLARED = {"y": ("float32", (2, 3))}
@@ -95,3 +102,22 @@ def test_constants_prove_nothing() -> None:
     assert all_same(np.zeros(3))
     assert all_same(np.full(3, np.nan))
     assert not all_same(np.array([0.0, 1.0]))
+
+
+def test_pieces_say_what_the_whole_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large layer is judged piece by piece; where something is wrong, all of it at once."""
+    op, shape = Conv((Axis(3, pad=(1, 1)),) * 2, 6), (2, 4, 20, 17)
+    there, rng = node("y", op, ("x",), shape), np.random.default_rng(0)
+    xs, w = [rng.standard_normal(shape).astype(np.float32)], weights_of(there)
+    exact = apply(there, xs, w)
+    got = exact.astype(np.float32)
+    whole = within(got, exact, allowed(Layer(there, xs, w, exact), DIRECT))
+    monkeypatch.setattr(onnxconv.execute.parts, "WORKING_BYTES", 20_000)
+    found = compared(there, xs, w, got, DIRECT)
+    assert (found.elements, found.mismatches, found.unjudged) == (got.size, 0, 0)
+    assert (found.worst, found.max_error) == (whole.worst, whole.max_error)
+    assert 0.999 * whole.bound_used <= found.bound_used <= whole.bound_used > 0
+    got[1, 3, 19, 2] += 1
+    wrong = compared(there, xs, w, got, DIRECT)
+    assert (wrong.elements, wrong.mismatches, wrong.worst) == (got.size, 1, (1, 3, 19, 2))
+    assert wrong.map is not None
