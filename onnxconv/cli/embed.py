@@ -22,12 +22,14 @@ def _list(ctx: click.Context, _: click.Parameter, asked: bool) -> None:
     if not asked or ctx.resilient_parsing:
         return
     from onnxconv.cli.output import style, width
-    from onnxconv.embed import names
+    from onnxconv.embed import REWRITES, names
     from onnxconv.report import as_json, targets_text
 
     found = [_row(name) for name in names()]
     json = ctx.params.get("format") == "json"
-    deliver(as_json({"targets": found}) if json else targets_text(found, width(), style()))
+    ways = [{"name": name, "says": way.says, "exact": way.exact} for name, way in REWRITES.items()]
+    told = as_json({"targets": found, "rewrites": ways}) if json else targets_text(found, ways, width(), style())
+    deliver(told)
     ctx.exit()
 
 
@@ -61,7 +63,8 @@ def _entry(target: Target) -> dict[str, Any]:
 Examples:
   onnxconv embed --list
   onnxconv embed specs/lenet5.yaml --target python -o lenet5 --check
-  onnxconv embed model.onnx --target python -o bundle
+  onnxconv embed model.onnx --target ncnn --adapt -o bundle
+  onnxconv embed model.onnx --target web --rewrite fold-batch-norm -o bundle
   cd lenet5 && python check.py
 
 \b
@@ -84,13 +87,20 @@ the check cannot run here; 130 interrupted.
     is_flag=True,
     expose_value=False,
     callback=_list,
-    help="Tell the targets, whether bundles can be checked here, and what to install.",
+    help="Tell the targets, whether bundles can be checked here, what to install, and the rewrites.",
 )
 @options.source_argument
 @click.option("--target", "name", metavar="NAME", required=True, help="What to make it for. See --list.")
 @options.output_option("A new folder, or a bundle that is replaced.", required=True, metavar="DIR")
 @click.option("--check", "checked", is_flag=True, help="Run the bundle's own check when it is written.")
-@click.option("--adapt", is_flag=True, help="Change what the target cannot take, where that changes no output.")
+@click.option("--adapt", is_flag=True, help="Change what the target cannot take, where there is a way round.")
+@click.option(
+    "--rewrite",
+    "rewrites",
+    metavar="NAME",
+    multiple=True,
+    help="A way round to go in any case, such as explicit-pads or fold-batch-norm. Repeatable; --list names them.",
+)
 @options.weights_option
 @options.seed_option("the weights, and of the golden inputs")
 @click.option(
@@ -110,6 +120,7 @@ def embed(
     output: str,
     checked: bool,
     adapt: bool,
+    rewrites: tuple[str, ...],
     weights: str | None,
     seed: int,
     timeout: float,
@@ -122,7 +133,7 @@ def embed(
 
     target = find(name)
     (network,) = networks([source], set=parameters, input_shapes=input_shapes, weights=weights, seed=seed)
-    made = network.embed(target, output, adapt=adapt, seed=seed)
+    made = network.embed(target, output, adapt=adapt, rewrites=rewrites, seed=seed)
     for change in made.changed:
         remark(f"changed for {target.title}: {change}\n")
     present(Path(output))
@@ -134,7 +145,7 @@ def embed(
         "target": target.name,
         "folder": output,
         "bytes": made.size,
-        "changed": list(made.changed),
+        "changed": [str(change) for change in made.changed],
         "check": found and {"status": STATUS[found.status], "start_up": found.start_up, "said": found.said},
     }
     if format == "json":

@@ -15,11 +15,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from onnxconv.embed.adapt import adapted
+import numpy as np
+
+from onnxconv.embed.adapt import Adapted, Change, adapted
 from onnxconv.embed.golden import GoldenSet, golden, write
 from onnxconv.embed.target import CHECKING, Target
 from onnxconv.emit import EmitOptions, fitting, save
 from onnxconv.errors import Diagnostic, UsageError, Where
+from onnxconv.execute import run
 from onnxconv.graph import Graph
 from onnxconv.weights import Weights
 
@@ -37,13 +40,13 @@ IGNORED = ("__pycache__",)
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle that was written. `changed`: what was done to the graph for the target's sake, in words."""
+    """A bundle that was written. `changed`: what was done to the network for the target's sake."""
 
     folder: Path
     target: Target
     size: int
     """Bytes of all files."""
-    changed: tuple[str, ...]
+    changed: tuple[Change, ...]
 
 
 def embed(
@@ -53,17 +56,20 @@ def embed(
     folder: Path,
     *,
     adapt: bool = False,
+    rewrites: Sequence[str] = (),
     seed: int = 0,
     tool: str = "",
 ) -> Bundle:
     """Write a bundle, whole or not at all; one that was there before is replaced.
 
-    `adapt`: change what the target cannot take, where that changes no output. `seed` is that of the golden inputs; `tool`
+    `adapt`: change what the target cannot take, where there is a way round; `rewrites`: ways to go in any case, by name. The
+    golden outputs are those of the network before. `seed` is that of the golden inputs; `tool`
     is written down as the version that made it. Raises `UsageError` with everything that the target cannot take, and where
     nothing can be written.
     """
-    graph, changed = adapted(graph, target, adapt)
-    sets = list(golden(graph, weights, seed, target.arithmetic))
+    found = adapted(graph, weights, target, adapt=adapt, rewrites=rewrites)
+    sets = list(golden(found.graph, found.weights, seed, target.arithmetic, before=(graph, weights)))
+    before, graph = graph.digest(), found.graph
     options = fitting(graph, EmitOptions())
     with _replaced(folder) as hidden:
         for files in target.files:
@@ -72,10 +78,10 @@ def embed(
             save(graph, one.weights, hidden / one.model, options)
         (hidden / "golden").mkdir()
         _json(hidden / "golden" / "golden.json", write(sets, hidden / "golden"))
-        facts = _facts(graph, target, sets, options, changed, tool)
+        facts = _facts(found, before, target, sets, options, tool)
         target.convert(hidden, facts)
         size = sign(hidden, facts, target.checking)
-    return Bundle(folder, target, size, changed)
+    return Bundle(folder, target, size, found.changes)
 
 
 def sign(folder: Path, facts: Mapping[str, Any], checking: Sequence[str] = CHECKING) -> int:
@@ -106,13 +112,9 @@ def _accounted(folder: Path) -> list[tuple[str, Path, str]]:
 
 
 def _facts(
-    graph: Graph,
-    target: Target,
-    sets: Sequence[GoldenSet],
-    options: EmitOptions,
-    changed: tuple[str, ...],
-    tool: str,
+    found: Adapted, before: str, target: Target, sets: Sequence[GoldenSet], options: EmitOptions, tool: str
 ) -> dict[str, Any]:
+    graph = found.graph
     types = graph.types()
     limits = list(target.limits)
     if all(one.name != "proof" for one in sets):
@@ -122,6 +124,7 @@ def _facts(
         "name": graph.name,
         "target": target.name,
         "digest": graph.digest(),
+        "digest_before": before,
         "opset": options.opset,
         "ir_version": options.ir_version,
         "made_with": {"onnxconv": tool, **{name: version(name) for name in ("numpy", "onnx")}},
@@ -135,8 +138,19 @@ def _facts(
             for one in sets
         },
         "limits": limits,
-        "changed": list(changed),
+        "changed": [_change(change, found, sets) for change in found.changes],
     }
+
+
+def _change(change: Change, found: Adapted, sets: Sequence[GoldenSet]) -> dict[str, Any]:
+    """A rewrite as ``bundle.json`` says it; one that is not exact with the largest change of each golden output."""
+    made = change.made
+    told = {"rewrite": change.rewrite, "says": made.says, "layers": list(change.layers), "proof": made.proof}
+    if made.exact:
+        return told
+    after = run(found.graph, found.weights, sets[0].inputs)
+    far = {name: np.abs(after[name].astype(float) - y.astype(float)) for name, y in sets[0].outputs.items()}
+    return {**told, "difference": {name: float(off.max(initial=0)) for name, off in far.items()}}
 
 
 def _json(path: Path, document: Mapping[str, Any]) -> None:

@@ -45,14 +45,16 @@ class GoldenSet:
     tolerances: Mapping[str, Tolerance]
 
 
-def golden(graph: Graph, weights: Weights, seed: int, arithmetic: str) -> Iterator[GoldenSet]:
+def golden(
+    graph: Graph, weights: Weights, seed: int, arithmetic: str, before: tuple[Graph, Weights] | None = None
+) -> Iterator[GoldenSet]:
     """The sets of a network; without ``proof`` where nothing would show in it.
 
-    Raises `UsageError` where an output is not finite: no tolerance can be told of it.
+    `before`: what it was made from by rewrites; the outputs of ``model`` are those of that. Raises `UsageError` where an output is not finite: no tolerance can be told of it.
     """
     sized = pinned(graph, IMAGES)
     inputs = seeded_inputs(sized, seed)
-    expected = run(sized, weights, inputs)
+    expected = run(*(before or (sized, weights)), inputs)
     _demand_finite(expected)
     found = tolerances(sized, weights, inputs, expected, arithmetic)
     _demand_finite({name: np.array(tolerance.value) for name, tolerance in found.items()}, "the tolerance of ")

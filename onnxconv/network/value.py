@@ -225,7 +225,15 @@ class Network:
             return None
         return found, () if folder is None else save_case(found, Path(folder), runtime, command)
 
-    def embed(self, target: Target | str, folder: str | Path, *, adapt: bool = False, seed: int = 0) -> Bundle:
+    def embed(
+        self,
+        target: Target | str,
+        folder: str | Path,
+        *,
+        adapt: bool = False,
+        rewrites: Sequence[str] = (),
+        seed: int = 0,
+    ) -> Bundle:
         """Write a bundle for a target, or for the one of that name: `onnxconv.embed.embed`."""
         from onnxconv import __version__
         from onnxconv.embed import embed, find
@@ -233,7 +241,16 @@ class Network:
         self._demand_understood("embedded")
         self._demand_memory()
         chosen = find(target) if isinstance(target, str) else target
-        return embed(self.graph, self.weights, chosen, Path(folder), adapt=adapt, seed=seed, tool=__version__)
+        return embed(
+            self.graph,
+            self.weights,
+            chosen,
+            Path(folder),
+            adapt=adapt,
+            rewrites=rewrites,
+            seed=seed,
+            tool=__version__,
+        )
 
     def _demand_understood(self, done: str) -> None:
         """Refuse (`ModelError`) to do more than report with a model that is not understood as a whole."""

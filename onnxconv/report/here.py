@@ -28,8 +28,10 @@ def runtimes_text(entries: Sequence[Document], width: int = WIDTH, style: Style 
     return "\n".join(found) + "\n"
 
 
-def targets_text(entries: Sequence[Document], width: int = WIDTH, style: Style = plain) -> str:
-    """A line for each target, and for those whose bundles cannot be checked here what to install."""
+def targets_text(
+    entries: Sequence[Document], rewrites: Sequence[Document], width: int = WIDTH, style: Style = plain
+) -> str:
+    """A line for each target, and for those whose bundles cannot be checked here what to install; then the rewrites."""
     columns = (
         Column("target", tuple(entry["name"] for entry in entries)),
         Column("check", tuple("ready" if entry["checkable"] else "not here" for entry in entries)),
@@ -42,7 +44,11 @@ def targets_text(entries: Sequence[Document], width: int = WIDTH, style: Style =
         lacking = [entry["broken"]] if entry["broken"] else [f"{what} is missing" for what in entry["missing"]]
         for what, fix in zip(lacking, entry["fix"], strict=True):
             found += paragraph(f"{what}; fix: {fix}" if fix else what, width, MARGIN * 3, MARGIN * 3)
-    return "\n".join(found) + "\n"
+    ways = (
+        Column("rewrite", tuple(entry["name"] for entry in rewrites)),
+        Column("what it does", tuple(entry["says"] for entry in rewrites)),
+    )
+    return "\n".join((*found, "", *lines(ways, style))) + "\n"
 
 
 ROLES = {"ok": "good", "note": "faint", "problem": "bad"}

@@ -61,6 +61,16 @@ def test_start_up_is_measured_by_the_check_and_kept_beside_the_bundle(spec: str,
     assert not (folder / "check.json").exists(), "another bundle, which was not checked"
 
 
+def test_a_rewrite_by_name_is_made_and_told(spec: str, tmp_path: Path) -> None:
+    asked = ("embed", spec, "--target", "python", "-o", str(tmp_path / "bundle"), "--rewrite")
+    told = call(*asked, "fixed-sizes")
+    assert told.exit_code == 0, told.stderr
+    assert "changed for onnxruntime in Python: fixed-sizes: one image" in told.stderr
+    told = call(*asked, "explicit-pads")
+    assert told.exit_code == 2
+    assert "'explicit-pads' fits no layer" in told.stderr
+
+
 @pytest.mark.parametrize(("status", "code", "word"), [(0, 0, "pass"), (1, 1, "fail"), (2, 3, "not_run")])
 def test_exit_codes(
     spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, code: int, word: str
@@ -88,6 +98,7 @@ def test_the_list_in_text_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     told = call("embed", "--list")
     assert "not here" in told.stdout
     assert "onnxruntime is missing; fix: pip install onnxruntime" in told.stdout
+    assert "fold-batch-norm" in told.stdout
 
 
 class Stranger:
@@ -117,7 +128,7 @@ def test_a_target_of_a_strangers_that_does_not_load_is_told(
     entries = json.loads(call("embed", "--list", "--format", "json").stdout)["targets"]
     (row,) = (entry for entry in entries if entry["name"] == "alien")
     assert words in row["broken"]
-    assert words in targets_text([row], width=1000)
+    assert words in targets_text([row], [], width=1000)
     assert row["checkable"] is False
 
 

@@ -36,7 +36,7 @@ ADDED = {
     "report": "--output --set --at --sample-rate",
     "bench": "-o --output --seed --weights --timeout --runtime-option --input-shape --set",
     "import": "--output --input-shape",
-    "embed": "--output --adapt --format --weights --seed --timeout --input-shape --set",
+    "embed": "--output --adapt --rewrite --format --weights --seed --timeout --input-shape --set",
     "runtimes": "",
     "schema": "-o --output",
     "doctor": "--format",

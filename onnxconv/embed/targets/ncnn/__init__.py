@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from onnxconv.embed.target import Need, Obstacle, Target
 from onnxconv.embed.targets.shared import PYTHON, fixed_sizes
 from onnxconv.errors import Diagnostic, NotAvailable, UsageError, Where
-from onnxconv.graph import Graph
+from onnxconv.geometry import Axis, TransposedAxis
+from onnxconv.graph import Graph, Node
+from onnxconv.ops import AveragePool, ConvTranspose, LayerNorm, MaxPool, Softmax
 from onnxconv.runtimes import RuntimeAbsent
 from onnxconv.runtimes.engines.ncnn import converter
 
@@ -27,6 +29,31 @@ def obstacles(graph: Graph) -> Iterator[Obstacle]:
             yield Obstacle("", f"runs one image at a time, and {name!r} has the shape {list(shape)}")
         if types[name].dtype != "float32":
             yield Obstacle("", f"takes float32, and {name!r} is {types[name].dtype}")
+    for node in graph.nodes:
+        yield from _layer(node, len(node.type.shape))
+
+
+def _layer(node: Node, rank: int) -> Iterator[Obstacle]:
+    """What pnnx has no layer of ncnn for, or ncnn computes otherwise (seen with versions of October 2026)."""
+    match node.op:
+        case Softmax(axis=axis) if axis != rank - 1:
+            yield Obstacle(node.name, "takes softmax along the last axis alone, whatever a model says")
+        case LayerNorm() if rank > 2:
+            yield Obstacle(node.name, "normalises other numbers together than this layer does")
+        case ConvTranspose(window=window) if _lopsided(window):
+            yield Obstacle(node.name, "has no transposed convolution that crops its ends differently", "explicit-pads")
+        case MaxPool(window=window) if _lopsided(window):
+            yield Obstacle(node.name, "pads both ends of a max pool alike", "explicit-pads")
+        case MaxPool(window=window) if any(a.dilation > 1 for a in window):
+            yield Obstacle(node.name, "has no max pool with dilation", "max-of-slices")
+        case AveragePool(window=window) if _lopsided(window) or any(a.dilation > 1 for a in window):
+            yield Obstacle(
+                node.name, "has no such average pool, with dilation or ends padded differently", "sums-for-averages"
+            )
+
+
+def _lopsided(window: Sequence[Axis | TransposedAxis]) -> bool:
+    return any(a.pad[0] != a.pad[1] for a in window)
 
 
 def convert(folder: Path, _: dict[str, Any]) -> None:

@@ -1,11 +1,23 @@
 """Target `opencv`: OpenCV in Python."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from onnxconv.embed.target import Need, Target
+from onnxconv.embed.target import Need, Obstacle, Target
 from onnxconv.embed.targets.shared import PYTHON, fixed_sizes
+from onnxconv.graph import Graph
+from onnxconv.ops import GlobalAveragePool, GlobalMaxPool
 
 __all__ = ["TARGET"]
+
+
+def obstacles(graph: Graph) -> Iterator[Obstacle]:
+    yield from fixed_sizes(graph)
+    types = graph.types()
+    for node in graph.nodes:
+        if isinstance(node.op, GlobalAveragePool | GlobalMaxPool) and len(types[node.inputs[0]].spatial) > 2:
+            yield Obstacle(node.name, "has no pool over all positions of a volume", "windowed-global-pools")
+
 
 TARGET = Target(
     name="opencv",
@@ -18,5 +30,5 @@ TARGET = Target(
         Need("NumPy", "pip install numpy", module="numpy"),
     ),
     limits=("checked on OpenCV's own CPU engine",),
-    obstacles=fixed_sizes,
+    obstacles=obstacles,
 )

@@ -40,7 +40,10 @@ class Model:
 
 
 def _image(name: str, status: int, found: ncnn.Mat) -> np.ndarray:
-    """An output with the axis for the batch, which ncnn has not."""
+    """An output in its own shape: ncnn has no axis for the batch, and leaves out or adds axes of one position."""
     if status:
         raise ValueError(f"ncnn computes no {name}: extract gave {status}")
-    return np.array(found)[np.newaxis]
+    y, shape = np.array(found), OUTPUTS[name][1]
+    if [n for n in y.shape if n > 1] != [n for n in shape if n > 1]:
+        raise ValueError(f"ncnn computes {name} in the shape {list(y.shape)}, not {list(shape)}")
+    return y.reshape(shape)
