@@ -25,6 +25,8 @@ BUILT_IN: dict[str, str] = {
     "ncnn": "onnxconv.embed.targets.ncnn:TARGET",
     "tract": "onnxconv.embed.targets.tract:TARGET",
     "tract-c": "onnxconv.embed.targets.tract_c:TARGET",
+    "tvm": "onnxconv.embed.targets.tvm:TARGET",
+    "iree": "onnxconv.embed.targets.iree:TARGET",
 }
 """What this package's own entry points say, so that it also works where it is not installed."""
 

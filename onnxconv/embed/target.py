@@ -30,7 +30,10 @@ class Need:
             return not self.found()
         if self.program:
             return shutil.which(self.program) is None
-        return importlib.util.find_spec(self.module) is None
+        try:
+            return importlib.util.find_spec(self.module) is None
+        except ModuleNotFoundError:  # the package that the module is of
+            return True
 
 
 @dataclass(frozen=True, slots=True)
