@@ -19,6 +19,7 @@ BUILT_IN: dict[str, str] = {
     "web": "onnxconv.embed.targets.web:TARGET",
     "c": "onnxconv.embed.targets.c:TARGET",
     "ort-c": "onnxconv.embed.targets.ort_c:TARGET",
+    "ort-mobile": "onnxconv.embed.targets.ort_mobile:TARGET",
     "openvino": "onnxconv.embed.targets.openvino:TARGET",
     "openvino-cpp": "onnxconv.embed.targets.openvino_cpp:TARGET",
     "opencv": "onnxconv.embed.targets.opencv:TARGET",
