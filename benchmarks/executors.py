@@ -22,6 +22,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from page import processor
+
 SPECS = Path(__file__).parents[1] / "specs"
 DENSE = ("vgg16", "resnet50", "resnext50_32x4d", "inception_v3", "unet")
 DEPTHWISE = ("mobilenet_v2", "efficientnet_b0", "shufflenet_v2_x1_0")
@@ -136,15 +138,6 @@ def preamble(asked: argparse.Namespace) -> str:
         f"{datetime.date.today():%d %B %Y}, {processor()}, {asked.threads} thread(s), Python {platform.python_version()}, {versions}, "
         f"torch {torch.__version__}; medians of {asked.repeat} rounds after a warm-up, {told}, one image, float32."
     )
-
-
-def processor() -> str:
-    """The model that Linux tells, else the architecture."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="ascii").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.machine()
 
 
 def on_processors(count: int) -> None:

@@ -7,10 +7,12 @@ import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from onnxconv.runtimes import Absent, Available
+if TYPE_CHECKING:
+    from onnxconv.runtimes import Absent, Available
 
-__all__ = ["hand_out", "ran", "versions"]
+__all__ = ["hand_out", "processor", "ran", "versions"]
 
 
 def ran(command: str, more: str = "") -> list[str]:
@@ -23,8 +25,19 @@ def ran(command: str, more: str = "") -> list[str]:
     ]
 
 
+def processor() -> str:
+    """The model that Linux tells, else the architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()
+
+
 def versions(states: Mapping[str, Available | Absent]) -> list[str]:
     """A table of runtimes, with the reason where one is absent."""
+    from onnxconv.runtimes import Absent
+
     rows = [
         f"| `{name}` | {state.reason if isinstance(state, Absent) else state.version} |"
         for name, state in states.items()
