@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from chains import chain
 
 from onnxconv.execute import run
-from onnxconv.geometry import Sampling
+from onnxconv.geometry import Axis, Sampling
 from onnxconv.graph import Graph
 from onnxconv.ops import (
     END,
+    Add,
     ChannelShuffle,
     Concat,
+    Conv,
     DepthToSpace,
     Expand,
     Flatten,
@@ -30,7 +34,7 @@ from onnxconv.ops import (
     Transpose,
     Unsqueeze,
 )
-from onnxconv.receptive import Sight, sights
+from onnxconv.receptive import Sight, follow, sights
 from onnxconv.weights import seeded
 
 X: Shape = (2, 4, 6, 8)
@@ -125,3 +129,26 @@ def test_the_channels_of_a_position_are_taken_together() -> None:
     sight = sights(graph)["l1"]["x"][0]
     assert (sight.reach.size(), sight.reach.stride()) == (2, 1)
     assert sight.reach.at(0) == sight.reach.at(1) == (0, 3)
+
+
+def test_what_no_later_node_reads_is_forgotten() -> None:
+    """Along a chain one tensor is needed at a time, and the one that is made of it; what is told is the same."""
+    graph = chain((1, 2, 40), *[Conv((Axis(3),), 2)] * 10)
+    every = sights(graph)
+    inputs, nodes = follow(graph)
+    known = []
+    for at in nodes:
+        assert {*at.node.inputs, at.node.output} <= set(at.seen)
+        assert all(at.seen[tensor] == every[tensor] for tensor in at.seen)
+        known.append(len(at.seen))
+    assert inputs["x"] == every["x"]
+    assert known == [2] * 10
+
+
+def test_what_is_read_late_is_kept_until_then() -> None:
+    layers = [Conv((Axis(3, 1, 1, (1, 1)),), 2)] * 4
+    graph = chain((1, 2, 40), *layers, Add())
+    last = graph.nodes[-1]
+    graph = replace(graph, nodes=(*graph.nodes[:-1], replace(last, inputs=("x", "l0", "l3"))))
+    known = [sorted(at.seen) for at in follow(graph)[1] if at.node.output != "l1"]
+    assert known == [["l0", "x"], *(["l0", f"l{i - 1}", f"l{i}", "x"] for i in (2, 3)), ["l0", "l3", "l4", "x"]]
