@@ -61,6 +61,8 @@ class Worker:
         self._command = [target, *argument]
         self._options = dict(options or {})
         self._model: Path | None = None
+        self._prepares = False
+        self._prepared: dict[str, list[int]] | None = None
         self._child: _Child | None = None
         self._open()
 
@@ -79,15 +81,13 @@ class Worker:
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """All outputs by name, as the runtime returned them. Raises `RuntimeFailed`."""
         assert self._model is not None, "a model is loaded before it is run"
-        if self._child is None:
-            self._load(self._model)
+        self._prepare(self._model, inputs)
         return self._ask({"do": "run"}, inputs, self.timeout, "running the model")[1]
 
     def time(self, inputs: Mapping[str, Array], runs: int = 1) -> Timing:
         """How long a run takes inside the process, the mean of so many one after the other. Raises `RuntimeFailed`."""
         assert self._model is not None, "a model is loaded before it is timed"
-        if self._child is None:
-            self._load(self._model)
+        self._prepare(self._model, inputs)
         header, _ = self._ask({"do": "time", "runs": runs}, inputs, self.timeout * runs, "running the model")
         return Timing(header["seconds"], header["peak_bytes"])
 
@@ -118,8 +118,19 @@ class Worker:
     def _load(self, model: Path) -> dict[str, Any]:
         if self._child is None:
             self._open()
-        request = {"do": "load", "model": str(model)}
-        return self._ask(request, {}, self.timeout, "loading the model", model)[0]
+        self._prepared = None
+        header = self._ask({"do": "load", "model": str(model)}, {}, self.timeout, "loading the model", model)[0]
+        self._prepares = header["prepares"]
+        return header
+
+    def _prepare(self, model: Path, inputs: Mapping[str, Array]) -> None:
+        """Have a process with the model, ready for inputs of these shapes."""
+        if self._child is None:
+            self._load(model)
+        shapes = {name: list(array.shape) for name, array in inputs.items()}
+        if self._prepares and shapes != self._prepared:
+            self._ask({"do": "prepare", "shapes": shapes}, {}, self.timeout, "loading the model")
+            self._prepared = shapes
 
     def _ask(
         self,

@@ -14,7 +14,11 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 class Session(Protocol):
-    """A loaded model. It may also have `placement` and `unplaced`, with the meaning they have in `Loaded`."""
+    """A loaded model. It may also have `placement` and `unplaced`, with the meaning they have in `Loaded`.
+
+    One that is made ready anew for other sizes has `prepare(shapes)` too, the shapes of all inputs by name: it is called before
+    a run with other shapes than the last, and the time that it takes is that of loading.
+    """
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
         """All outputs of the model by name."""

@@ -64,19 +64,20 @@ class BySize:
         self._run: Run | None = None
         shapes = signature(model_path).fixed
         if shapes is not None:
-            self._prepare(shapes)
+            self.prepare(shapes)
 
     def run(self, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        shapes = {name: array.shape for name, array in inputs.items()}
-        if self._run is None or shapes != self._shapes:
-            self._run = self._shapes = None
-            self._prepare(shapes)
+        self.prepare({name: array.shape for name, array in inputs.items()})
         assert self._run is not None, "a model was made ready"
         return self._run(inputs)
 
-    def _prepare(self, shapes: Shapes) -> None:
+    def prepare(self, shapes: Shapes) -> None:
+        """Make the model ready for inputs of these shapes, unless it is."""
+        if self._run is not None and shapes == self._shapes:
+            return
         import onnx
 
+        self._run = self._shapes = None
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "model.onnx"
             onnx.save(sized(self.model_path, shapes), file)

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,7 +63,13 @@ class Host:
             "version": str(self.runtime.version),
             "placement": {str(provider): int(count) for provider, count in placement.items()},
             "unplaced": [str(node) for node in unplaced],
+            "prepares": hasattr(session, "prepare"),
         }, {}
+
+    def prepare(self, shapes: Mapping[str, Sequence[int]]) -> Answer:
+        session: Any = self.session
+        session.prepare({name: tuple(shape) for name, shape in shapes.items()})
+        return {}, {}
 
     def run(self, inputs: dict[str, Array]) -> Answer:
         assert self.session is not None, "load comes before run"
@@ -104,6 +110,8 @@ def answer(host: Host, header: Mapping[str, Any], inputs: dict[str, Array]) -> A
                 return host.open(header)
             case "load":
                 return host.load(header)
+            case "prepare":
+                return host.prepare(header["shapes"])
             case "time":
                 return host.time(header["runs"], inputs)
             case _:

@@ -35,7 +35,7 @@ def alive(node: Node, signal: Signal, route: Routed, inputs: Sequence[Array], xs
     (first, *_) = inputs
     if route.sources is not None:
         unbiased = y.reshape(-1) - route.weights.get("bias", 0.0)
-        seen: Array = first[route.sources] & (unbiased != 0)
+        seen: Array = first[route.sources].any(axis=1) & (unbiased != 0)
         return seen
     match node.op.kind:
         case "Concat" if getattr(node.op, "axis", 1) == 1:
@@ -69,7 +69,7 @@ def observed(
         route = routes[node.name]
         if route.sources is not None and route.taps is not None:
             kernel = math.prod(dict(node.params)["weight"].shape[2:])
-            seen[node.name] = here, np.bincount(route.taps[here], minlength=kernel).astype(bool)
+            seen[node.name] = here, np.bincount(route.taps[here].reshape(-1), minlength=kernel).astype(bool)
             reached[node.inputs[0]][route.sources[here]] = True
         else:
             _back(node, here, reached, shapes)

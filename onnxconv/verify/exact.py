@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -52,7 +53,12 @@ def exact(case: Case) -> Iterator[Finding]:
                 merged = merge(total, comparison) if total else comparison
                 note = f"one layer alone, {instance.grade} operands"
                 finding = judged(case.output, replace(comparison, elements=merged.elements), one, note=note)
-                yield _named(case, node, replace(finding, max_error=merged.max_error))
+                yield _named(
+                    case,
+                    node,
+                    replace(finding, max_error=merged.max_error),
+                    partial(_try, one=one, instance=instance, y=y),
+                )
                 return
             seen = merge(seen, comparison)
             telling = telling or _telling(one, y, instance)
@@ -66,12 +72,18 @@ def exact(case: Case) -> Iterator[Finding]:
     yield _summary(case, found, total, blind, inexact, thin)
 
 
-def _named(case: Case, node: Node, finding: Finding) -> Finding:
-    """The finding about a layer with the arithmetic that its runtime used, where that has a name and is not as demanded."""
+def _named(case: Case, node: Node, finding: Finding, again: Callable[[Case], Comparison | str]) -> Finding:
+    """The finding about a layer with the arithmetic that its runtime used, where that has a name and is not as demanded.
+
+    `again`: the layer judged again. What exceeds that arithmetic's own bound is another fault, and gets no name.
+    """
     if not _sums(node):
         return finding
     name = fingerprint(case, node, concrete(case.graph, 1)[node.inputs[0]]).arithmetic
     if name == NONE or narrower(name, case.arithmetic):
+        return finding
+    judged_so = again(replace(case, arithmetic=name))
+    if isinstance(judged_so, str) or judged_so.mismatches:
         return finding
     said, demanded = ARITHMETICS[name].says, ARITHMETICS[case.arithmetic].says
     return replace(finding, reason=f"{finding.reason}; it is computed with {said}, not {demanded}", arithmetic=name)

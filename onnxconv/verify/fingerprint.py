@@ -15,7 +15,9 @@ import numpy as np
 
 from onnxconv.execute import apply
 from onnxconv.graph import Graph, Node, TensorType
+from onnxconv.verify.arithmetic import ARITHMETICS, NONE, Layer
 from onnxconv.verify.case import Case, outputs_of
+from onnxconv.verify.compare import within
 from onnxconv.verify.draw import Stream
 from onnxconv.verify.winograd import KERNELS
 from onnxconv.verify.words import Array
@@ -40,7 +42,8 @@ class Fingerprint:
     """`operand_bits`: the widest integers that arrive unharmed, as input or as weight. `sum_bits`: 2^k + 1 is kept for k
     below it. `wide`: numbers beyond float16 arrive. `subnormals`: and those below 2^-126. `spread`: outputs beyond its
     field that a huge pixel spoils; kernels of 5 taps spoil 2 more than those of 3, which are not counted. `cancels`:
-    2^k + 1 − 2^k is 1 to the last bit that a narrow result could hold.
+    2^k + 1 − 2^k is 1 to the last bit that a narrow result could hold. `bounded`: what is spoilt is no more than a transform
+    of that reach may spoil; a pixel read from a wrong place is far more.
     """
 
     operand_bits: int
@@ -49,21 +52,27 @@ class Fingerprint:
     subnormals: bool
     spread: int
     cancels: bool
+    bounded: bool = True
 
     @property
     def arithmetic(self) -> str:
         """The name of the model in `arithmetic` that leaves this trace."""
         if self.spread:
-            return "fft" if self.spread > FAR else f"winograd-{2 if self.spread <= 2 else 4 if self.spread <= 4 else 6}"
+            return _transform(self.spread) if self.bounded else NONE
         if self.operand_bits == 24 and self.sum_bits == 24:
             return "direct" if self.subnormals else "flush-to-zero"
         if self.operand_bits in (10, 11, 12) and self.wide:
-            return "tf32" if self.sum_bits >= 23 else "none"
+            return "tf32" if self.sum_bits >= 23 else NONE
         if self.operand_bits == 11:
             return "float16" if self.cancels else "float16-sums"
         if self.operand_bits == 8 and self.wide:
-            return "bfloat16" if self.cancels else "none"
-        return "none"
+            return "bfloat16" if self.cancels else NONE
+        return NONE
+
+
+def _transform(spread: int) -> str:
+    """The transform that spoils so many outputs beside those that see a pixel."""
+    return "fft" if spread > FAR else f"winograd-{2 if spread <= 2 else 4 if spread <= 4 else 6}"
 
 
 @dataclass(frozen=True)
@@ -123,10 +132,8 @@ def fingerprint(case: Case, node: Node, shape: tuple[int, ...]) -> Fingerprint:
     bench, stream = _Bench(case, node, (1, *shape[1:])), Stream("fingerprint", case.seed, node.name)
     arriving, wide, subnormals = _inputs(bench, stream)
     sum_bits, cancels = _sums(bench, stream)
-    spread = _spread(bench, stream)
-    if spread and max(bench.kernel[2:]) in KERNELS:
-        spread = max(1, spread - max(bench.kernel[2:]) + KERNELS[0])
-    return Fingerprint(min(arriving, _weights(bench, stream)), sum_bits, wide, subnormals, spread, cancels)
+    spread, bounded = _spread(bench, stream)
+    return Fingerprint(min(arriving, _weights(bench, stream)), sum_bits, wide, subnormals, spread, cancels, bounded)
 
 
 def _inputs(bench: _Bench, stream: Stream) -> tuple[int, bool, bool]:
@@ -182,14 +189,15 @@ def _sums(bench: _Bench, stream: Stream) -> tuple[int, bool]:
     return _widest(kept), bool((np.abs(got - y) <= 2.0**-8 * np.abs(y)).all())
 
 
-def _spread(bench: _Bench, stream: Stream) -> int:
-    """How far beyond the outputs that see it a huge pixel spoils others, at most over its places in a tile.
+def _spread(bench: _Bench, stream: Stream) -> tuple[int, bool]:
+    """How far beyond the outputs that see it a huge pixel spoils others, at most over its places in a tile; and whether
+    that is within the bound of the transform of that reach.
 
     Filters have one tap, the first or the last: F(2, 3) keeps to the field of a whole kernel, but mixes its pixels.
     """
     sizes = bench.shape[2:]
     if not sizes:
-        return 0
+        return 0, True
     calm = stream.filled(bench.shape, 3, "float64")
     weight = bench.corners()
     places = [tuple((n // 2 + shift) % n for n in sizes) for shift in range(6)]
@@ -205,7 +213,12 @@ def _spread(bench: _Bench, stream: Stream) -> int:
         if spoilt.any() and inside.any():
             away = np.abs(np.argwhere(spoilt)[:, None] - np.argwhere(inside)[None]).max(axis=2).min(axis=1)
             farthest = max(farthest, int(away.max()))
-    return farthest
+    if not farthest:
+        return 0, True
+    if max(bench.kernel[2:]) in KERNELS:
+        farthest = max(1, farthest - max(bench.kernel[2:]) + KERNELS[0])
+    layer = Layer(bench.node, (x.astype(np.float32),), _only(bench, weight), y)
+    return farthest, not within(got, y, ARITHMETICS[_transform(farthest)].allowed(layer)).mismatches
 
 
 def _only(bench: _Bench, weight: Array) -> dict[str, Array]:

@@ -48,8 +48,9 @@ def route(
     own: dict[str, Array],
     arrays: dict[str, Array],
     stream: Stream,
+    taps: int = 1,
 ) -> Routed:
-    """The layer's output with all that is known about it, its weights, and its error if it has any."""
+    """The layer's output with all that is known about it, its weights, and its error if it has any. `taps`: of each filter."""
     shared = any(param.name in arrays for _, param in node.params) and bool(xs)
     if shared:
         w = {
@@ -57,7 +58,7 @@ def route(
         }
         routed = Routed(_fixed(node, xs, w), w)
     elif node.op.kind in PRODUCTS:
-        routed = route_products(node, xs[0], next, stream)
+        routed = route_products(node, xs[0], next, stream, taps)
     elif node.op.kind == "BatchNormalization":
         routed = route_batch_norm(node, xs[0], next, gain, stream)
     elif node.op.kind in NORMS:
@@ -75,7 +76,7 @@ def route(
     )
     if not exact:
         y = replace(y, error=error_after(node, xs, routed.weights, y.value, y.terms))
-    elif rounds:
+    elif rounds and taps == 1:  # sums that a batch norm is fused into keep the grid of their terms
         y = replace(y, grid=grid_of(y.value))
     if any(x.pairs for x in xs) or routed.mirrored or node.op.kind == "MatMul":
         y = replace(y, pairs=pairs_after(Step(node, xs, routed.weights, y.value, y.terms), y, routed.mirrored))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -19,6 +19,7 @@ from onnxconv.verify.level import PLAIN, levels
 from onnxconv.verify.route import Routed, route_matrix
 from onnxconv.verify.signal import Signal, channels
 from onnxconv.verify.sizes import concrete, terms
+from onnxconv.verify.taps import gathered
 from onnxconv.verify.words import Array
 from onnxconv.weights import Weights
 
@@ -28,6 +29,8 @@ LARGE = 1 << 33
 """Terms summed for one image above which one image is routed, not two."""
 NARROWER = (10, 6)
 """Bits of the inputs when wider ones use up the significand on the way."""
+ROOMS = (16, 8, 4)
+"""Bits by which sums of several channels may grow beyond the narrowest inputs."""
 
 
 @dataclass(frozen=True)
@@ -53,18 +56,22 @@ def _silent(_done: float, _text: str) -> None:
     return None
 
 
-def plan(graph: Graph, weights: Weights, seed: int, tell: Tell = _silent) -> Plan:
+def plan(graph: Graph, weights: Weights, seed: int, tell: Tell = _silent, *, gather: bool = False) -> Plan:
     """The plan with the widest inputs whose sums are all exact; else that with the narrowest.
 
-    `weights`: what layers have that are not routed, such as gates.
+    `weights`: what layers have that are not routed, such as gates. `gather`: where the network narrows, filters sum several
+    channels if that is exact.
     """
     could = {node.name for node in graph.nodes if node.op.kind not in (*NEVER_EXACT, *MEANS)}
     widest = _input_bits(graph)
-    for bits in (widest, *(b for b in NARROWER if b < widest)):
-        made = _Walk(graph, weights, seed, bits).through(tell if bits == widest else _silent)
-        if made.inexact not in could:
-            break
-    return made
+    tries = [(NARROWER[-1], room) for room in ROOMS if gather]
+    tries += [(bits, 0) for bits in (widest, *(b for b in NARROWER if b < widest))]
+    for bits, room in tries:
+        exact = could if (bits, room) != tries[-1] else set()
+        if made := _Walk(graph, weights, seed, bits, room).through(tell, exact):
+            return made
+        tell = _silent
+    raise AssertionError("the last plan is taken as it is")
 
 
 def separate(graph: Graph) -> Graph:
@@ -88,10 +95,11 @@ _FORGOTTEN = Signal(np.zeros(0), 0, np.zeros(0))
 class _Walk:
     """A run of the reference through a graph, in which each layer's weights are chosen when its inputs are known."""
 
-    def __init__(self, graph: Graph, weights: Weights, seed: int, bits: int) -> None:
+    def __init__(self, graph: Graph, weights: Weights, seed: int, bits: int, room: int = 0) -> None:
         self.graph, self.weights, self.reading, self.levels = graph, weights, consumers(graph), levels(graph, weights)
         self.shapes = concrete(graph, 2 if terms(graph, concrete(graph, 1)) < LARGE else 1)
         self.stream = Stream("routing", seed)
+        self.taps = gathered(graph, self.shapes, room)
         self.constants = held(graph, weights, self.stream, self.levels)
         self.inputs = {name: self._input(name, type.dtype, bits) for name, type in graph.inputs}
         self.arrays = stored_integers(graph, weights)
@@ -146,15 +154,17 @@ class _Walk:
             return Routed(raw(array.astype(np.float64)), {"value": array})
         own = {role: self.weights[param] for role, param in node.params} if node.op.kind not in CHOSEN else {}
         gain = self.gains.get(node.inputs[0]) if node.inputs else None
-        return route(node, xs, self._next(node), gain, own, self.arrays, self.stream)
+        return route(node, xs, self._next(node), gain, own, self.arrays, self.stream, self.taps.get(node.name, 1))
 
-    def through(self, advance: Tell) -> Plan:
-        """All layers in order; a tensor is forgotten after its last reader."""
+    def through(self, advance: Tell, exact: Container[str] = ()) -> Plan | None:
+        """All layers in order; a tensor is forgotten after its last reader. None where one rounds that is to be exact."""
         graph = self.graph
         last = {name: step for step, node in enumerate(graph.nodes) for name in node.inputs}
         for step, node in enumerate(graph.nodes):
             advance(step / len(graph.nodes), f"routing: {node.name}")
             self.enter(node)
+            if self.inexact in exact:
+                return None
             done = {name for name in node.inputs if last[name] == step} | ({node.output} - last.keys())
             for name in done.difference(graph.outputs):
                 del self.values[name]

@@ -8,8 +8,7 @@ very inputs of the probe, so that values stay where the next activation lets the
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from onnxconv.verify.ahead import Ahead
 from onnxconv.verify.draw import Stream
 from onnxconv.verify.level import PLAIN, Level
 from onnxconv.verify.signal import Signal, grid_of, per_channel, scaled, spread
+from onnxconv.verify.taps import Kernel, factors, filters_of, middle_of
 from onnxconv.verify.words import Array
 
 __all__ = [
@@ -40,7 +40,10 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Routed:
-    """A layer's output under the weights chosen for it. `sources`, `taps`: per filter the input channel and the tap."""
+    """A layer's output under the weights chosen for it.
+
+    `sources`, `taps`: the input channels of each filter and their places in the kernel, [M, taps].
+    """
 
     y: Signal
     weights: dict[str, Array]
@@ -52,38 +55,25 @@ class Routed:
     """Filters 2i and 2i + 1 have one tap, of one source or of one pair, and give each other's negatives."""
 
 
-def route_products(node: Node, x: Signal, next: Ahead, stream: Stream) -> Routed:
-    """One tap per filter of a convolution, a transposed one, or a dense layer."""
-    dtype, kind = node.type.dtype, node.op.kind
-    shapes = node.op.weight_shapes(x.value.shape)
-    shape, groups = shapes["weight"], int(getattr(node.op, "groups", 1))
-    filters, fan = (shape[1] * groups, shape[0] // groups) if kind == "ConvTranspose" else shape[:2]
-    kernel = shape[2:]
+def route_products(node: Node, x: Signal, next: Ahead, stream: Stream, taps: int = 1) -> Routed:
+    """One tap per filter of a convolution, a transposed one, or a dense layer; or more, of as many channels."""
+    dtype, shapes = node.type.dtype, node.op.weight_shapes(x.value.shape)
+    groups = int(getattr(node.op, "groups", 1))
+    filters, fan = filters_of(node.op.kind, shapes["weight"], groups)
     pairs = _pairs(filters, groups, fan, x) if next.level.range and next.open else None
-    visits = [_visits(filters // groups, fan, stream, 2 if pairs == -1 else 1) for _ in range(groups)]
-    source = np.concatenate(visits)
-    middle = int(np.ravel_multi_index([n // 2 for n in kernel], kernel)) if kernel else 0
-    # Half of the taps are in the middle: each shift moves padding inwards, where it takes the place of information.
-    tap = np.where(stream.below(2, filters) == 0, middle, stream.below(math.prod(kernel), filters))
-    tap, sign = _alike(tap, pairs), _alike(stream.signs(filters), pairs, pairs)
     zero = {"bias": np.zeros(shapes["bias"], numpy_dtype(dtype))} if "bias" in shapes else {}
-    for attempt in range(ATTEMPTS + 1):
-        weight = _placed(kind, shape, groups, source, tap, sign.astype(np.float64))
-        y = apply(node, [x.value], {"weight": rounded(weight, dtype)} | zero)
-        extent = spread(y)
-        dead = (extent == 0).all(axis=0) & (tap != middle)
-        if not dead.any():
-            break
-        again = stream.below(math.prod(kernel), filters) if attempt + 1 < ATTEMPTS else np.full(filters, middle)
-        tap = _alike(np.where(dead, again, tap), pairs)
-    origin = source + np.repeat(np.arange(groups) * fan, filters // groups)
-    error = largest_errors(x)[origin]
+    kernel, y = _alive(node, x.value, _drawn(node, shapes["weight"], pairs, stream, taps), zero, pairs, stream)
+    extent = spread(y)
+    error = (np.abs(kernel.factor) * largest_errors(x)[kernel.origin]).sum(axis=1)
     next = next.given(error)
     scale = 2.0 ** stream.below(2, filters) if next.normalised else 2.0 ** -shrinking(extent, error, next, dtype)
     scale = _alike(scale, pairs)
+    weights = {"weight": rounded(kernel.weight(scale), dtype)}
     y = y * per_channel(scale, y.ndim)
     terms, grid = np.abs(y), grid_of(y)
-    weights = {"weight": rounded(_placed(kind, shape, groups, source, tap, sign * scale), dtype)}
+    if kernel.factor.shape[1] > 1:  # a sum may be coarser than its terms, and smaller
+        terms = apply(node, [np.abs(x.value)], {"weight": np.abs(weights["weight"])} | zero)
+        grid = int((_grids(x.value)[kernel.origin] - np.log2(np.abs(kernel.factor) * scale[:, None])).max())
     if zero:
         small = Ahead(-math.inf, math.inf) if next.normalised else next
         offset = shift(scaled(extent, scale), error * scale, small, grid, stream)
@@ -92,7 +82,34 @@ def route_products(node: Node, x: Signal, next: Ahead, stream: Stream) -> Routed
         y, terms = y + per_channel(bias, y.ndim), terms + per_channel(np.abs(bias), y.ndim)
         grid = max(grid, grid_of(bias))
     gain = scale if next.normalised else None
-    return Routed(Signal(y, grid, terms), weights, origin, tap, gain, mirrored=pairs is not None)
+    return Routed(Signal(y, grid, terms), weights, kernel.origin, kernel.places, gain, mirrored=pairs is not None)
+
+
+def _drawn(node: Node, shape: tuple[int, ...], pairs: int | None, stream: Stream, taps: int) -> Kernel:
+    """Half of the taps are in the middle: each shift moves padding inwards, where it takes the place of information."""
+    groups = int(getattr(node.op, "groups", 1))
+    filters, fan = filters_of(node.op.kind, shape, groups)
+    taps, size = 1 if pairs else taps, math.prod(shape[2:])
+    visits = [_visits(filters // groups * taps, fan, stream, 2 if pairs == -1 else 1) for _ in range(groups)]
+    place = np.where(stream.below(2, filters) == 0, middle_of(shape), stream.below(size, filters))
+    sign = _alike(stream.signs(filters), pairs, pairs)
+    source = np.concatenate(visits).reshape(filters, taps)
+    return Kernel(node.op.kind, shape, groups, source, _alike(place, pairs), sign[:, None] * factors(taps, size))
+
+
+def _alive(
+    node: Node, x: Array, kernel: Kernel, zero: dict[str, Array], pairs: int | None, stream: Stream
+) -> tuple[Kernel, Array]:
+    """The kernel with other places where a filter sees nothing but padding or zeros, and the layer's output."""
+    filters, middle = len(kernel.source), middle_of(kernel.shape)
+    for attempt in range(ATTEMPTS + 1):
+        y = apply(node, [x], {"weight": rounded(kernel.weight(np.ones(filters)), node.type.dtype)} | zero)
+        dead = (spread(y) == 0).all(axis=0) & (kernel.first != middle)
+        if not dead.any():
+            break
+        others = stream.below(kernel.size, filters) if attempt + 1 < ATTEMPTS else np.full(filters, middle)
+        kernel = replace(kernel, first=_alike(np.where(dead, others, kernel.first), pairs))
+    return kernel, y
 
 
 def route_matrix(like: Array, x: Signal, next: Ahead, stream: Stream) -> Array:
@@ -138,6 +155,8 @@ def route_batch_norm(node: Node, x: Signal, next: Ahead, gain: Array | None, str
     unit = 2.0 ** -max(0, min(x.grid, 4))
     mean = (1 + stream.below(3, channels)) * stream.signs(channels) * unit
     grid = grid_of(x.value * per_channel(factor, x.value.ndim))
+    if x.grid > grid_of(x.value):  # of sums, whose terms are finer
+        grid = max(grid, x.grid + int(-np.log2(scale).min()))
     offset = rounded(shift(scaled(extent, factor), error * scale, next, grid, stream) + factor * mean, dtype)
     bias = offset.astype(np.float64)
     rank = x.value.ndim
@@ -174,22 +193,9 @@ def _visits(filters: int, channels: int, stream: Stream, each: int = 1) -> Array
     return np.repeat(np.concatenate(rounds), each)[:filters]
 
 
-def _placed(kind: str, shape: Sequence[int], groups: int, source: Array, tap: Array, value: Array) -> Array:
-    """The kernel with one value per filter, at an input channel of its group and a tap."""
-    filters = len(source)
-    rows = np.arange(filters)
-    if kind != "ConvTranspose":
-        weight = np.zeros((shape[0], shape[1], math.prod(shape[2:])), np.float32 if _short(value) else np.float64)
-        weight[rows, source, tap] = value
-        return weight.reshape(shape)
-    per_group = filters // groups
-    blocks = np.zeros((groups, shape[0] // groups, per_group, math.prod(shape[2:])))
-    blocks[rows // per_group, source, rows % per_group, tap] = value
-    return blocks.reshape(shape)
-
-
-def _short(value: Array) -> bool:
-    return bool((value.astype(np.float32) == value).all())
+def _grids(x: Array) -> Array:
+    """The grid of each channel."""
+    return np.array([grid_of(x[:, channel]) for channel in range(x.shape[1])])
 
 
 def largest_errors(x: Signal) -> Array:

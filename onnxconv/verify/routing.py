@@ -25,8 +25,12 @@ from onnxconv.weights import given
 
 __all__ = ["plan", "routing"]
 
+LEAST = 0.5
+"""Share of the filters below which a pass says nothing: a fault in one drawn at random would rather not have been seen."""
 MOST_TRIALS = 64
-"""Trials for the sake of coverage."""
+"""Trials for the sake of a coverage that was asked for."""
+UNASKED = 8
+"""Trials for the sake of the least share."""
 
 
 def routing(case: Case) -> Iterator[Finding]:
@@ -38,7 +42,7 @@ def routing(case: Case) -> Iterator[Finding]:
     graph = separate(case.graph)
     for trial in count():
         tell = partial(_tell, case, min(trial, case.trials - 1))
-        made = plan(graph, case.weights, case.seed + trial, tell)
+        made = plan(graph, case.weights, case.seed + trial, tell, gather=trial >= case.trials)
         case.bench.load(graph, given(made.arrays))
         got = case.bench.run(made.inputs)
         types = case.graph.types()
@@ -52,7 +56,9 @@ def routing(case: Case) -> Iterator[Finding]:
             blur = max(blur, _blur(y))
             totals[name] = merge(totals.get(name), within(got[name], y.value, _limit(y)))
             flat[name] = flat.get(name, True) and name in made.dead
-        if trial + 1 >= case.trials and (_covered(case, seen) or trial + 1 >= MOST_TRIALS):
+        if trial + 1 >= case.trials and (
+            _covered(case, seen) or trial + 1 >= (MOST_TRIALS if case.coverage else UNASKED)
+        ):
             break
     within_it = f", from there within a carried bound: {blur:.2g} of the range of values"
     note = f"exact up to {inexact!r}" + within_it * (blur > 0) if inexact else "equal bit for bit"
@@ -66,8 +72,8 @@ def _tell(case: Case, trial: int, done: float, text: str) -> None:
 
 
 def _covered(case: Case, seen: Seen) -> bool:
-    """The asked share of the filters was observed."""
-    return shares(seen).get("filters", 1.0) >= case.coverage
+    """The asked share of the filters was observed, and the least."""
+    return shares(seen).get("filters", 1.0) >= max(case.coverage, LEAST)
 
 
 def _blur(y: Signal) -> float:
@@ -81,6 +87,13 @@ def _limit(y: Signal) -> Array:
     """The error allowed, infinite where it is as large as the largest value: zeros would pass."""
     error = y.slack()
     return np.where((error > 0) & (error >= np.abs(y.value).max()), np.inf, error)
+
+
+def _unseen(share: float) -> str:
+    return (
+        f"{share:.1%} of the filters were observed, less than {LEAST:.0%}: a fault in one of all, drawn at random, "
+        "would more likely not have been seen"
+    )
 
 
 def _finding(graph: Graph, name: str, total: Comparison, flat: bool, coverage: dict[str, float], note: str) -> Finding:
@@ -101,4 +114,6 @@ def _finding(graph: Graph, name: str, total: Comparison, flat: bool, coverage: d
         return replace(finding, reason="the bound carried here from the first rounding is as large as the values")
     if finding.verdict is Verdict.PASS and flat:
         return replace(finding, verdict=Verdict.UNTRUSTED, reason="no value reached this output: it is constant")
+    if finding.verdict is Verdict.PASS and coverage.get("filters", 1.0) < LEAST:
+        return replace(finding, verdict=Verdict.UNTRUSTED, reason=_unseen(coverage["filters"]))
     return finding

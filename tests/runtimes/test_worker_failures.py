@@ -125,6 +125,33 @@ def test_hang_is_timed_out_and_nothing_is_left(runtime: Make, model: Path, x: np
     _assert_group_gone(group)
 
 
+COMPILING = """
+import time
+class Compiling:
+    version, made = "1", 0
+    def __init__(self, options): pass
+    def load(self, path): return self
+    def prepare(self, shapes):
+        self.made += 1
+        time.sleep(1000 * (shapes["x"][0] == 2))
+    def run(self, inputs): return {"made": inputs["x"][:1, 0, 0] * 0 + self.made}
+"""
+
+
+def test_making_a_model_ready_for_other_sizes_counts_as_loading(
+    model: Path, x: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "compiling_runtime.py").write_text(COMPILING)
+    monkeypatch.syspath_prepend(tmp_path)
+    with Worker("compiling", "compiling_runtime:Compiling") as worker:
+        worker.load(model)
+        assert [worker.run({"x": x[:1]})["made"] for _ in range(2)] == [1, 1]
+        assert worker.run({"x": x[:1, :, :2]})["made"] == [2]
+        worker.timeout = 0.3
+        with pytest.raises(RuntimeFailed, match=r"^timed out after 0\.3 s while loading the model"):
+            worker.run({"x": x})
+
+
 def test_hang_while_reading_inputs_is_timed_out(model: Path, runtime: Make) -> None:
     """A stopped worker does not read, so that a large input fills the pipe."""
     with start(runtime("return inputs")) as worker:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from faulty import MUTANTS
+from faulty.machine import Machine
 from verify.emulated import EMULATED, Emulated, winograd
 from verify.in_process import InProcess
 from verify.sketch import Sketch
@@ -106,6 +108,18 @@ def test_a_wrong_kernel_is_not_excused() -> None:
         case = Case(conv(), seeded(3), Flipped("direct"), arithmetic=demanded)  # type: ignore[arg-type]
         for probe in PROBES:
             assert [finding.verdict for finding in probe(case)] == [Verdict.FAIL], (demanded, probe.__name__)
+
+
+@pytest.mark.parametrize(
+    "fault", ["last column not computed", "edge padding for zeros", "kernel flipped", "read past the row"]
+)
+def test_no_transform_is_named_where_pixels_are_read_from_wrong_places(fault: str) -> None:
+    """Such faults spoil outputs that do not see a pixel too, and by more than a transform's roundings."""
+    (mutant,) = (mutant for mutant in MUTANTS if mutant.name == fault)
+    (finding,) = exact(Case(conv(), seeded(3), Machine(mutant.fault)))  # type: ignore[arg-type]
+    assert finding.verdict is Verdict.FAIL
+    assert not finding.arithmetic
+    assert "computed with" not in finding.reason
 
 
 def test_a_wrong_kernel_fits_nothing() -> None:

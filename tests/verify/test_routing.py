@@ -20,6 +20,7 @@ from onnxconv.verify import Finding, Verdict
 from onnxconv.verify.bound import bound
 from onnxconv.verify.carried import error_after
 from onnxconv.verify.case import Case
+from onnxconv.verify.coverage import add, shares
 from onnxconv.verify.exact import exact
 from onnxconv.verify.routing import plan, routing
 from onnxconv.verify.signal import Signal, grid_of
@@ -110,10 +111,12 @@ def test_deep_networks_are_equal_bit_for_bit() -> None:
 
 
 def test_more_trials_cover_more() -> None:
-    one, three = (
-        next(routing(case(mobilenet(64), InProcess(checked=False), trials=t))).coverage["filters"] for t in (1, 3)
-    )
-    assert 0 < one < three
+    graph, seen = mobilenet(64), {}
+    found = []
+    for seed in range(3):
+        seen = add(seen, plan(graph, seeded(0), seed).seen)
+        found.append(shares(seen)["filters"])
+    assert 0 < found[0] < found[1] < found[2]
 
 
 def test_residual_networks_are_exact_up_to_the_global_mean() -> None:
@@ -152,8 +155,33 @@ def test_a_filter_that_is_not_observed_is_not_counted() -> None:
     s = Sketch(("N", 3, 9, 9))
     s.conv(16)
     s.conv(4, 1)
-    finding = next(routing(case(s.graph(), InProcess())))
-    assert finding.coverage["filters"] == pytest.approx((4 + 4) / 20)
+    assert shares(plan(s.graph(), seeded(0), 0).seen)["filters"] == pytest.approx((4 + 4) / 20)
+
+
+def test_what_narrow_layers_drop_is_summed_in_further_trials() -> None:
+    """A pass has observed half of the filters: here all of them, and a fault in any of them shows in that second trial."""
+    s = Sketch(("N", 3, 9, 9))
+    s.conv_bn_relu(16, 3)
+    s.conv(2, 1)
+    graph = s.graph()
+    (finding,) = routing(case(graph, InProcess()))
+    assert finding.verdict is Verdict.PASS
+    assert finding.note == "equal bit for bit; 2 trials"
+    assert finding.coverage["filters"] == 1.0
+    for filter in range(16):
+        (finding,) = routing(case(graph, Tampered("conv0.weight", slightly, filter)))
+        assert finding.verdict is Verdict.FAIL, filter
+
+
+def test_a_pass_has_observed_half_of_the_filters() -> None:
+    """float16 has no room for sums of 64 channels: eight trials observe too few of them."""
+    s = Sketch(("N", 3, 9, 9), dtype="float16")
+    s.conv(64)
+    s.conv(1, 1)
+    (finding,) = routing(case(s.graph(), InProcess()))
+    assert 0 < finding.coverage["filters"] < 0.5
+    assert finding.verdict is Verdict.UNTRUSTED
+    assert "of the filters were observed, less than 50%" in finding.reason
 
 
 def test_ranges_of_clips_are_kept_alive() -> None:
@@ -259,11 +287,10 @@ def test_a_bound_as_large_as_the_values_proves_nothing() -> None:
 
 
 def test_trials_go_on_until_enough_was_observed() -> None:
-    """A bottleneck drops most channels in one trial; the next seeds take others."""
+    """A bottleneck drops some channels in one trial; the next one sums them."""
     s = Sketch(("N", 4, 12, 12))
-    s.conv(32)
-    s.conv(2, 1)
     s.conv(8)
+    s.conv(6, 1)
     graph = s.graph()
 
     def covered(coverage: float) -> Finding:

@@ -92,8 +92,8 @@ class OneByOne(BySize):
         parts = [super(OneByOne, self).run({k: x[i : i + 1] for k, x in inputs.items()}) for i in range(images)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def _prepare(self, shapes: Shapes) -> None:
-        super()._prepare({name: (1, *shape[1:]) for name, shape in shapes.items()})
+    def prepare(self, shapes: Shapes) -> None:
+        super().prepare({name: (1, *shape[1:]) for name, shape in shapes.items()})
 
 
 def _batches(script: str, what: str, count: int) -> list[int]:
