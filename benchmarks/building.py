@@ -29,8 +29,6 @@ from typing import Any, NamedTuple
 from page import processor
 
 ROOT = Path(__file__).parents[1]
-BLOCK = 1 << 22
-"""Bytes written at a time."""
 SIDE = 16384
 """Features of the dense layers of the large model: 2³⁰ bytes of weights each."""
 
@@ -128,40 +126,43 @@ def growing(layers: Sequence[int], folder: Path) -> Iterator[str]:
         )
 
 
-def plainly(size: int, path: Path) -> float:
-    """Seconds on the clock to write so many bytes and flush them to disk."""
-    block, start = os.urandom(BLOCK), time.perf_counter()
-    with path.open("wb", buffering=0) as stream:
-        for _ in range(size // BLOCK):
-            stream.write(block)
-        os.fsync(stream.fileno())
-    taken = time.perf_counter() - start
-    path.unlink()
-    return taken
+PLAINLY = """
+import os, sys
+block = os.urandom(1 << 22)
+with open(sys.argv[1], "wb", buffering=0) as stream:
+    for _ in range(int(sys.argv[2]) // len(block)):
+        stream.write(block)
+    os.fsync(stream.fileno())
+"""
 
 
 def writing(gigabytes: int, folder: Path) -> Iterator[str]:
-    """A model of dense layers beside the same bytes written plainly, before and after it."""
-    layer = f"{{dense: {{features: {SIDE}, bias: false"
-    yield from (
-        "| weights | s by the clock | MB/s | s of the processor | MB at most | plain writing, MB/s | ÷ plain |",
-        "|---" * 7 + "|",
-    )
-    for kind in ("zeros", "he_normal"):
-        spec, model = folder / "large.yaml", folder / "large.onnx"
-        body = f"  - repeat: {gigabytes}\n    layers:\n      - {layer}, init: {{weight: {kind}}}}}}}\n"
+    """Models of dense layers, and before, between and after them the same bytes written plainly."""
+    size, plain, model, spec = gigabytes << 30, folder / "plain", folder / "large.onnx", folder / "large.yaml"
+    taken: list[tuple[str, Used]] = []
+    for kind in ("", "zeros", "", "he_normal", ""):
+        layer = f"{{dense: {{features: {SIDE}, bias: false, init: {{weight: {kind}}}}}}}"
+        body = f"  - repeat: {gigabytes}\n    layers:\n      - {layer}\n"
         spec.write_text(f"inputs:\n  x: float32[N, {SIDE}]\nlayers:\n{body}", encoding="utf-8")
-        size = gigabytes << 30
-        before = plainly(size, folder / "plain")
-        took = onnxconv("build", str(spec), "-o", str(model))
-        for file in (model, Path(f"{model}.data")):
-            file.unlink()
-        rates = [size / seconds / 1e6 for seconds in (took.clock, before, plainly(size, folder / "plain"))]
-        ratio = f"{rates[0] / max(rates[1:]):.2f} and {rates[0] / min(rates[1:]):.2f}"
-        yield (
-            f"| {kind} | {took.clock:.1f} | {rates[0]:.0f} | {took.cpu:.1f} | {took.peak:.0f} "
-            f"| {rates[1]:.0f} before, {rates[2]:.0f} after | {ratio} |"
+        took = onnxconv("build", str(spec), "-o", str(model)) if kind else python("-c", PLAINLY, str(plain), str(size))
+        taken.append((kind, took))
+        for file in (model, Path(f"{model}.data"), plain):
+            file.unlink(missing_ok=True)
+    yield from (
+        "| what is written | s by the clock | MB/s | s of the processor | MB at most | speed ÷ plain, before and after |",
+        "|---|---|---|---|---|---|",
+    )
+    for at, (kind, took) in enumerate(taken):
+        beside = [taken[at + i][1].clock / took.clock for i in (-1, 1)] if kind else []
+        cells = (
+            f"a model, weights {kind}" if kind else "the bytes alone",
+            f"{took.clock:.1f}",
+            f"{size / took.clock / 1e6:.0f}",
+            f"{took.cpu:.1f}",
+            f"{took.peak:.0f}",
+            " and ".join(f"{ratio:.2f}" for ratio in beside),
         )
+        yield f"| {' | '.join(cells)} |"
 
 
 def building(spec: Path, repeat: int, folder: Path) -> Iterator[str]:
@@ -222,7 +223,7 @@ def page(asked: argparse.Namespace, folder: Path) -> Iterator[str]:
     yield "\n## Growing\n\n`onnxconv report` of 3 × 3 convolutions one after the other, written as a `repeat`, each once:\n"
     yield from growing(asked.layers, folder)
     if asked.gigabytes:
-        yield f"\n## Writing\n\nA model of {asked.gigabytes} GiB of weights beside it, flushed to disk, once each, between the same bytes written plainly:\n"
+        yield f"\n## Writing\n\nA model of {asked.gigabytes} GiB of weights beside it, flushed to disk, in turn with the same bytes written plainly, once each:\n"
         yield from writing(asked.gigabytes, folder)
     yield "\n## Building\n"
     yield from building(asked.spec, asked.repeat, folder)

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import onnx
 import onnx_ir as ir
 
 from onnxconv.dtypes import DTYPES, numpy_dtype
+from onnxconv.emit.ahead import write
 from onnxconv.emit.model import TensorOf, build, data_type
 from onnxconv.emit.wire import framed, length
 from onnxconv.errors import Diagnostic, UsageError, Where, closest
@@ -102,13 +102,13 @@ def save(graph: Graph, weights: Weights, path: str | Path, options: EmitOptions 
     if not _external(graph, options):
         pieces = _inline(graph, weights, options)
         with whole_files(path) as (stream,):
-            stream.writelines(pieces)
+            write(pieces, stream)
         return
     data = path.with_name(path.name + ".data")
     places = _places(graph)
     model = _proto(graph, options, lambda param: _external_tensor(param, places[param.name], data.name))
     with whole_files(data, path) as (data_stream, stream):
-        _write_data(graph, weights, places, data_stream)
+        write(_data(graph, weights, places), data_stream)
         stream.write(model.SerializeToString(deterministic=True))
 
 
@@ -190,8 +190,10 @@ def _external_tensor(param: Param, offset: int, location: str) -> ir.TensorProto
     )
 
 
-def _write_data(graph: Graph, weights: Weights, places: dict[str, int], stream: BinaryIO) -> None:
+def _data(graph: Graph, weights: Weights, places: dict[str, int]) -> Iterator[bytes | memoryview]:
+    """The file of external data, in pieces."""
+    end = 0
     for param in graph.params():
-        stream.write(bytes(places[param.name] - stream.tell()))
-        for chunk in weights.chunks(param):
-            stream.write(chunk)
+        yield bytes(places[param.name] - end)
+        yield from weights.chunks(param)
+        end = places[param.name] + _bytes(param)

@@ -266,7 +266,7 @@ def _tiled(source: Array, repeats: tuple[int, ...]) -> _Reader:
 def _rounded(values: Array, dtype: str, name: str) -> Array:
     """Values rounded once to the data type. Raises `WeightsError` where a finite value is too large for it."""
     near = rounded(values, dtype)
-    if near is not values and (np.isinf(near) & np.isfinite(values)).any():
+    if near is not values and np.isinf(near).any() and (np.isinf(near) & np.isfinite(values)).any():
         most = DTYPES[dtype].high
         what = f"weight {name!r} holds {float(np.abs(values[np.isfinite(values)]).max())!r}"
         raise WeightsError(Diagnostic(Where(), "weight-range", what, f"{dtype} ends at {most!r}", "use a wider dtype"))

@@ -21,6 +21,7 @@ import pytest
 from chains import chain
 
 from onnxconv.emit import ALIGNMENT, EmitOptions, save, to_bytes
+from onnxconv.emit.ahead import write
 from onnxconv.errors import UsageError, WeightsError
 from onnxconv.files import whole_files
 from onnxconv.geometry import Axis
@@ -116,6 +117,27 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="No space left on device"):
         save(GRAPH, seeded(), tmp_path / "m.onnx", ALWAYS)
     assert not list(tmp_path.iterdir())
+
+
+def test_bytes_that_are_flushed_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, calls = to_bytes(GRAPH, seeded()), Counter[str]()
+    original = os.fsync
+    monkeypatch.setattr("onnxconv.emit.ahead.BATCH", 1)
+    monkeypatch.setattr("os.fsync", lambda file: (calls.update(["fsync"]), original(file))[1])
+    save(GRAPH, seeded(), tmp_path / "m.onnx")
+    assert (tmp_path / "m.onnx").read_bytes() == whole
+    assert calls["fsync"] > 3, "before the end too, where the file and its folder twice are flushed"
+
+
+def test_a_disk_that_is_full_meanwhile(tmp_path: Path) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patched, (tmp_path / "file").open("wb") as stream:
+        patched.setattr("onnxconv.emit.ahead.BATCH", 1)
+        patched.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="No space left on device"):
+            write([b"piece", memoryview(b"another")], stream)
 
 
 class _Interrupting(Weights):
