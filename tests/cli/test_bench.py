@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from cli.shell import call
 
+pytestmark = pytest.mark.worker
+
 SLOW = """
 import time
 def prepare(model_path):

@@ -391,10 +391,29 @@ def test_exit_status_of_verdicts(verdicts: set[str], code: int) -> None:
 # runtimes, schema, doctor
 
 
+CORE = ("numpy", "onnx-reference", "onnxruntime:cpu", "onnxruntime:cuda")
+
+
+@pytest.fixture
+def core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if no extra were known: to start every engine takes long."""
+    from onnxconv.runtimes import registry
+
+    monkeypatch.setattr(registry, "names", lambda: CORE)
+
+
+@pytest.mark.slow
 def test_runtimes_lists_all() -> None:
     entries = json.loads(call("runtimes", "--format", "json").stdout)["runtimes"]
+    assert [entry["name"] for entry in entries] == list(onnxconv.runtimes.names())
+    assert all(entry["version"] if entry["available"] else entry["reason"] for entry in entries)
+
+
+@pytest.mark.usefixtures("core")
+def test_runtimes_tells_versions_and_reasons() -> None:
+    entries = json.loads(call("runtimes", "--format", "json").stdout)["runtimes"]
     by_name = {entry["name"]: entry for entry in entries}
-    assert {"numpy", "onnx-reference", "onnxruntime:cpu", "onnxruntime:cuda"} <= set(by_name)
+    assert tuple(by_name) == CORE
     assert by_name["numpy"]["available"]
     assert by_name["numpy"]["version"] == np.__version__
     assert all(entry["version"] if entry["available"] else entry["reason"] for entry in entries)
@@ -407,6 +426,14 @@ def test_schema_is_one_json_document() -> None:
     assert Path("schema.json").read_text(encoding="utf-8") == told.stdout
 
 
+@pytest.mark.slow
+def test_doctor_asks_every_runtime() -> None:
+    told = call("doctor", "--format", "json")
+    asked = {finding["subject"] for finding in json.loads(told.stdout)["findings"]}
+    assert {f"runtime {name}" for name in onnxconv.runtimes.names()} <= asked
+
+
+@pytest.mark.usefixtures("core")
 def test_doctor_finds_nothing_wrong_here() -> None:
     told = call("doctor", "--format", "json")
     document = json.loads(told.stdout)

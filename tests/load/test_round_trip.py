@@ -89,7 +89,15 @@ def assert_comes_back(graph: Graph, folder: Path, options: EmitOptions) -> None:
 
 @pytest.mark.parametrize(
     ("dtype", "opset"),
-    [*itertools.product(("float16", "float32", "float64"), (13, NEWEST)), ("bfloat16", NEWEST)],
+    [
+        ("float32", 13),
+        ("float32", NEWEST),
+        ("bfloat16", NEWEST),
+        *(
+            pytest.param(*setting, marks=pytest.mark.slow)
+            for setting in itertools.product(("float16", "float64"), (13, NEWEST))
+        ),
+    ],
 )
 @pytest.mark.parametrize(("op", "x"), CASES, ids=IDS)
 def test_every_operator(op: Operator, x: Shape, dtype: str, opset: int, tmp_path: Path) -> None:

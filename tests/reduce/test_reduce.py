@@ -147,7 +147,7 @@ def test_a_fault_between_layers_is_cut_out_of_the_network() -> None:
         pytest.param("swapped pads", marks=pytest.mark.slow),
         pytest.param("dropped tail channel", marks=pytest.mark.slow),
         pytest.param("last row zero", marks=pytest.mark.slow),
-        pytest.param("crash", marks=pytest.mark.slow),
+        pytest.param("crash", marks=[pytest.mark.slow, pytest.mark.worker]),
     ],
 )
 def test_other_faults_are_shrunk_to_one_layer(fault: str) -> None:

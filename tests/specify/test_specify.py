@@ -36,6 +36,7 @@ from onnxconv.weights import Weights, from_file, seeded
 ROOT = Path(__file__).parents[2]
 SPECS = sorted(path.stem for path in (ROOT / "specs").glob("*.yaml"))
 CASES = every_operator()
+SEEDS = [pytest.param(seed, marks=[pytest.mark.slow] if seed >= 20 else []) for seed in range(60)]
 
 
 def executed(graph: Graph, weights: Weights, batch: int = 2) -> list[bytes]:
@@ -92,12 +93,12 @@ def unsaid(op: Operator) -> bool:
     return False
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_random_nets_come_back(seed: int, tmp_path: Path) -> None:
     assert_comes_back(net(seed), tmp_path)
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_random_graphs_with_joins_come_back(seed: int, tmp_path: Path) -> None:
     graph = random_graph(seed)
     if any(unsaid(node.op) for node in graph.nodes):

@@ -65,7 +65,9 @@ def test_there_are_enough() -> None:
     assert len(FAULTS) >= 20
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(f, marks=[pytest.mark.worker] if f in ("crash", "hang") else []) for f in FAULTS]
+)
 def test_every_fault_is_caught(fault: str) -> None:
     found = on_net(fault)
     assert found.verdict is Verdict.FAIL
@@ -98,6 +100,7 @@ def test_each_by_the_probes_that_can_see_it(fault: str, probes: set[str]) -> Non
     assert probes <= failed
 
 
+@pytest.mark.worker
 def test_a_crash_and_a_hang_are_said() -> None:
     assert "SIGSEGV" in on_net("crash").checks[0].reason
     assert "timed out" in on_net("hang").checks[0].reason

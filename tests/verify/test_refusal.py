@@ -71,6 +71,7 @@ PREPARED = "def prepare(model_path):\n    "
 RUN = "return lambda inputs: "
 
 
+@pytest.mark.worker
 @pytest.mark.parametrize(
     ("body", "verdict"),
     [
