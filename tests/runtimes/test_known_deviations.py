@@ -144,7 +144,7 @@ def cases(seen: tuple[Deviation, ...] | tuple[Told, ...]) -> list[object]:
         pytest.param(
             one,
             id=f"{one.runtime}-{one.layer}",
-            marks=[] if one.runtime in COME_WITH_PACKAGE else [pytest.mark.extra(one.runtime)],
+            marks=[] if one.runtime in COME_WITH_PACKAGE else [pytest.mark.extra(one.runtime), pytest.mark.slow],
         )
         for one in seen
     ]
