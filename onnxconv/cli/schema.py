@@ -21,8 +21,9 @@ Exit codes: 0 told; 2 wrong usage; 130 interrupted.
 @options.output_option("Write to this file instead of standard output.")
 def schema(output: str | None) -> None:
     """Print the JSON Schema of specs, for editors."""
+    import json
+
     from onnxconv.cli.output import deliver
-    from onnxconv.report import as_json
     from onnxconv.spec import schema as make
 
-    deliver(as_json(make()), output)
+    deliver(json.dumps(make(), indent=2) + "\n", output)
