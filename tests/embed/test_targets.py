@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,8 @@ from embed.nets import NETS
 import onnxconv
 from onnxconv.embed import Target, check, find, names
 from onnxconv.embed.bundle import LISTED, sign
+
+SPECS = Path(__file__).parents[2] / "specs"
 
 EVERYWHERE = ("python",)
 """Targets that need nothing but what onnxconv itself needs."""
@@ -125,3 +128,30 @@ def test_the_same_bytes_every_time(name: str, tmp_path: Path) -> None:
     one, two = bundle(target, "small", tmp_path / "one"), bundle(target, "small", tmp_path / "two")
     assert contents(one) == contents(two)
     assert sum(map(len, contents(one).values())) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.extra(name)) for name in ("web", "c")])
+def test_mobilenet_v2_passes_where_it_will_live(name: str, tmp_path: Path) -> None:
+    """All of its layers, on images of 96 by 96, with ten classes: C grows with the weights, and a head of 1000 has a third."""
+    target = ready(name)
+    network = onnxconv.read(
+        SPECS / "mobilenet_v2.yaml", set={"classes": 10}, input_shapes={"x": [1, 3, 96, 96]}, seed=1
+    )
+    found = check(network.embed(target, tmp_path / "b", adapt=True, seed=1).folder, target)
+    assert (found.status, found.said.splitlines()[-1]) == (0, "ok"), found.said
+    assert found.start_up["first_run_ms"]
+
+
+@pytest.mark.slow
+@pytest.mark.extra("c-arm")
+def test_generated_c_is_right_on_another_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = ready("c")
+    for program, package in (("arm-linux-gnueabihf-gcc", "gcc-arm-linux-gnueabihf"), ("qemu-arm", "qemu-user")):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is missing: apt install {package} libc6-dev-armhf-cross")
+    monkeypatch.setenv("CC", "arm-linux-gnueabihf-gcc")
+    monkeypatch.setenv("CFLAGS", "-O2 -static")
+    monkeypatch.setenv("RUN", "qemu-arm")
+    found = check(bundle(target, "small", tmp_path), target)
+    assert (found.status, found.said.splitlines()[-1]) == (0, "ok"), found.said

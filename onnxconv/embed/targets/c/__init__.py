@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from onnxconv.dtypes import DTYPES
 from onnxconv.embed.target import Need, Obstacle, Target
+from onnxconv.embed.targets.c.source import close_together, in_static_memory
 from onnxconv.embed.targets.shared import C_TOOLS, C_TYPES, C, c_arrays, fixed_sizes, golden_text
 from onnxconv.errors import Diagnostic, NotAvailable, UsageError, Where
 from onnxconv.graph import Graph
@@ -44,6 +46,8 @@ def convert(folder: Path, facts: dict[str, Any]) -> None:
         except Exception as reason:  # a foreign program: whatever it says is about this model
             what = f"emx-onnx-cgen does not take this model: {reason}"
             raise UsageError(Diagnostic(Where(), "target", what)) from reason
+        sizes = {type: DTYPES[dtype].bytes for dtype, type in C_TYPES.items()}
+        source, facts["static_bytes"] = in_static_memory(close_together(source), sizes)
         file.with_suffix(".c").write_text(f'#include "model.h"\n\n{source}', encoding="utf-8")
         if file.stem == "model":
             (folder / "model.h").write_text(_header(source, facts), encoding="utf-8")
@@ -89,7 +93,7 @@ TARGET = Target(
     files=(C, Path(__file__).parent / "files"),
     check=("sh", "check.sh"),
     needs=(CGEN, *C_TOOLS),
-    limits=("what passes between layers lies on the stack, or in static memory",),
+    limits=("what passes between layers lies in static memory, so that a model runs in one thread at a time",),
     obstacles=obstacles,
     convert=convert,
 )
