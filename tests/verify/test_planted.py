@@ -37,8 +37,8 @@ PLANTED = (
 )
 
 
-def net() -> Graph:
-    """A residual block with batch norms between convolutions, two branches, and a pool."""
+def net(narrow: bool = False) -> Graph:
+    """A residual block with batch norms between convolutions, two branches, and a pool; `narrow`: two filters at the end."""
     s = Sketch(("N", 3, 12, 11))
     start = s.conv_bn_relu(6, 3)
     s.conv_bn_relu(6, 3)
@@ -49,6 +49,8 @@ def net() -> Graph:
     s.add(Concat(1), s.conv(6, 1), left)
     s.conv(12)
     s.add(Relu())
+    if narrow:
+        s.conv(2, 1)
     return s.graph()
 
 
@@ -63,9 +65,8 @@ def test_the_network_is_covered_and_right() -> None:
     assert not seen(net(), correct)
 
 
-def planted() -> Iterator[Mutant]:
+def planted(graph: Graph) -> Iterator[Mutant]:
     """Each fault in each layer in which it changes anything."""
-    graph = net()
     arrays = weights(graph, 0)
     kinds = [mutant for mutant in MUTANTS if mutant.name in PLANTED]
     assert len(kinds) == len(PLANTED)
@@ -77,10 +78,12 @@ def planted() -> Iterator[Mutant]:
 
 
 @pytest.mark.slow
-def test_what_is_planted_in_any_layer_shows() -> None:
-    tried = list(planted())
+@pytest.mark.parametrize("narrow", [False, True])
+def test_what_is_planted_in_any_layer_shows(narrow: bool) -> None:
+    graph = net(narrow)
+    tried = list(planted(graph))
     assert len(tried) > 40
-    assert not [mutant.name for mutant in tried if not seen(net(), mutant.fault)]
+    assert not [mutant.name for mutant in tried if not seen(graph, mutant.fault)]
 
 
 def off(layer: str, filter: int) -> Fault:
@@ -95,8 +98,9 @@ def off(layer: str, filter: int) -> Fault:
 
 
 @pytest.mark.slow
-def test_one_weight_of_any_filter_shows() -> None:
-    graph = net()
+@pytest.mark.parametrize("narrow", [False, True])
+def test_one_weight_of_any_filter_shows(narrow: bool) -> None:
+    graph = net(narrow)
     filters = [(n.name, m) for n in graph.nodes if n.op.kind == "Conv" for m in range(int(n.type.shape[1]))]
-    assert len(filters) == 42
+    assert len(filters) == 42 + 2 * narrow
     assert not [(layer, m) for layer, m in filters if not seen(graph, off(layer, m))]
