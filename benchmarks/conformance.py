@@ -124,6 +124,9 @@ SAID = {
     "determinism": "Whether outputs are the same bits, by probe `determinism`; parts that a runtime has no option for are left out.",
 }
 
+OPEN = "…"
+"""What was not looked at."""
+
 Asked = dict[str, dict[str, tuple[int, str]]]
 
 
@@ -133,6 +136,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--case", default="*", help="pattern of cases, such as 'pool/average*'")
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds for one load or run")
     parser.add_argument("--store", type=Path, help="folder of results: what is there is not computed again")
+    parser.add_argument("--stored", action="store_true", help="compute nothing: what the store lacks is left open")
     parser.add_argument("-o", type=Path, help="file instead of standard output")
     return parser.parse_args()
 
@@ -180,6 +184,8 @@ def cell(kind: str, rank: int, layer: str, runtime: str, version: str, asked: ar
     if path and path.exists():
         short, why = json.loads(path.read_text(encoding="utf-8"))
         return short, why
+    if asked.stored:
+        return OPEN, ""
     network = onnxconv.Network(onnxconv.resolve(onnxconv.parse(spec(rank, layer))), seeded())
     probe = TELLING.get(kind)
     found = (told if probe else proven)(network, runtime, probe or layer, asked.timeout)
@@ -228,11 +234,14 @@ def main() -> None:
         *versions(states),
         "",
     ]
+    tables = []
     for kind, cases in CASES.items():
         chosen = {title: case for title, case in cases.items() if fnmatch.fnmatch(f"{kind}/{title}", asked.case)}
         if chosen:
-            lines += table(kind, chosen, runtimes, asked)
-    hand_out(lines, asked.o)
+            tables += table(kind, chosen, runtimes, asked)
+    if any(f" {OPEN} |" in line for line in tables):
+        lines += [f"{OPEN}: not looked at yet; {sum(line.count(f' {OPEN} |') for line in tables)} cells.", ""]
+    hand_out([*lines, *tables], asked.o)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,22 @@ SEEN = (
     Deviation(
         "ncnn",
         "ncnn 1.0.20261020, pnnx 20261020",
+        "average_pool: {kernel: 2, dilation: 2, stride: 1}",
+        "shape",
+        Verdict.NOT_RUN,
+        "pnnx finds no layer of ncnn for F.avg_pool2d",
+    ),
+    Deviation(
+        "ncnn",
+        "ncnn 1.0.20261020, pnnx 20261020",
+        "average_pool: {kernel: 3, stride: 2, ceil: true}",
+        "shape",
+        Verdict.NOT_RUN,
+        "pnnx finds no layer of ncnn for AveragePool",
+    ),
+    Deviation(
+        "ncnn",
+        "ncnn 1.0.20261020, pnnx 20261020",
         "conv_transpose: {filters: 6, kernel: 3, pad: [[0, 1], [0, 0]]}",
         "shape",
         Verdict.NOT_RUN,
