@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -141,6 +142,23 @@ def test_mobilenet_v2_passes_where_it_will_live(name: str, tmp_path: Path) -> No
     found = check(network.embed(target, tmp_path / "b", adapt=True, seed=1).folder, target)
     assert (found.status, found.said.splitlines()[-1]) == (0, "ok"), found.said
     assert found.start_up["first_run_ms"]
+
+
+@pytest.mark.slow
+@pytest.mark.extra("web")
+def test_webgpu_is_checked_where_it_is_asked_for(tmp_path: Path) -> None:
+    """Without a GPU on the processor, by SwiftShader, which Chromium brings along."""
+    target = ready("web")
+    folder = bundle(target, "lopsided", tmp_path)
+    by_gpu = replace(target, check=(*target.check, "--webgpu"))
+    found = check(folder, by_gpu)
+    assert (found.status, found.said.splitlines()[-1]) == (0, "ok"), found.said
+    assert "by WebGPU on" in found.said
+    numbers = np.fromfile(folder / "golden" / "proof" / "output_0.bin", "<f4")
+    numbers[-1] += 1
+    numbers.tofile(folder / "golden" / "proof" / "output_0.bin")
+    signed_again(folder)
+    assert check(folder, by_gpu).status == 1
 
 
 @pytest.mark.slow

@@ -4,8 +4,8 @@
 //
 // Serves the folder to a headless Chromium, whose page checks every file and every output, and prints what it says. Exits
 // with 0 if all is right, 1 where a file was changed or an output is wrong, 2 where it cannot run. With --webgpu the page
-// runs the model by WebGPU; add --swiftshader where there is no GPU. With --serve it only serves, to be looked at. CHROMIUM
-// names another browser.
+// runs the model by WebGPU, and says on what: without a GPU, Chromium computes on the processor. With --serve it only serves,
+// to be looked at. CHROMIUM names another browser.
 
 const { spawn } = require("node:child_process");
 const { webcrypto } = require("node:crypto");
@@ -55,14 +55,10 @@ function browser() {
 
 const asked = (word) => process.argv.includes(`--${word}`);
 
-/** The page's path, and what the browser is told: without a GPU, WebGPU runs on the processor by SwiftShader. */
+/** The page's path, and what the browser is told. */
 function page() {
   const settings = ["--headless", "--no-sandbox", "--no-first-run", "--disable-background-networking"];
-  if (!asked("webgpu")) {
-    return ["", [...settings, "--disable-gpu"]];
-  }
-  const adapter = asked("swiftshader") ? ["--use-webgpu-adapter=swiftshader"] : [];
-  return ["?ep=webgpu", [...settings, "--enable-unsafe-webgpu", ...adapter]];
+  return asked("webgpu") ? ["?ep=webgpu", [...settings, "--enable-unsafe-webgpu"]] : ["", [...settings, "--disable-gpu"]];
 }
 
 /** Open a page in a browser of its own; `end` is told where that fails. What closes it again. */

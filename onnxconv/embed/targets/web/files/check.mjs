@@ -50,7 +50,17 @@ function picture(title, entry, data) {
   document.querySelector("#pictures").append(figure);
 }
 
+/** Rejects without a GPU for WebGPU; what it is called otherwise. */
+async function adapter() {
+  const found = await navigator.gpu?.requestAdapter();
+  if (!found) {
+    throw new Error("this browser gives no adapter for WebGPU");
+  }
+  return [found.info.vendor, found.info.architecture, found.info.description].filter(Boolean).join(" ");
+}
+
 async function main() {
+  say(PROVIDER === "webgpu" ? `by WebGPU on ${await adapter()}` : `by ${PROVIDER}`);
   const status = await check({ bytes, subtle: crypto.subtle, load: (file) => Model.load(file, PROVIDER), say, seen: picture });
   document.title = `${JSON.parse(new TextDecoder().decode(await bytes("bundle.json"))).name} in a browser, by ${PROVIDER}`;
   document.querySelector("h1").textContent = document.title;
