@@ -1,6 +1,6 @@
 """Times the planned executor beside onnxruntime, PyTorch and onnx's own reference, A B C D A B C D … in one run.
 
-    python benchmarks/executors.py [SPEC …] [--repeat N] [--threads N] [--clock wall|cpu] [--without PEER] [--definition] [-o FILE.md]
+    python benchmarks/executors.py [SPEC …] [--repeat N] [--threads N] [--clock wall|cpu] [--without PEER] [--definition]
 
 Prints a Markdown table of medians in milliseconds, and of ratios within the same round with their spread. Everything
 computes in float32 on one image; `--definition` adds the reference executor, which computes in float64. With
@@ -14,7 +14,6 @@ import argparse
 import datetime
 import os
 import platform
-import shlex
 import statistics
 import sys
 import tempfile
@@ -47,11 +46,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--without", action="append", default=[], choices=PEERS, help="leave a peer out")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--definition", action="store_true", help="time the reference executor too")
-    parser.add_argument("-o", "--output", type=Path, help="also write the page to this file")
     return parser.parse_args()
 
 
-def contestants(spec: Path, folder: str, threads: int, definition: bool) -> Calls:
+def contestants(source: object, folder: str, threads: int, definition: bool = False) -> Calls:
+    """Calls that run a spec, by who does; a symbolic batch is 1."""
     import onnx.reference
     import onnxruntime
     import torch
@@ -62,8 +61,8 @@ def contestants(spec: Path, folder: str, threads: int, definition: bool) -> Call
     from onnxconv.execute.fast import Program, make_plan
 
     torch.set_num_threads(threads)
-    network = onnxconv.read(spec)
-    path = Path(folder) / f"{spec.stem}.onnx"
+    network = onnxconv.read(source)
+    path = Path(folder) / "model.onnx"
     onnxconv.build(network, path)
     inputs = seeded_inputs(network.graph)
     weights = {param: network.weights[param] for param in network.graph.params()}
@@ -79,7 +78,7 @@ def contestants(spec: Path, folder: str, threads: int, definition: bool) -> Call
     try:
         calls["torch"] = torch_graph.prepared(network.graph, weights, inputs)
     except torch_graph.Unsupported as missing:
-        print(f"{spec.stem}: no torch, {missing} is not written in torch_graph.py", file=sys.stderr)
+        print(f"{network.graph.name}: no torch, {missing} is not written in torch_graph.py", file=sys.stderr)
     calls["onnx.reference"] = lambda: evaluator.run(None, inputs)
     return calls | ({"numpy": lambda: run(network.graph, weights, inputs)} if definition else {})
 
@@ -126,17 +125,19 @@ def ratios(seconds: Mapping[str, list[float]], name: str, other: str) -> str:
     return f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})" if found else "–"
 
 
-def preamble(asked: argparse.Namespace) -> str:
+def preamble(threads: int, repeat: int, clock: str) -> str:
+    """The day, the machine, the versions, and how it was measured."""
     import numpy
     import onnx
     import onnxruntime
     import torch
 
     versions = f"NumPy {numpy.__version__}, onnxruntime {onnxruntime.__version__}, onnx {onnx.__version__}"
-    told = "processor time" if asked.clock == "cpu" else "time on the clock"
+    told = "processor time" if clock == "cpu" else "time on the clock"
+    load = f", load {os.getloadavg()[0]:.0f} on {os.cpu_count()} processors" if hasattr(os, "getloadavg") else ""
     return (
-        f"{datetime.date.today():%d %B %Y}, {processor()}, {asked.threads} thread(s), Python {platform.python_version()}, {versions}, "
-        f"torch {torch.__version__}; medians of {asked.repeat} rounds after a warm-up, {told}, one image, float32."
+        f"{datetime.date.today():%d %B %Y}, {processor()}{load}, {threads} thread(s), Python {platform.python_version()}, {versions}, "
+        f"torch {torch.__version__}; medians of {repeat} rounds after a warm-up, {told}, float32 unless said."
     )
 
 
@@ -151,26 +152,15 @@ def on_processors(count: int) -> None:
 def main() -> None:
     asked = arguments()
     on_processors(asked.threads)
-    sys.path.insert(0, str(Path(__file__).parent))
-    page: list[str] = []
-
-    def tell(line: str) -> None:
-        page.append(line)
-        print(line, flush=True)
-
-    tell(f"{preamble(asked)}\n")
+    print(f"{preamble(asked.threads, asked.repeat, asked.clock)}\n", flush=True)
     for line in header(asked.definition):
-        tell(line)
+        print(line, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for spec in asked.specs:
             calls = contestants(spec, folder, asked.threads, asked.definition)
             for name in asked.without:
                 calls.pop(name, None)
-            tell(row(spec.stem, rounds(calls, asked.repeat, CLOCKS[asked.clock]), asked.definition))
-    if asked.output:
-        command = shlex.join(["python", "benchmarks/executors.py", *sys.argv[1:]])
-        text = "\n".join(page)
-        asked.output.write_text(f"# Performance\n\n`{command}` printed:\n\n{text}\n", encoding="utf-8")
+            print(row(spec.stem, rounds(calls, asked.repeat, CLOCKS[asked.clock]), asked.definition), flush=True)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from executors import CLOCKS, SPECS, medians, on_processors, ratios, rounds
+from executors import CLOCKS, SPECS, medians, on_processors, preamble, ratios, rounds
 
 DEFAULT = ("vgg16", "resnet50", "inception_v3", "mobilenet_v2", "densenet121", "wavenet")
 
@@ -70,6 +70,7 @@ def table(specs: list[Path], repeat: int, clock: str) -> Iterator[str]:
 def main() -> None:
     asked = arguments()
     on_processors(1)
+    print(f"{preamble(1, asked.repeat, asked.clock)}\n", flush=True)
     for line in table(asked.specs, asked.repeat, asked.clock):
         print(line, flush=True)
 

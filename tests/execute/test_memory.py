@@ -84,7 +84,7 @@ def test_bands_make_the_whole(limit: int, monkeypatch: pytest.MonkeyPatch) -> No
     plan = make_plan(graph, w, {"x": (2, 3, 41, 23)})
     assert [len(step.nodes) for step in plan.steps] == [6]
     assert len(plan.steps[0].kernel.blocks) > 2
-    assert plan.arena_bytes == 0
+    assert not plan.offsets
     for threads in (1, 2):
         np.testing.assert_array_equal(Program(plan, threads).run(inputs)["q"], expected)
 

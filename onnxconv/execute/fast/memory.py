@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 __all__ = ["ALIGNMENT", "Lifetime", "placed"]
 
 ALIGNMENT = 64
 """Bytes: a cache line."""
+
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +26,15 @@ class Lifetime:
         return self.first <= other.last and other.first <= self.last
 
 
-def placed(tensors: Mapping[str, Lifetime]) -> tuple[dict[str, int], int]:
+def placed(tensors: Mapping[K, Lifetime]) -> tuple[dict[K, int], int]:
     """Offsets by name, and the bytes in all.
 
     The largest tensor first, each at the lowest place that is free throughout its life (Pisarchyk and Lee, Efficient
     Memory Management for Deep Neural Net Inference, arXiv 2001.03288, greedy by size).
     """
-    offsets: dict[str, int] = {}
+    offsets: dict[K, int] = {}
     done: list[tuple[int, int, Lifetime]] = []
-    for name, life in sorted(tensors.items(), key=lambda item: (-item[1].bytes, item[1].first, item[0])):
+    for name, life in sorted(tensors.items(), key=lambda item: (-item[1].bytes, item[1].first, str(item[0]))):
         size = -(-life.bytes // ALIGNMENT) * ALIGNMENT
         at = _gap([(start, stop) for start, stop, other in done if life.meets(other)], size)
         offsets[name] = at

@@ -28,6 +28,7 @@ __all__ = ["Plan", "make_plan"]
 class Plan:
     """The steps of a run, every tensor's shape, data type and home, and the place of each home in the `arena_bytes`.
 
+    `scratch`: for each step the place there of what one thread needs beside; it lies where tensors lie at other times.
     `constants` are the homes that the graph brings along; graph inputs and `fresh` homes, which are handed out, are no
     part of the arena.
     """
@@ -40,6 +41,7 @@ class Plan:
     constants: Mapping[str, Array]
     fresh: frozenset[str]
     offsets: Mapping[str, int]
+    scratch: tuple[int, ...]
     arena_bytes: int
     outputs: tuple[str, ...]
 
@@ -68,15 +70,16 @@ def make_plan(
     )
     fresh = frozenset(name for name in kept if at[name].root == name and name not in constants) - set(shapes)
     lives = _lives(found, at, known, dtypes, kept)
-    offsets, total = placed(
-        {
-            name: life
-            for name, life in lives.items()
-            if name not in fresh and name not in constants and name not in shapes
-        }
-    )
+    tensors: dict[str | int, Lifetime] = {
+        name: life for name, life in lives.items() if name not in fresh and name not in constants and name not in shapes
+    }
+    for number, step in enumerate(steps):
+        tensors[number] = Lifetime(step.scratch_bytes(dtypes), number, number)
+    offsets, total = placed(tensors)
+    where = {name: offset for name, offset in offsets.items() if isinstance(name, str)}
+    scratch = tuple(offsets[number] for number in range(len(steps)))
     order = [name for name in graph.types() if name in kept]
-    return Plan(graph, steps, known, dtypes, at, constants, fresh, offsets, total, tuple(order))
+    return Plan(graph, steps, known, dtypes, at, constants, fresh, where, scratch, total, tuple(order))
 
 
 def _known_shapes(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:

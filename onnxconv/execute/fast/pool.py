@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from onnxconv.execute.fast.block import BLOCK, Block, blocks_of, cuts, triple
 from onnxconv.execute.fast.window import Reading, box_cuts, reading, slab, start_of
@@ -38,15 +39,39 @@ class PoolKernel:
     def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
         assert isinstance(block, Tile), "a pool is asked for its own blocks"
         seen = xs[0][block.images.start, block.channels]
-        values, _ = slab(seen, block.read, self.padding, scratch)
-        for place, axis in reversed(tuple(enumerate(self.window))):
-            values = _along(values, place + 1, axis, block.read.outs[place], self.take)
-        out = block.of(y)[0]
-        values = values.reshape(out.shape)
-        if self.counted is None:
-            out[...] = values
+        values, used = slab(seen, block.read, self.padding, scratch)
+        if values.flags.c_contiguous and all(axis.stride == 1 for axis in self.window):
+            values = _flat(values, self.window, block.read.outs, self.take, scratch[used:])
         else:
-            np.divide(values, self.counted[block.positions], out=out)
+            for place, axis in reversed(tuple(enumerate(self.window))):
+                values = _along(values, place + 1, axis, block.read.outs[place], self.take)
+        out = block.of(y)[0]
+        if self.counted is None:
+            np.copyto(out.reshape(values.shape), values)
+        else:
+            np.divide(values.reshape(out.shape), self.counted[block.positions], out=out)
+
+
+def _flat(padded: Array, window: Window, outs: Sequence[int], take: Any, scratch: Array) -> Array:
+    """The windows of stride 1 at every position of a slab [C, *S] as one row of numbers, of which those of the outputs are seen.
+
+    Rows of one number after the other are what vector units are fast on; what a window takes together beyond an edge is not seen.
+    """
+    values, n = padded.reshape(-1), padded.size
+    made, other = scratch[:n], scratch[n : 2 * n]
+    steps = [math.prod(padded.shape[place + 2 :]) for place in range(len(window))]
+    for axis, step in reversed(tuple(zip(window, steps, strict=True))):
+        if axis.size == 1:
+            continue
+        apart = step * axis.dilation
+        count = len(values) - apart * (axis.size - 1)
+        total = made[:count]
+        take(values[:count], values[apart : apart + count], out=total)
+        for tap in range(2, axis.size):
+            take(total, values[tap * apart : tap * apart + count], out=total)
+        values, made, other = total, other, made
+    strides = tuple(step * values.itemsize for step in (math.prod(padded.shape[1:]), *steps))
+    return as_strided(values, (len(padded), *outs), strides, writeable=False)
 
 
 def _along(x: Array, at: int, axis: Axis, outs: int, take: Any) -> Array:
@@ -77,7 +102,7 @@ def pool_kernel(op: MaxPool | AveragePool, shape: Sequence[int], dtype: np.dtype
         for read in boxes
         for first in [start_of(read.box, outs)]
     )
-    scratch = slabs * min(shape[1], together)
+    scratch = 3 * slabs * min(shape[1], together)
     if isinstance(op, MaxPool):
         lowest = -math.inf if dtype.kind not in "iu" else int(np.iinfo(dtype).min)
         return PoolKernel(op.window, np.maximum, lowest, None, tiles, scratch)

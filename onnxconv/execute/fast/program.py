@@ -33,12 +33,16 @@ class Program:
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         )
         self._arena = _aligned(plan.arena_bytes)
-        self._scratch = tuple(_aligned(self._scratch_bytes()) for _ in range(self.threads))
+        most = max((step.scratch_bytes(plan.dtypes) for step in plan.steps), default=0)
+        self._others = tuple(_aligned(most) for _ in range(self.threads - 1))
         self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
         self._running = threading.Lock()
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """The outputs by tensor name, in arrays of their own. Raises `UsageError` for inputs that are not those planned for."""
+    def run(self, inputs: Mapping[str, Array], done: Callable[[Step], None] | None = None) -> dict[str, Array]:
+        """The outputs by tensor name, in arrays of their own; `done` hears of each step after it.
+
+        Raises `UsageError` for inputs that are not those planned for.
+        """
         check_inputs(self.plan.graph, inputs)
         for name, array in inputs.items():
             if array.shape != self.plan.shapes[name]:
@@ -47,15 +51,11 @@ class Program:
                 raise UsageError(Diagnostic(Where(), "input-shape", what, why, "make a plan for that shape"))
         with self._running, one_blas_thread():
             arrays = self._arrays(inputs)
-            for step in self.plan.steps:
-                self._do(step, arrays)
+            for step, at in zip(self.plan.steps, self.plan.scratch, strict=True):
+                self._do(step, arrays, at)
+                if done is not None:
+                    done(step)
             return {name: self._handed_out(name, arrays) for name in self.plan.outputs}
-
-    def _scratch_bytes(self) -> int:
-        dtypes = self.plan.dtypes
-        return max(
-            (s.kernel.scratch * numpy_dtype(s.dtype or dtypes[s.output]).itemsize for s in self.plan.steps), default=0
-        )
 
     def _arrays(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Every tensor as an array in its own shape, over the memory of its home."""
@@ -81,8 +81,8 @@ class Program:
     def _handed_out(self, name: str, arrays: Mapping[str, Array]) -> Array:
         return arrays[name] if name in self.plan.fresh else arrays[name].copy()
 
-    def _do(self, step: Step, arrays: Mapping[str, Array]) -> None:
-        """One step. What is stored in a narrower type than it is computed in is converted as a whole, and rounded once."""
+    def _do(self, step: Step, arrays: Mapping[str, Array], at: int) -> None:
+        """One step, with scratch memory `at` its place. What is stored in a narrower type than it is computed in is converted as a whole, and rounded once."""
         out, stored = arrays[step.output], self.plan.dtypes[step.output]
 
         def read(name: str) -> Array:
@@ -92,17 +92,18 @@ class Program:
         y = out if step.dtype in (None, stored) else np.empty(out.shape, step.dtype)
         xs = [read(name) for name in step.reads]
         stages = [stage.bound(read) for stage in step.stages]
-        self._blocks(step, xs, y.reshape(triple(y.shape)), stages)
+        self._blocks(step, xs, y.reshape(triple(y.shape)), stages, at)
         if y is not out:
             out[...] = rounded(y, stored)
 
     def _blocks(
-        self, step: Step, xs: Sequence[Array], y: Array, stages: Sequence[Callable[[Block, Array], None]]
+        self, step: Step, xs: Sequence[Array], y: Array, stages: Sequence[Callable[[Block, Array], None]], at: int
     ) -> None:
         left: Iterator[Block] = iter(step.kernel.blocks)
 
         def work(number: int) -> None:
-            scratch = self._scratch[number][: step.kernel.scratch * y.itemsize].view(y.dtype)
+            room = self._others[number - 1] if number else self._arena[at:]
+            scratch = room[: step.kernel.scratch * y.itemsize].view(y.dtype)
             with np.errstate(all="ignore"):
                 for block in left:
                     step.kernel.fill(block, xs, y, scratch)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from onnxconv.dtypes import numpy_dtype
 from onnxconv.execute.definition import Arrays
 from onnxconv.execute.fast.block import Block, Kernel, Triple, triple
 from onnxconv.execute.fast.chains import Chain, carries, seen, staged
@@ -57,6 +58,10 @@ class Step:
     stages: tuple[Stage, ...]
     output: str
     dtype: str | None
+
+    def scratch_bytes(self, dtypes: Mapping[str, str]) -> int:
+        """What a thread needs beside the tensors."""
+        return self.kernel.scratch * numpy_dtype(self.dtype or dtypes[self.output]).itemsize
 
 
 def make_step(
