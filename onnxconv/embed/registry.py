@@ -28,6 +28,7 @@ BUILT_IN: dict[str, str] = {
     "tract-c": "onnxconv.embed.targets.tract_c:TARGET",
     "tvm": "onnxconv.embed.targets.tvm:TARGET",
     "iree": "onnxconv.embed.targets.iree:TARGET",
+    "litert": "onnxconv.embed.targets.litert:TARGET",
 }
 """What this package's own entry points say, so that it also works where it is not installed."""
 

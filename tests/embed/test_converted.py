@@ -48,7 +48,26 @@ def test_without_the_compiler_nothing_is_written(tmp_path: Path) -> None:
     assert not (tmp_path / "b").exists()
 
 
-def test_iree_is_given_cropping_as_a_layer() -> None:
-    layer = {"conv_transpose": {"filters": 2, "kernel": 3, "pad": [[0, 1], [0, 0]]}}
-    (found,) = find("iree").obstacles(onnxconv.read({"inputs": {"x": "float32[1, 2, 5, 5]"}, "layers": [layer]}).graph)
-    assert (found.layer, found.rewrite) == ("conv_transpose", "explicit-pads")
+@pytest.mark.parametrize(
+    ("name", "x", "layer", "rewrites"),
+    [
+        (
+            "iree",
+            "2, 5, 5",
+            {"conv_transpose": {"filters": 2, "kernel": 3, "pad": [[0, 1], [0, 0]]}},
+            ["explicit-pads"],
+        ),
+        ("litert", "2, 5, 5", {"max_pool": {"kernel": 2, "dilation": 2}}, ["max-of-slices"]),
+        ("litert", "2, 5, 5", {"average_pool": {"kernel": 2, "dilation": 2}}, ["sums-for-averages"]),
+        ("litert", "4, 9", {"conv": {"filters": 6, "kernel": 3, "group": 2}}, ["split-groups"]),
+        ("litert", "4, 9", {"conv": {"filters": 4, "kernel": 3, "group": 4}}, []),
+        ("litert", "4, 5, 5, 5", {"conv_transpose": {"filters": 4, "kernel": 2, "group": 2}}, ["split-groups"]),
+    ],
+)
+def test_what_a_converter_cannot_take_has_a_way_round(
+    name: str, x: str, layer: dict[str, dict[str, object]], rewrites: list[str]
+) -> None:
+    network = onnxconv.read({"inputs": {"x": f"float32[1, {x}]"}, "layers": [layer]}, seed=1)
+    found = list(find(name).obstacles(network.graph))
+    assert [one.rewrite for one in found] == rewrites
+    assert [one.layer for one in found] == [network.graph.nodes[0].name] * len(found)
