@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["NETS"]
+__all__ = ["NEEDY", "NETS"]
 
 LOPSIDED: dict[str, Any] = {
     "name": "lopsided",
@@ -60,4 +60,24 @@ VOLUME: dict[str, Any] = {
     ],
 }
 
+ROUNDABOUT: dict[str, Any] = {
+    "name": "roundabout",
+    "inputs": {"x": "float32[N, 4, 13, 12]"},
+    "layers": [
+        {"max_pool": {"kernel": 3, "stride": 1, "pad": [[2, 0], [0, 1]]}},
+        {"max_pool": {"kernel": 2, "dilation": 2, "stride": 1}},
+        {"average_pool": {"kernel": 2, "stride": 1, "pad": [[1, 0], [0, 1]]}},
+        {"conv_transpose": {"filters": 3, "kernel": 3, "stride": 2, "pad": [[1, 0], [0, 2]]}},
+    ],
+}
+
+DEEP: dict[str, Any] = {
+    "name": "deep",
+    "inputs": {"x": "float32[N, 2, 4, 4, 2]"},
+    "layers": [{"conv": {"filters": 6, "kernel": 2, "pad": "same"}}, "global_average_pool"],
+}
+
 NETS = {net["name"]: net for net in (LOPSIDED, SMALL, CAUSAL, VOLUME)}
+
+NEEDY = {"ncnn": ROUNDABOUT, "iree": ROUNDABOUT, "opencv": DEEP}
+"""By target, a network that it takes only with `--adapt`."""

@@ -17,7 +17,7 @@ import onnxconv
 from onnxconv.embed import REWRITES, Obstacle, check, find
 from onnxconv.embed.adapt import Adapted, adapted
 from onnxconv.embed.rewrite import Site
-from onnxconv.emit import to_fitting_bytes
+from onnxconv.emit import fitting, to_fitting_bytes
 from onnxconv.errors import UsageError
 from onnxconv.graph import Graph
 from onnxconv.ops import Conv, Pad
@@ -205,3 +205,9 @@ def test_what_ncnn_cannot_take_has_a_way_round(name: str, x: str, layer: dict[st
         return
     assert [found.rewrite for found in obstacles] == [name]
     assert adapted(graph, weights, target, adapt=True).changes[-1].rewrite == name
+
+
+def test_means_as_sums_need_no_late_opset() -> None:
+    graph, weights = network(FLAT, {"average_pool": {"kernel": 2, "dilation": 2}})
+    assert fitting(graph).opset > 17
+    assert fitting(Adapted(graph, weights).by("sums-for-averages", None).graph).opset == 17

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from embed.nets import NETS
+from embed.nets import NEEDY, NETS
 
 import onnxconv
 from onnxconv.embed import Target, check, find, names
 from onnxconv.embed.bundle import LISTED, sign
+from onnxconv.errors import UsageError
 
 SPECS = Path(__file__).parents[2] / "specs"
 
@@ -142,6 +143,20 @@ def test_mobilenet_v2_passes_where_it_will_live(name: str, tmp_path: Path) -> No
     found = check(network.embed(target, tmp_path / "b", adapt=True, seed=1).folder, target)
     assert (found.status, found.said.splitlines()[-1]) == (0, "ok"), found.said
     assert found.start_up["first_run_ms"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.extra(name)) for name in NEEDY])
+def test_what_was_rewritten_passes_where_it_will_live(name: str, tmp_path: Path) -> None:
+    target = ready(name)
+    network = onnxconv.read({**NEEDY[name], "inputs": {"x": NEEDY[name]["inputs"]["x"].replace("N", "1")}}, seed=1)
+    with pytest.raises(UsageError, match="--adapt: "):
+        network.embed(target, tmp_path / "refused")
+    made = network.embed(target, tmp_path / "made", adapt=True, seed=1)
+    found = check(made.folder, target)
+    assert (found.status, found.said.splitlines()[-1]) == (0, "ok"), found.said
+    assert made.changed
+    assert "proof" in found.said
 
 
 @pytest.mark.slow
