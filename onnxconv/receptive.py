@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from onnxconv.geometry import ANYTHING, IDENTITY, WHOLE, Axis, Field, Reach, Size, TransposedAxis, held, through, union
 from onnxconv.graph import Graph, Node, TensorType, shapes_of
-from onnxconv.ops import BROADCAST, POINT, UNKNOWN, UNSEEN, WHOLE_AXIS, Footprint, Step, To
+from onnxconv.ops import BROADCAST, POINT, UNKNOWN, UNSEEN, WHOLE_AXIS, Footprint, Shape, Step, To
 
 __all__ = ["Reaches", "Sight", "Sighted", "Sights", "follow", "receptive_fields", "sights"]
 
@@ -194,24 +194,31 @@ def _joined(
 ) -> Sights:
     paths: dict[str, list[tuple[Sight, ...]]] = {}
     for tensor, footprint in reads:
-        entries = tuple(entry if isinstance(entry, To) else To(axis, entry) for axis, entry in enumerate(footprint))
         sizes = types[tensor].shape
         sure = alike[tensor] or not _apart(footprint)
         for name, found in every[tensor].items():
-            path = []
             for sight in found:
-                if sight.axis is None:
-                    path.append(sight)
-                    continue
-                entry = entries[sight.axis]
-                slid.note(name, sight, entry.step)
-                reach = _along(sight.reach, entry.step, sizes[sight.axis])
-                if reach.exact and not (entry.exact and sure):
-                    reach = replace(reach, exact=False)
-                path.append(Sight(sight.source, reach, entry.axis))
+                if sight.axis is not None:
+                    slid.note(name, sight, _step(footprint[sight.axis]))
+            path = tuple(sight if sight.axis is None else _beyond(sight, footprint, sizes, sure) for sight in found)
             if not any(sight.reach.sees_nothing for sight in path):
-                paths.setdefault(name, []).append(tuple(path))
+                paths.setdefault(name, []).append(path)
     return {name: tuple(map(_union, zip(*found, strict=True))) for name, found in paths.items()}
+
+
+def _step(entry: Step | To) -> Step:
+    return entry.step if isinstance(entry, To) else entry
+
+
+def _beyond(sight: Sight, footprint: Footprint, sizes: Shape, sure: bool) -> Sight:
+    """What the output of a layer sees through the axis of its input along which the sight moves."""
+    assert sight.axis is not None, "it moves along an axis"
+    entry = footprint[sight.axis]
+    axis, step, exact = (entry.axis, entry.step, entry.exact) if isinstance(entry, To) else (sight.axis, entry, True)
+    reach = _along(sight.reach, step, sizes[sight.axis])
+    if reach.exact and not (exact and sure):
+        reach = replace(reach, exact=False)
+    return sight if reach is sight.reach and axis == sight.axis else Sight(sight.source, reach, axis)
 
 
 def _union(paths: Iterable[Sight]) -> Sight:
@@ -235,4 +242,6 @@ def _along(reach: Reach, step: Step, n: Size) -> Reach:
     if step == POINT or (n == 1 and step == WHOLE_AXIS):
         return reach
     whole = {WHOLE_AXIS: WHOLE, UNKNOWN: ANYTHING}[step]
+    if reach.aligned and reach.exact:
+        return whole
     return replace(whole, aligned=reach.aligned, exact=whole.exact and reach.exact)

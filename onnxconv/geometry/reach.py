@@ -163,10 +163,25 @@ def _composed(field: Field, step: Axis | TransposedAxis | Field) -> Field:
 
 
 def _through_window(field: Field, axis: Axis) -> Field:
+    if len(field.phases) == 1 and field.advance >= 0:
+        first, mask = field.phases[0]
+        start = first + axis.position(0, 0) * field.advance
+        seen = (start, copies(mask, axis.size, axis.dilation * field.advance)) if mask else NOTHING
+        return Field(field.advance * axis.stride, (seen,))
     shared = math.gcd(len(field.phases), axis.stride)
     phases = len(field.phases) // shared
-    seen = (_merge(field.at(axis.position(out, tap)) for tap in range(axis.size)) for out in range(phases))
-    return Field(field.advance * (axis.stride // shared), tuple(seen))
+    merged = (_merge(field.at(axis.position(out, tap)) for tap in range(axis.size)) for out in range(phases))
+    return Field(field.advance * (axis.stride // shared), tuple(merged))
+
+
+def copies(mask: int, times: int, apart: int) -> int:
+    """The mask, `times` times over, each `apart` bits further on than the one before."""
+    done = 1
+    while done < times:
+        more = min(done, times - done)
+        mask |= mask << more * apart
+        done += more
+    return mask
 
 
 def _through_transposed(field: Field, axis: TransposedAxis) -> Field:

@@ -8,7 +8,7 @@ from functools import reduce
 
 from onnxconv.errors import Refusal
 from onnxconv.geometry.axis import Axis, TransposedAxis
-from onnxconv.geometry.reach import Field
+from onnxconv.geometry.reach import Field, copies
 
 LARGEST_SPAN = 2**26
 """Positions from the first to the last of a set: one bit of memory each."""
@@ -134,21 +134,11 @@ def _family(step: Axis | TransposedAxis | Field) -> tuple[int, int, Callable[[in
     """(period, advance, what the outputs of the first period read): output o + period reads `advance` further on."""
     match step:
         case Axis():
-            return 1, step.stride, lambda _: Positions(step.position(0, 0), _repeated(1, step.size, step.dilation))
+            return 1, step.stride, lambda _: Positions(step.position(0, 0), copies(1, step.size, step.dilation))
         case TransposedAxis():
             return step.stride, 1, lambda out: Positions.of(step.sources(out))
         case Field():
             return len(step.phases), step.advance, lambda out: Positions(*step.phases[out])
-
-
-def _repeated(mask: int, times: int, apart: int) -> int:
-    """The mask, `times` times over, each `apart` bits further on than the one before."""
-    done = 1
-    while done < times:
-        more = min(done, times - done)
-        mask |= mask << more * apart
-        done += more
-    return mask
 
 
 def _settled(first: int, mask: int) -> Positions:
