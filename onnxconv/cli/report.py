@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -79,5 +82,19 @@ def report(
     keep([source], output)
     if places and format == "csv":
         raise click.UsageError("a table in CSV has one row a layer, and no place for --at: choose another --format")
-    (network,) = networks([source], set=parameters, input_shapes=input_shapes, partial=True)
-    deliver(network.report(places, sample_rate).render(format, width=width(output), style=style(output)), output)
+    with _keeping_all():
+        (network,) = networks([source], set=parameters, input_shapes=input_shapes, partial=True)
+        text = network.report(places, sample_rate).render(format, width=width(output), style=style(output))
+    deliver(text, output)
+
+
+@contextlib.contextmanager
+def _keeping_all() -> Iterator[None]:
+    """Without searches for garbage: what a report is made of is there until the end, and each search goes through all of it."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
