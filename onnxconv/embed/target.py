@@ -11,7 +11,7 @@ from typing import Any
 
 from onnxconv.graph import Graph
 
-__all__ = ["Need", "Obstacle", "Target", "nothing"]
+__all__ = ["CHECKING", "Need", "Obstacle", "Target", "nothing"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ def test_a_bundle_passes_where_it_will_live(name: str, net: str, tmp_path: Path)
     found = check(bundle(target, net, tmp_path), target)
     assert (found.status, found.said.splitlines()[-1]) == (0, "ok"), found.said
     assert "proof" in found.said
+    assert found.start_up["first_run_ms"] is not None
+    assert (found.start_up["load_ms"] is None) == (name == "c"), "only C has nothing to load"
 
 
 @pytest.mark.parametrize("name", HERE)

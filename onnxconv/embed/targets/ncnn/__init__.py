@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from onnxconv.embed.target import Need, Obstacle, Target
+from onnxconv.embed.target import CHECKING, Need, Obstacle, Target
 from onnxconv.embed.targets.shared import PYTHON, fixed_sizes
 from onnxconv.errors import Diagnostic, NotAvailable, UsageError, Where
 from onnxconv.geometry import Axis, TransposedAxis
@@ -108,6 +108,7 @@ TARGET = Target(
         "pnnx": "fp16=0",
     },
     limits=("one image at a time", "checked without Winograd and float16, which ncnn uses unless it is told"),
+    checking=(*CHECKING, "model.onnx"),
     obstacles=obstacles,
     convert=convert,
 )
