@@ -95,13 +95,14 @@ def _layerwise(
     def rewrite(
         graph: Graph, weights: Weights, layers: Collection[str] | None
     ) -> tuple[Graph, Weights, tuple[str, ...]]:
-        taken = {*graph.types(), *(node.name for node in graph.nodes), *(param.name for param in graph.params())}
+        types = graph.types()
+        taken = {*types, *(node.name for node in graph.nodes), *(param.name for param in graph.params())}
         nodes: list[Node] = []
         arrays: dict[str, Array] = {}
         changed = []
         for node in graph.nodes:
-            site = Site(node, graph.types(), weights, taken)
-            if layers is None or node.name in layers:
+            site = Site(node, types, weights, taken)
+            if node.inputs and (layers is None or node.name in layers):
                 of(site)
             if site.nodes:
                 _prove(of, only(graph, node))

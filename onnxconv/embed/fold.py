@@ -54,15 +54,15 @@ def _folded(before: Node, norm: Node, weights: Weights) -> tuple[Node, dict[str,
     assert isinstance(op, Conv | ConvTranspose | Dense), "a layer with weights"
     assert isinstance(norm_op, BatchNorm), "a batch norm"
     exact = {role: weights[param].astype(np.float64) for role, param in before.params}
-    scale, shift, mean, var = (weights[param].astype(np.float64) for _, param in norm.params)
-    factor = scale / np.sqrt(var + float(np.float32(norm_op.epsilon)))
+    own = {role: weights[param].astype(np.float64) for role, param in norm.params}
+    factor = own["weight"] / np.sqrt(own["running_var"] + float(np.float32(norm_op.epsilon)))
     weight = exact["weight"]
     if isinstance(op, ConvTranspose):
         rows = np.repeat(factor.reshape(op.groups, -1), weight.shape[0] // op.groups, axis=0)
         multiplied = weight * rows.reshape(*rows.shape, *[1] * (weight.ndim - 2))
     else:
         multiplied = weight * factor.reshape(-1, *[1] * (weight.ndim - 1))
-    made = {"weight": multiplied, "bias": (exact.get("bias", 0.0) - mean) * factor + shift}
+    made = {"weight": multiplied, "bias": (exact.get("bias", 0.0) - own["running_mean"]) * factor + own["bias"]}
     dtype = norm.type.dtype
     params, arrays = [], {}
     for role, array in made.items():

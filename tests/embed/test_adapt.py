@@ -79,6 +79,24 @@ def test_another_runtime_finds_no_difference_on_integers(name: str, x: str, laye
     assert np.ptp(before) > 0
 
 
+def test_all_rewrites_one_after_the_other(tmp_path: Path) -> None:
+    """Of a model that was read back, with constants in it."""
+    layers = [
+        {"conv": {"filters": 6, "kernel": 3, "group": 2, "pad": [[1, 0], [0, 1]], "bias": False}},
+        {"max_pool": {"kernel": 2, "pad": [[1, 0], [0, 0]]}},
+        {"average_pool": {"kernel": 2, "pad": [[0, 1], [0, 0]]}},
+        "batch_norm",
+        {"conv_transpose": {"filters": 2, "kernel": 2, "group": 2}},
+        {"conv": {"filters": 3, "kernel": 1}},
+        "batch_norm",
+        "global_max_pool",
+    ]
+    onnxconv.read({"inputs": {"x": "float32[N, 4, 9, 8]"}, "layers": layers}, seed=3).build(tmp_path / "m.onnx")
+    made = onnxconv.read(tmp_path / "m.onnx").embed("python", tmp_path / "b", rewrites=[*REWRITES], seed=1)
+    assert [change.rewrite for change in made.changed] == [*REWRITES]
+    assert check(made.folder, find("python")).status == 0
+
+
 def test_a_rewrite_leaves_symbolic_sizes_open() -> None:
     graph, weights = network("float32[N, 4, H, 8]", LAYERS[0][2], {"max_pool": {"kernel": 3, "pad": [[2, 0], [0, 1]]}})
     found = Adapted(graph, weights).by("explicit-pads", None)
