@@ -68,6 +68,14 @@ SEEN = (
         "Converter is not implemented",
     ),
     Deviation(
+        "torch",
+        "torch 2.13.0+cpu, onnx2torch 1.5.15",
+        "average_pool: {kernel: 2, dilation: 2, stride: 1}",
+        "shape",
+        Verdict.NOT_RUN,
+        "Converter is not implemented",
+    ),
+    Deviation(
         "ncnn",
         "ncnn 1.0.20261020, pnnx 20261020",
         "max_pool: {kernel: 3, stride: 2, pad: [[0, 1], [1, 0]]}",
