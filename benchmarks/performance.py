@@ -60,7 +60,7 @@ SECTIONS = (
         "Networks, two threads",
         (("executors.py", "--threads", "2", "--without", "onnx.reference", *(f"specs/{name}.yaml" for name in TWICE)),),
         "The outputs are the same bytes as by one thread (`tests/execute/test_fast.py`). With the processor's time it is that of\n"
-        "both threads together.",
+        "both threads together, a thread's that waits in a loop too.",
     ),
     Section(
         "whole_numbers",

@@ -19,8 +19,11 @@ from onnxconv.ops import BROADCAST, POINT, BatchNorm, Conv, ConvTranspose, Dense
 
 __all__ = ["WORKING_BYTES", "Part", "each", "evaluated", "fill", "one_blas_thread", "pieces_of"]
 
-WORKING_BYTES = 16 << 20
-"""Bytes that evaluation may take beside inputs, weights and output; little, so that each thread's share stays in the cache."""
+WORKING_BYTES = 64 << 20
+"""Bytes that evaluation may take beside inputs, weights and output. Less makes matrix products small, and twice as slow."""
+
+SHARED = 16
+"""What takes more than this part of `WORKING_BYTES` is cut once, for two processors."""
 
 PROCESSORS_AT_MOST = 4
 PROCESSORS = min(
@@ -96,14 +99,15 @@ def each(part: Part, do: Callable[[Part], T], itemsize: int) -> tuple[T, ...]:
             return tuple(pool.map(done, pieces))
 
 
-def pieces_of(part: Part, itemsize: int) -> Iterator[Part]:
+def pieces_of(part: Part, itemsize: int, whole: bool = True) -> Iterator[Part]:
     """The part, cut for as long as that makes it smaller and it takes more than a thread's share of `WORKING_BYTES`."""
-    halves = halve(part, itemsize) if part.working_bytes(itemsize) > WORKING_BYTES // PROCESSORS_AT_MOST else None
+    most = WORKING_BYTES // (SHARED if whole else PROCESSORS_AT_MOST)
+    halves = halve(part, itemsize) if part.working_bytes(itemsize) > most else None
     if halves is None:
         yield part
     else:
         for half in halves:
-            yield from pieces_of(half, itemsize)
+            yield from pieces_of(half, itemsize, whole=False)
 
 
 def one_blas_thread() -> AbstractContextManager[object]:
