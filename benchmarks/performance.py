@@ -25,11 +25,11 @@ TWICE = ("vgg16", "resnet50", "mobilenet_v2", "densenet121")
 HEAD = """# Performance
 
 How fast the planned executor (`--runtime numpy:fast`, in Python `onnxconv.execute.fast`) is beside others that run on the CPU,
-how its times grow, what its memory and a verified run cost. `python benchmarks/performance.py --clock cpu` writes this page, section
-by section (`--only`). A ratio is the median of those within a round, in which everybody has one turn, with the least and the
-largest of them in brackets. Where the machine is shared with other work (the load is told), time on the clock says little: what
-counts then is the processor's time, which caches and memory shared with that work lengthen all the same. On your machine
-the figures will differ; `onnxconv bench` times any models and runtimes.
+how its times grow, what its memory and a verified run cost. `python benchmarks/performance.py` writes this page, section by section
+(`--only`). A ratio is the median of those within a round, in which everybody has one turn, with the least and the largest of
+them in brackets. Where the machine is shared with other work (the load is told), time on the clock says little: with `--clock
+cpu` the processor's time counts, which caches and memory shared with that work lengthen all the same. On your machine the
+figures will differ; `onnxconv bench` times any models and runtimes.
 """
 
 
