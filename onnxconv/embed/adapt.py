@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -34,19 +35,21 @@ ROUNDS = 8
 LARGEST = 3
 """Integers of the proof: sums of their products stay exact in float64 for up to 2^49 terms."""
 
-Network = tuple[Graph, Weights]
+
+Made: TypeAlias = tuple[Graph, Weights, tuple[str, ...]]
+"""A network, and the names of the layers of it that were changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """What it does, in words, and doing it: the network, with the names of the layers that were changed.
+    """What it does, in words, and doing it.
 
     It is given the layers that it may change; None: all that it fits. `proof`: why the result is the same network.
     """
 
     says: str
     proof: str
-    of: Callable[[Graph, Weights, Collection[str] | None], tuple[Graph, Weights, tuple[str, ...]]]
+    of: Callable[[Graph, Weights, Collection[str] | None], Made]
     exact: bool = True
 
 
@@ -82,19 +85,15 @@ class Adapted:
         return Adapted(graph, weights, (*self.changes, Change(rewrite, changed)))
 
 
-def _fixed_sizes(graph: Graph, weights: Weights, _: Collection[str] | None) -> tuple[Graph, Weights, tuple[str, ...]]:
+def _fixed_sizes(graph: Graph, weights: Weights, _: Collection[str] | None) -> Made:
     sized = pinned(graph)
     return (graph if sized == graph else sized), weights, ()
 
 
-def _layerwise(
-    of: LayerRewrite,
-) -> Callable[[Graph, Weights, Collection[str] | None], tuple[Graph, Weights, tuple[str, ...]]]:
+def _layerwise(of: LayerRewrite) -> Callable[[Graph, Weights, Collection[str] | None], Made]:
     """A rewrite of single layers as one of a network; every layer that it changes is proven."""
 
-    def rewrite(
-        graph: Graph, weights: Weights, layers: Collection[str] | None
-    ) -> tuple[Graph, Weights, tuple[str, ...]]:
+    def rewrite(graph: Graph, weights: Weights, layers: Collection[str] | None) -> Made:
         types = graph.types()
         taken = {*types, *(node.name for node in graph.nodes), *(param.name for param in graph.params())}
         nodes: list[Node] = []
@@ -118,7 +117,10 @@ def _layerwise(
 
 
 def _prove(of: LayerRewrite, layer: Graph) -> None:
-    """One layer before and after, both by definition, on integers so small that nothing rounds: equal bit for bit."""
+    """One layer before and after, both by definition, on integers so small that nothing rounds: equal bit for bit.
+
+    Raises AssertionError where they are not, with Python's own assertions switched off too: it is what bundles are said to rest on.
+    """
     sized = pinned(layer)
     stream = Stream("rewrite", layer.nodes[-1].name)
     weights = given({p.name: stream.filled(p.shape, LARGEST, p.dtype) for p in sized.params()})
@@ -129,9 +131,8 @@ def _prove(of: LayerRewrite, layer: Graph) -> None:
     of(site)
     rewritten = replace(sized, nodes=(*sized.nodes[:-1], *site.nodes))
     after = run(rewritten, with_arrays(rewritten, weights, site.arrays), inputs)
-    assert all(np.array_equal(before[name], after[name]) for name in before), (
-        f"{node.name}: the rewrite is another layer"
-    )
+    if not all(np.array_equal(before[name], after[name]) for name in before):
+        raise AssertionError(f"{node.name}: the rewrite is another layer")
 
 
 LAYERWISE = "each changed layer computes the same bits as before on integers"

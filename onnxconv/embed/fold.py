@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 
-import numpy as np
-
 from onnxconv.dtypes import rounded
 from onnxconv.embed.rewrite import with_arrays
+from onnxconv.execute.fold import folded
 from onnxconv.geometry import Array
 from onnxconv.graph import Graph, Initial, Node, Param
 from onnxconv.ops import BatchNorm, Conv, ConvTranspose, Dense
@@ -21,13 +20,13 @@ __all__ = ["fold_batch_norms"]
 def fold_batch_norms(
     graph: Graph, weights: Weights, layers: Collection[str] | None
 ) -> tuple[Graph, Weights, tuple[str, ...]]:
-    """y = (W∗x + b − mean)·f + shift = (f·W)∗x + ((b − mean)·f + shift), f = scale ÷ √(var + ε): products are rounded once more.
+    """The network with batch norms in the layers before them, by `onnxconv.execute.fold`: weights are rounded once more.
 
     A batch norm whose input nobody else reads, right behind a layer with weights; its tensor keeps its name.
     """
     makers = {node.output: node for node in graph.nodes}
     readers = Counter(x for node in graph.nodes for x in node.inputs) + Counter(graph.outputs)
-    folded: dict[str, Node] = {}
+    taken: dict[str, Node] = {}
     arrays: dict[str, Array] = {}
     changed = []
     for node in graph.nodes:
@@ -36,15 +35,15 @@ def fold_batch_norms(
         if not fits or (layers is not None and node.name not in layers):
             continue
         assert before is not None, "it fits"
-        if isinstance(before.op, Conv | ConvTranspose | Dense) and before.name not in folded:
+        if isinstance(before.op, Conv | ConvTranspose | Dense) and before.name not in taken:
             made, numbers = _folded(before, node, weights)
-            folded[before.name], folded[node.name] = made, made
+            taken[before.name], taken[node.name] = made, made
             arrays |= numbers
             changed.append(node.name)
     if not changed:
         return graph, weights, ()
-    kept = (node for node in graph.nodes if node.name not in folded or node.name in changed)
-    made_graph = replace(graph, nodes=tuple(folded.get(node.name, node) for node in kept))
+    kept = (node for node in graph.nodes if node.name not in taken or node.name in changed)
+    made_graph = replace(graph, nodes=tuple(taken.get(node.name, node) for node in kept))
     return made_graph, with_arrays(made_graph, weights, arrays), tuple(changed)
 
 
@@ -53,16 +52,8 @@ def _folded(before: Node, norm: Node, weights: Weights) -> tuple[Node, dict[str,
     op, norm_op = before.op, norm.op
     assert isinstance(op, Conv | ConvTranspose | Dense), "a layer with weights"
     assert isinstance(norm_op, BatchNorm), "a batch norm"
-    exact = {role: weights[param].astype(np.float64) for role, param in before.params}
-    own = {role: weights[param].astype(np.float64) for role, param in norm.params}
-    factor = own["weight"] / np.sqrt(own["running_var"] + float(np.float32(norm_op.epsilon)))
-    weight = exact["weight"]
-    if isinstance(op, ConvTranspose):
-        rows = np.repeat(factor.reshape(op.groups, -1), weight.shape[0] // op.groups, axis=0)
-        multiplied = weight * rows.reshape(*rows.shape, *[1] * (weight.ndim - 2))
-    else:
-        multiplied = weight * factor.reshape(-1, *[1] * (weight.ndim - 1))
-    made = {"weight": multiplied, "bias": (exact.get("bias", 0.0) - own["running_mean"]) * factor + own["bias"]}
+    exact, own = ({role: weights[param] for role, param in at.params} for at in (before, norm))
+    made = folded(op, exact, norm_op, own)
     dtype = norm.type.dtype
     params, arrays = [], {}
     for role, array in made.items():

@@ -222,7 +222,7 @@ def max_of_slices(site: Site) -> None:
     for n, tap in enumerate(itertools.product(*(range(a.size) for a in op.window))):
         seen = site.x
         for axis, (a, k, size) in enumerate(zip(op.window, tap, pixels, strict=True), 2):
-            first, beyond = a.dilation * k, size - (a.dilation * k + a.stride * (int(a.out_size(size)) - 1) + 1)
+            first, beyond = a.position(0, k), size - 1 - a.position(int(a.out_size(size)) - 1, k)
             range_ = Range(axis, first, -beyond) if beyond else Range(axis, first)
             seen = site.add(f"tap{n}.{axis}", Slice((range_,)), seen) if first or beyond else seen
         largest = site.add(f"max{n}", Max(), largest, seen) if largest else seen

@@ -11,6 +11,7 @@ import numpy as np
 
 from onnxconv.dtypes import DTYPES
 from onnxconv.execute.fast.block import Block, Triple, blocks_of
+from onnxconv.execute.fold import affine
 from onnxconv.geometry import Array
 from onnxconv.ops import (
     Abs,
@@ -49,7 +50,7 @@ from onnxconv.ops import (
     Tanh,
 )
 
-__all__ = ["Elements", "Function", "affine", "is_stage", "stage"]
+__all__ = ["Elements", "Function", "is_stage", "stage"]
 
 Function = Callable[..., None]
 """(out, *values): computes a block of the output, which may be the memory of one of the values."""
@@ -130,13 +131,6 @@ def stage(op: Operator, w: Mapping[str, Array], dtype: np.dtype[Any]) -> tuple[F
             return partial(_fold, _UFUNCS[type(op)]), ()
         case _:
             return partial(_define, op), ()
-
-
-def affine(op: BatchNorm, w: Mapping[str, Array]) -> tuple[Array, Array]:
-    """Factor and shift [C] of a batch norm, in float64: y = x · factor + shift."""
-    weight, bias, mean, var = (w[role].astype(np.float64) for role in ("weight", "bias", "running_mean", "running_var"))
-    factor: Array = weight / np.sqrt(var + np.float64(np.float32(op.epsilon)))
-    return factor, bias - mean * factor
 
 
 def _column(values: Array, dtype: np.dtype[Any]) -> Array:

@@ -15,7 +15,8 @@ from onnxconv.execute.fast.concat import concat_kernel
 from onnxconv.execute.fast.homes import Home, in_place
 from onnxconv.execute.fast.integer import integer_kernel
 from onnxconv.execute.fast.kernels import defined_kernel, kernel_of
-from onnxconv.execute.fast.pointwise import Elements, Function, affine, stage
+from onnxconv.execute.fast.pointwise import Elements, Function, stage
+from onnxconv.execute.fold import folded
 from onnxconv.geometry import Array
 from onnxconv.graph import Node
 from onnxconv.ops import BatchNorm, Concat, Conv, DequantizedConv, DequantizedGemm, Operator
@@ -93,13 +94,14 @@ def make_step(
 def computed(
     chain: Chain, shapes: Mapping[str, tuple[int, ...]], dtype: str, weights: Arrays
 ) -> tuple[Kernel, Iterator[Stage]]:
-    """The kernel and the stages of a chain. A batch norm right after a convolution is multiplied into its weights."""
+    """The kernel and the stages of a chain. A batch norm right after a convolution is multiplied into its weights, which are rounded once."""
     head, tail, before = chain.head, chain.tail, chain.head.output
     if staged(head, shapes):
         return Elements(triple(shapes[chain.output])), _stages((head, *tail), None, shapes, dtype, weights)
     op, w = _layer(head, weights, dtype)
     if isinstance(op, Conv) and tail and isinstance(tail[0].op, BatchNorm):
-        op, w = replace(op, bias=True), _folded(w, tail[0].op, _weights(tail[0], weights, "float64"), dtype)
+        exact = folded(op, w, tail[0].op, _weights(tail[0], weights, "float64"))
+        op, w = replace(op, bias=True), {role: a.astype(dtype) for role, a in exact.items()}
         before, tail = tail[0].output, tail[1:]
     kernel = kernel_of(op, [shapes[name] for name in head.inputs], w, dtype)
     return kernel, _stages(tail, before, shapes, dtype, weights)
@@ -115,14 +117,6 @@ def _layer(node: Node, weights: Arrays, dtype: str) -> tuple[Operator, dict[str,
 
 def _weights(node: Node, weights: Arrays, dtype: str) -> dict[str, Array]:
     return {role: np.asarray(weights[param]).astype(dtype, copy=False) for role, param in node.params}
-
-
-def _folded(w: Mapping[str, Array], norm: BatchNorm, statistics: Mapping[str, Array], dtype: str) -> dict[str, Array]:
-    """A convolution's weights with the batch norm after it multiplied in: in float64, and rounded once."""
-    factor, shift = affine(norm, statistics)
-    bias = shift if "bias" not in w else w["bias"].astype(np.float64) * factor + shift
-    weight = w["weight"] * factor.reshape(-1, *[1] * (w["weight"].ndim - 1))
-    return {"weight": weight.astype(dtype), "bias": bias.astype(dtype)}
 
 
 def _stages(
