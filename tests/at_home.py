@@ -20,6 +20,9 @@ import pytest
 from onnxconv.runtimes import process
 from onnxconv.runtimes.worker import Answer, Host, serve
 
+ABROAD = ("cuda", "embed", "public", "runtimes")
+"""Folders of tests about the processes of runtimes; the fast ones of the others are about what is made of their answers."""
+
 
 class Guest(Host):
     """A host that leaves the processors of this process alone."""
@@ -57,10 +60,11 @@ class Child:
         return ""
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def at_home(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Workers without processes, but for tests that are marked ``worker``."""
-    if request.node.get_closest_marker("worker"):
+    """Workers without processes, but for slow tests, those of `ABROAD`, and those that are marked ``worker``."""
+    item = request.node
+    if item.path.parent.name in ABROAD or any(map(item.get_closest_marker, ("slow", "worker"))):
         yield
         return
     monkeypatch.setattr(process, "_Child", Child)

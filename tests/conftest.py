@@ -41,13 +41,3 @@ def pytest_runtest_makereport(item: pytest.Item) -> object:
     if NO_SKIPS and report.skipped and not hasattr(report, "wasxfail") and not missable:
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped where nothing may be missing: {report.longrepr}"
-
-
-ABROAD = ("cuda", "embed", "public", "runtimes")
-"""Folders of tests about the processes of runtimes; the fast ones of the others are about what is made of their answers."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.parent.name not in ABROAD and not item.get_closest_marker("slow"):
-            item.fixturenames.insert(0, "at_home")
