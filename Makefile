@@ -1,4 +1,4 @@
-.PHONY: check lint types test slow format
+.PHONY: check lint types test slow format templates
 
 PYTHON ?= python
 
@@ -20,3 +20,9 @@ slow:
 format:
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
+
+# The files of bundles that are not Python, by what tests/embed/test_templates.py demands.
+templates:
+	cd onnxconv/embed/targets && clang-format -i $$(git ls-files '*.[ch]' '*.[ch]pp')
+	cd onnxconv/embed/targets && npx prettier --write $$(git ls-files '*.js' '*.mjs' '*.html' '*.json' '*.md')
+	cd onnxconv/embed/targets && shfmt -w $$(git ls-files '*.sh')

@@ -12,13 +12,16 @@ extern "C" {
 
 static ov::element::Type type_of(const std::string &dtype) {
     static const std::map<std::string, ov::element::Type> known = {
-        {"float32", ov::element::f32}, {"float64", ov::element::f64}, {"int8", ov::element::i8},   {"uint8", ov::element::u8},
-        {"int16", ov::element::i16},   {"uint16", ov::element::u16},  {"int32", ov::element::i32}, {"uint32", ov::element::u32},
-        {"int64", ov::element::i64},   {"uint64", ov::element::u64},  {"bool", ov::element::boolean}};
+        {"float32", ov::element::f32}, {"float64", ov::element::f64}, {"int8", ov::element::i8},
+        {"uint8", ov::element::u8},    {"int16", ov::element::i16},   {"uint16", ov::element::u16},
+        {"int32", ov::element::i32},   {"uint32", ov::element::u32},  {"int64", ov::element::i64},
+        {"uint64", ov::element::u64},  {"bool", ov::element::boolean}};
     return known.at(dtype);
 }
 
-static ov::Shape shape_of(const struct array &from) { return ov::Shape(from.shape, from.shape + from.axes); }
+static ov::Shape shape_of(const struct array &from) {
+    return ov::Shape(from.shape, from.shape + from.axes);
+}
 
 static double milliseconds() {
     return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();

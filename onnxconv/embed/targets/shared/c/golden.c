@@ -38,7 +38,7 @@ static size_t size_of(const char *dtype) {
     static const struct {
         const char *dtype;
         size_t size;
-    } known[] = {{"float32", 4}, {"float64", 8}, {"int8", 1},  {"uint8", 1}, {"int16", 2}, {"uint16", 2},
+    } known[] = {{"float32", 4}, {"float64", 8}, {"int8", 1},  {"uint8", 1},  {"int16", 2}, {"uint16", 2},
                  {"int32", 4},   {"uint32", 4},  {"int64", 8}, {"uint64", 8}, {"bool", 1}};
     for (size_t i = 0; i < sizeof known / sizeof *known; ++i)
         if (!strcmp(known[i].dtype, dtype)) return known[i].size;
@@ -48,7 +48,8 @@ static size_t size_of(const char *dtype) {
 /* dtype, tolerance, file, axes, sizes, name */
 static int read_array(const char *text, struct array *to) {
     int used = 0, more = 0;
-    if (sscanf(text, "%15s %lf %255s %zu%n", to->dtype, &to->tolerance, to->file, &to->axes, &used) != 4) return NOT_RUN;
+    if (sscanf(text, "%15s %lf %255s %zu%n", to->dtype, &to->tolerance, to->file, &to->axes, &used) != 4)
+        return NOT_RUN;
     if (to->axes > MOST_AXES) return NOT_RUN;
     to->count = 1;
     for (size_t axis = 0; axis < to->axes; ++axis) {

@@ -10,8 +10,8 @@ static enum element element_of(const char *dtype) {
     static const struct {
         const char *dtype;
         enum element element;
-    } known[] = {{"float32", FLOAT32}, {"float64", FLOAT64}, {"int8", INT8},     {"uint8", UINT8},
-                 {"int16", INT16},     {"uint16", UINT16},   {"int32", INT32},   {"uint32", UINT32},
+    } known[] = {{"float32", FLOAT32}, {"float64", FLOAT64}, {"int8", INT8},   {"uint8", UINT8},
+                 {"int16", INT16},     {"uint16", UINT16},   {"int32", INT32}, {"uint32", UINT32},
                  {"int64", INT64},     {"uint64", UINT64},   {"bool", BOOL}};
     for (size_t i = 0; i < sizeof known / sizeof *known; ++i)
         if (!strcmp(known[i].dtype, dtype)) return known[i].element;
@@ -24,11 +24,11 @@ static double milliseconds(void) {
     return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
 }
 
-static void describe(const struct array *from, size_t count, int output, struct tensor *to, int64_t shapes[][MOST_AXES]) {
-    for (size_t i = 0; i < count; ++i) {
-        for (size_t axis = 0; axis < from[i].axes; ++axis) shapes[i][axis] = (int64_t)from[i].shape[axis];
-        to[i] = (struct tensor){from[i].name, element_of(from[i].dtype), shapes[i], from[i].axes,
-                                output ? from[i].got : from[i].data, from[i].bytes};
+static void describe(const struct array *from, size_t n, int output, struct tensor *to, int64_t sizes[][MOST_AXES]) {
+    for (size_t i = 0; i < n; ++i) {
+        for (size_t axis = 0; axis < from[i].axes; ++axis) sizes[i][axis] = (int64_t)from[i].shape[axis];
+        to[i] = (struct tensor){from[i].name, element_of(from[i].dtype),           sizes[i],
+                                from[i].axes, output ? from[i].got : from[i].data, from[i].bytes};
     }
 }
 

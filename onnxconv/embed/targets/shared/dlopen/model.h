@@ -9,8 +9,18 @@ struct model;
 
 /* Element types, by ONNX's numbers. */
 enum element {
-    FLOAT32 = 1, UINT8 = 2, INT8 = 3, UINT16 = 4, INT16 = 5, INT32 = 6,
-    INT64 = 7, BOOL = 9, FLOAT16 = 10, FLOAT64 = 11, UINT32 = 12, UINT64 = 13
+    FLOAT32 = 1,
+    UINT8 = 2,
+    INT8 = 3,
+    UINT16 = 4,
+    INT16 = 5,
+    INT32 = 6,
+    INT64 = 7,
+    BOOL = 9,
+    FLOAT16 = 10,
+    FLOAT64 = 11,
+    UINT32 = 12,
+    UINT64 = 13
 };
 
 /* An input: `data` in row-major order, which stays the caller's. */
@@ -31,8 +41,12 @@ struct model *model_load(const char *library, const char *path, char error[256])
 
 /* Runs the model on all its inputs, for all its outputs, in the model's order; 0, or -1 where that fails; `error` then says
    why. Not for several threads at once on one model. */
-int model_run(struct model *model, const struct tensor *inputs, size_t input_count,
-              const struct tensor *outputs, size_t output_count, char error[256]);
+int model_run(struct model *model,
+              const struct tensor *inputs,
+              size_t input_count,
+              const struct tensor *outputs,
+              size_t output_count,
+              char error[256]);
 
 void model_free(struct model *model);
 

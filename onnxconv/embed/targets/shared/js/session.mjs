@@ -40,7 +40,9 @@ export class Session {
         shape.every((size, axis) => typeof size !== "number" || size < 0 || size === given.shape[axis]);
       const count = given.shape.reduce((product, size) => product * size, 1);
       if (!fits || count !== given.data.length) {
-        throw new RangeError(`input ${name} has ${given.data.length} numbers of shape [${given.shape}], the model takes [${shape}]`);
+        throw new RangeError(
+          `input ${name} has ${given.data.length} numbers of shape [${given.shape}], the model takes [${shape}]`,
+        );
       }
       const data = given.data instanceof TYPES[type] ? given.data : TYPES[type].from(given.data);
       feeds[name] = new this.ort.Tensor(type, data, given.shape);

@@ -13,20 +13,21 @@ typedef int outcome;  /* 0: it went well */
 /* The functions of tract that are called, by their names there. */
 #define FUNCTIONS(f) \
     f(const char *, tract_get_last_error, (void)) \
-    f(outcome, tract_onnx_create, (handle * onnx)) \
-    f(outcome, tract_onnx_destroy, (handle * onnx)) \
+    f(outcome, tract_onnx_create, (handle *onnx)) \
+    f(outcome, tract_onnx_destroy, (handle *onnx)) \
     f(outcome, tract_onnx_load, (handle onnx, const char *path, handle *inference)) \
-    f(outcome, tract_inference_model_into_model, (handle * inference, handle *model)) \
-    f(outcome, tract_inference_model_destroy, (handle * inference)) \
+    f(outcome, tract_inference_model_into_model, (handle *inference, handle *model)) \
+    f(outcome, tract_inference_model_destroy, (handle *inference)) \
     f(outcome, tract_inference_model_input_count, (handle inference, size_t *count)) \
     f(outcome, tract_inference_model_output_count, (handle inference, size_t *count)) \
-    f(outcome, tract_model_into_runnable, (handle * model, handle *runnable)) \
-    f(outcome, tract_model_destroy, (handle * model)) \
+    f(outcome, tract_model_into_runnable, (handle *model, handle *runnable)) \
+    f(outcome, tract_model_destroy, (handle *model)) \
     f(outcome, tract_runnable_run, (handle runnable, handle *inputs, handle *outputs)) \
-    f(outcome, tract_runnable_release, (handle * runnable)) \
+    f(outcome, tract_runnable_release, (handle *runnable)) \
     f(outcome, tract_tensor_from_bytes, (uint32_t type, size_t axes, const size_t *shape, void *data, handle *tensor)) \
-    f(outcome, tract_tensor_as_bytes, (handle tensor, uint32_t *type, size_t *axes, const size_t **shape, const void **data)) \
-    f(outcome, tract_tensor_destroy, (handle * tensor))
+    f(outcome, tract_tensor_as_bytes, \
+      (handle tensor, uint32_t *type, size_t *axes, const size_t **shape, const void **data)) \
+    f(outcome, tract_tensor_destroy, (handle *tensor))
 
 struct model {
     handle library, onnx, inference, typed, runnable;
@@ -37,9 +38,9 @@ struct model {
 
 /* tract's number of an element type: its kind, and its bytes. */
 static uint32_t type_of(enum element type) {
-    static const uint32_t known[] = {
-        [FLOAT32] = 0x34, [UINT8] = 0x11, [INT8] = 0x21,    [UINT16] = 0x12,  [INT16] = 0x22,  [INT32] = 0x24,
-        [INT64] = 0x28,   [BOOL] = 0x01,  [FLOAT16] = 0x32, [FLOAT64] = 0x38, [UINT32] = 0x14, [UINT64] = 0x18};
+    static const uint32_t known[] = {[FLOAT32] = 0x34, [UINT8] = 0x11,   [INT8] = 0x21,   [UINT16] = 0x12,
+                                     [INT16] = 0x22,   [INT32] = 0x24,   [INT64] = 0x28,  [BOOL] = 0x01,
+                                     [FLOAT16] = 0x32, [FLOAT64] = 0x38, [UINT32] = 0x14, [UINT64] = 0x18};
     return (size_t)type < sizeof known / sizeof *known ? known[type] : 0;
 }
 
@@ -109,12 +110,17 @@ static int taken(const struct model *m, handle result, const struct tensor *to, 
     return same;
 }
 
-int model_run(struct model *m, const struct tensor *inputs, size_t input_count,
-              const struct tensor *outputs, size_t output_count, char error[256]) {
+int model_run(struct model *m,
+              const struct tensor *inputs,
+              size_t input_count,
+              const struct tensor *outputs,
+              size_t output_count,
+              char error[256]) {
     handle in[MOST_TENSORS] = {0}, out[MOST_TENSORS] = {0};
     size_t shape[MOST_AXES];
     int status = -1;
-    if (input_count != m->inputs || output_count != m->outputs || input_count > MOST_TENSORS || output_count > MOST_TENSORS) {
+    if (input_count != m->inputs || output_count != m->outputs || input_count > MOST_TENSORS ||
+        output_count > MOST_TENSORS) {
         snprintf(error, 256, "the model has %zu inputs and %zu outputs", m->inputs, m->outputs);
         return -1;
     }

@@ -15,7 +15,13 @@ const os = require("node:os");
 const path = require("node:path");
 
 const SECONDS = 300;
-const KINDS = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".json": "application/json", ".wasm": "application/wasm" };
+const KINDS = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".json": "application/json",
+  ".wasm": "application/wasm",
+};
 
 /** Where onnxruntime-web lies; what ort/ is served from unless it is in this folder. */
 function library() {
@@ -58,19 +64,29 @@ const asked = (word) => process.argv.includes(`--${word}`);
 /** The page's path, and what the browser is told. */
 function page() {
   const settings = ["--headless", "--no-sandbox", "--no-first-run", "--disable-background-networking"];
-  return asked("webgpu") ? ["?ep=webgpu", [...settings, "--enable-unsafe-webgpu"]] : ["", [...settings, "--disable-gpu"]];
+  return asked("webgpu")
+    ? ["?ep=webgpu", [...settings, "--enable-unsafe-webgpu"]]
+    : ["", [...settings, "--disable-gpu"]];
 }
 
 /** Open a page in a browser of its own; `end` is told where that fails. What closes it again. */
 function look(place, settings, end) {
   const program = browser();
   if (!program) {
-    end({ status: 2, said: "cannot run: no Chromium; set CHROMIUM to the path of one, or look yourself: node check.js --serve" });
+    end({
+      status: 2,
+      said: "cannot run: no Chromium; set CHROMIUM to the path of one, or look yourself: node check.js --serve",
+    });
     return () => {};
   }
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), "check-"));
-  const looking = spawn(program, [...settings, `--user-data-dir=${profile}`, place], { stdio: "ignore", detached: true });
-  looking.on("exit", (code) => end({ status: 2, said: `cannot run: ${program} ended with ${code} before the page said anything` }));
+  const looking = spawn(program, [...settings, `--user-data-dir=${profile}`, place], {
+    stdio: "ignore",
+    detached: true,
+  });
+  looking.on("exit", (code) =>
+    end({ status: 2, said: `cannot run: ${program} ended with ${code} before the page said anything` }),
+  );
   looking.on("error", (error) => end({ status: 2, said: `cannot run ${program}: ${error.message}` }));
   return () => {
     try {
@@ -115,7 +131,10 @@ async function main() {
       return;
     }
     close = look(place, settings, end);
-    setTimeout(() => end({ status: 2, said: `cannot run: the page said nothing in ${SECONDS} s` }), 1000 * SECONDS).unref();
+    setTimeout(
+      () => end({ status: 2, said: `cannot run: the page said nothing in ${SECONDS} s` }),
+      1000 * SECONDS,
+    ).unref();
   });
 }
 

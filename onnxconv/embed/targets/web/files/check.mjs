@@ -61,7 +61,13 @@ async function adapter() {
 
 async function main() {
   say(PROVIDER === "webgpu" ? `by WebGPU on ${await adapter()}` : `by ${PROVIDER}`);
-  const status = await check({ bytes, subtle: crypto.subtle, load: (file) => Model.load(file, PROVIDER), say, seen: picture });
+  const status = await check({
+    bytes,
+    subtle: crypto.subtle,
+    load: (file) => Model.load(file, PROVIDER),
+    say,
+    seen: picture,
+  });
   document.title = `${JSON.parse(new TextDecoder().decode(await bytes("bundle.json"))).name} in a browser, by ${PROVIDER}`;
   document.querySelector("h1").textContent = document.title;
   return status;
