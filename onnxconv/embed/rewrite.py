@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from onnxconv.geometry import Array, Axis, TransposedAxis
+from onnxconv.geometry import Array, Axis
 from onnxconv.graph import Graph, Initial, Node, Param, TensorType
 from onnxconv.ops import (
     AveragePool,
@@ -136,24 +136,22 @@ def _padded_max_pool(site: Site, op: MaxPool) -> None:
 
 def _cropped(site: Site, op: ConvTranspose) -> None:
     """Where appended outputs reach beyond what the kernel does, the kernel gets taps of zeros there."""
-    short = [max(0, a.output_pad - a.pad[1]) for a in op.window]
-    more = [-(-n // a.dilation) for n, a in zip(short, op.window, strict=True)]
-    whole = tuple(
-        TransposedAxis(a.size + extra, a.stride, a.dilation) for a, extra in zip(op.window, more, strict=True)
-    )
+    window, cuts = zip(*(a.uncropped() for a in op.window), strict=True)
     weight, bias = site.array("weight"), site.array("bias")
     assert weight is not None, "a convolution has a weight"
-    ranges = []
-    for axis, (a, extra) in enumerate(zip(op.window, more, strict=True), 2):
-        end = a.pad[1] - a.output_pad + extra * a.dilation
-        if a.pad[0] or end:
-            ranges.append(Range(axis, a.pad[0], -end) if end else Range(axis, a.pad[0]))
-    grown = np.pad(weight, [(0, 0), (0, 0), *((0, extra) for extra in more)])
+    more = [(0, whole.size - a.size) for whole, a in zip(window, op.window, strict=True)]
+    grown = np.pad(weight, [(0, 0), (0, 0), *more])
+    ranges = tuple(
+        Range(axis, begin, -end) if end else Range(axis, begin)
+        for axis, (begin, end) in enumerate(cuts, 2)
+        if begin or end
+    )
+    whole_op = replace(op, window=window)
     if not ranges:
-        site.finish(replace(op, window=whole), site.x, weight=grown, bias=bias)
+        site.finish(whole_op, site.x, weight=grown, bias=bias)
         return
-    y = site.add("whole", replace(op, window=whole), site.x, weight=grown, bias=bias)
-    site.finish(Slice(tuple(ranges)), y)
+    y = site.add("whole", whole_op, site.x, weight=grown, bias=bias)
+    site.finish(Slice(ranges), y)
 
 
 def split_groups(site: Site) -> None:

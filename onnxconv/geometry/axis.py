@@ -193,6 +193,16 @@ class TransposedAxis:
         pad = (begin, max(0, left))
         return slice(low, high), TransposedAxis(self.size, self.stride, self.dilation, pad, max(0, -left))
 
+    def uncropped(self) -> tuple[TransposedAxis, Pads]:
+        """An axis that crops nothing, and how many of its outputs are cut off at either end to get those of this one.
+
+        Where outputs are appended beyond the last tap it has more taps, which must be zeros.
+        """
+        begin, end = self.pad
+        beyond = self.output_pad - end
+        more = max(0, -(-beyond // self.dilation))
+        return TransposedAxis(self.size + more, self.stride, self.dilation), (begin, more * self.dilation - beyond)
+
     def valid_taps(self, n: int) -> int:
         """(input, tap) pairs that reach an output which is kept, summed over the axis."""
         outputs = int(self.out_size(n))

@@ -115,6 +115,18 @@ def test_a_slab_makes_exactly_its_outputs(axis: Axis | TransposedAxis, n: int, d
     np.testing.assert_array_equal(matrix(part, read.stop - read.start), expected[:, read])
 
 
+@given(transposed, pixels)
+def test_what_is_cut_off_an_uncropped_axis_leaves_the_axis(axis: TransposedAxis, n: int) -> None:
+    assume(fits(axis, n))
+    whole, (begin, end) = axis.uncropped()
+    assert (whole.pad, whole.output_pad) == ((0, 0), 0)
+    rows = np.zeros((int(whole.out_size(n)), n), int)
+    for tap in range(axis.size):  # those that it has more are zeros
+        for pixel in range(n):
+            rows[pixel * whole.stride + tap * whole.dilation, pixel] += 1
+    np.testing.assert_array_equal(rows[begin : len(rows) - end], matrix(axis, n))
+
+
 @given(pixels, small, small, small, st.booleans())
 def test_same_pads_give_the_quotient_rounded_up(n: int, size: int, stride: int, dilation: int, lower: bool) -> None:
     extent = dilation * (size - 1) + 1
