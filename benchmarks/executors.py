@@ -67,7 +67,7 @@ def contestants(source: object, folder: str, threads: int, definition: bool = Fa
     inputs = seeded_inputs(network.graph)
     weights = {param: network.weights[param] for param in network.graph.params()}
     shapes = {name: array.shape for name, array in inputs.items()}
-    program = Program(make_plan(network.graph, weights, shapes), threads)
+    program = Program(make_plan(network.graph, weights, shapes), threads, processes=True)
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -59,8 +59,8 @@ SECTIONS = (
         "threads",
         "Networks, two threads",
         (("executors.py", "--threads", "2", "--without", "onnx.reference", *(f"specs/{name}.yaml" for name in TWICE)),),
-        "The outputs are the same bytes as by one thread (`tests/execute/test_fast.py`). With the processor's time it is that of\n"
-        "both threads together, a thread's that waits in a loop too.",
+        "`numpy:fast` computes in two processes here, with the same bytes as in one (`tests/execute/test_crew.py`). With the\n"
+        "processor's time it is that of the process that asks, one that waits in a loop too.",
     ),
     Section(
         "whole_numbers",

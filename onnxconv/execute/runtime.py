@@ -77,7 +77,8 @@ class PlannedSession:
         shapes = {name: np.shape(array) for name, array in inputs.items()}
         if self._program is None or shapes != self._shapes:
             self._program, self._shapes = None, shapes
-            self._program = Program(make_plan(self.graph, self.weights, shapes), self.threads)
+            plan = make_plan(self.graph, self.weights, shapes)
+            self._program = Program(plan, self.threads, processes=True)
         return self._program.run(inputs)
 
 

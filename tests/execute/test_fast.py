@@ -200,23 +200,6 @@ def test_a_program_runs_many_times_and_hands_out_its_own_arrays() -> None:
         assert not np.shares_memory(array, first[name])
 
 
-def test_threads_change_no_bit() -> None:
-    graph = chain(
-        ("c", Conv((Axis(3, 2, pad=(1, 1)),) * 2, 160), ("x",)),
-        ("s", Sigmoid(), ("c",)),
-        ("d", Conv(SAME, 160, 80), ("s",)),
-        ("p", MaxPool((Axis(3, 2, pad=(1, 1)),) * 2), ("d",)),
-        ("q", AveragePool((Axis(2),) * 2), ("p",)),
-        shape=(1, 5, 101, 90),
-        outputs=("q",),
-    )
-    rng = np.random.default_rng(0)
-    w = {p: rng.standard_normal(p.shape).astype(p.dtype) for p in graph.params()}
-    inputs = {"x": rng.standard_normal((1, 5, 101, 90)).astype("float32")}
-    first, second, third = (planned(graph, w, inputs, threads)["q"].tobytes() for threads in (1, 2, 3))
-    assert first == second == third
-
-
 RESIZES = (
     (Resize((Rescale(2, (2, 1)), Rescale(3, (3, 1))), Sampling("linear")), (2, 3, 5, 7)),
     (Resize((Rescale(2, None, 61),), Sampling("linear"), "align_corners"), (1, 2, 23)),

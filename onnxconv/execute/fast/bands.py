@@ -54,7 +54,7 @@ class BandKernel:
     between: int
     scratch: int
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
         assert isinstance(block, Band), "bands are asked for their own blocks"
         x = xs[0][block.images, :, block.rows]
         two = scratch[: self.between], scratch[self.between : 2 * self.between]

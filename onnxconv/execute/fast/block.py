@@ -14,10 +14,16 @@ from typing import Protocol, TypeAlias
 
 from onnxconv.geometry import Array
 
-__all__ = ["BLOCK", "Block", "Kernel", "Triple", "blocks_of", "broadcast_triple", "cuts", "triple", "whole"]
+__all__ = ["BLOCK", "Block", "Kernel", "Triple", "blocks_of", "broadcast_triple", "cuts", "shared", "triple", "whole"]
 
 BLOCK = 1 << 16
 """Elements of a block that is computed elementwise: 256 KiB of float32."""
+
+SHARED = 1 << 17
+"""Elements that two compute sooner than one, though each block costs some microseconds beside."""
+
+FEW = 16
+"""Blocks above which it does not matter if one is left over."""
 
 _ALL = slice(None)
 
@@ -52,8 +58,11 @@ class Kernel(Protocol):
     def scratch(self) -> int:
         """Elements of scratch memory that a thread needs."""
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
-        """Compute one of the blocks of y[N, C, S] from the inputs, each in its own shape."""
+    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
+        """Compute one of the blocks of y[N, C, S] from the inputs, each in its own shape.
+
+        `before`: the block for which this scratch memory was used last, if any was in this step.
+        """
 
 
 def triple(shape: Sequence[int]) -> Triple:
@@ -74,10 +83,17 @@ def broadcast_triple(x: Sequence[int], y: Sequence[int]) -> Triple | None:
 
 
 def cuts(n: int, most: int) -> Iterator[slice]:
-    """0 … n in slices of nearly equal length, at most `most` but at least 1."""
+    """0 … n in slices of nearly equal length, at most `most` but at least 1; of few an even number, for two to share."""
     parts = -(-n // max(1, most))
+    if 1 < parts < min(FEW, n):
+        parts += parts % 2
     bounds = [n * i // parts for i in range(parts + 1)]
     return (slice(a, b) for a, b in pairwise(bounds))
+
+
+def shared(n: int, most: int, each: float = 1) -> int:
+    """At most half of n at a time instead of `most`, where these cost what `each` times as many elements do, for two to share."""
+    return min(most, -(-n // 2)) if n * each >= SHARED else most
 
 
 def blocks_of(shape: Triple, elements: int = BLOCK) -> tuple[Block, ...]:

@@ -23,7 +23,7 @@ class ConcatKernel:
     blocks: tuple[Block, ...]
     scratch: int = 0
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
         out = y.reshape(self.lead, -1)
         for x, columns in zip(xs, self.columns, strict=True):
             if columns is not None:

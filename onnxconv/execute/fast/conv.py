@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from onnxconv.execute.fast.block import Block, cuts
+from onnxconv.execute.fast.block import Block, cuts, shared
 from onnxconv.execute.fast.window import Reading, box_cuts, reading, slab, start_of, windows
 from onnxconv.geometry import Array, Axis, Window
 from onnxconv.ops import Conv
 
-__all__ = ["ConvKernel", "Tile", "conv_kernel"]
+__all__ = ["MULTIPLIED", "ConvKernel", "Tile", "conv_kernel", "is_direct"]
 
 COLUMNS = 1 << 17
 """Elements of the gathered columns of a dense convolution: 512 KiB of float32, half of a processor's own cache."""
@@ -31,7 +31,10 @@ MOST_COLUMNS = 1 << 22
 """Elements of gathered columns that are never exceeded for the sake of `FEWEST`: 16 MiB of float32."""
 
 HALVED = 128
-"""Filters that are worth a second block where there is only one, so that two threads have work."""
+"""Filters of which half are worth a block where there is only one, for two to share."""
+
+MULTIPLIED = 32
+"""Products that are summed in the time that an element takes elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,14 @@ class Tile(Block):
     groups: slice
     filters: slice
     read: Reading
+
+    def reads_with(self, other: Block | None) -> bool:
+        """Whether another tile reads the same."""
+        return (
+            isinstance(other, Tile)
+            and other.read is self.read
+            and (other.images, other.groups) == (self.images, self.groups)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +68,31 @@ class ConvKernel:
     scratch: int
     direct: bool
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
         """The product straight into the output, and the bias added while the block is in the cache."""
         assert isinstance(block, Tile), "a convolution is asked for its own blocks"
         groups, filters, _ = self.weight.shape
         image = y[block.images.start].reshape(groups, filters, -1)
         out = image[block.groups, block.filters, block.positions]
-        columns = self._columns(block, xs[0][block.images.start], scratch)
+        columns = self._columns(block, xs[0][block.images.start], scratch, gathered=block.reads_with(before))
         np.matmul(self.weight[block.groups, block.filters], columns, out=out)
         if self.bias is not None:
             np.add(out, self.bias[block.groups, block.filters], out=out)
 
-    def _columns(self, tile: Tile, x: Array, scratch: Array) -> Array:
-        """What a tile reads of x[C, *S], as [groups, C/g · taps, positions]."""
+    def _columns(self, tile: Tile, x: Array, scratch: Array, *, gathered: bool) -> Array:
+        """What a tile reads of x[C, *S], as [groups, C/g · taps, positions]; `gathered`: the scratch memory holds it."""
         groups, each = tile.groups, len(x) // len(self.weight)
         count = groups.stop - groups.start
         seen = x[groups.start * each : groups.stop * each]
         if self.direct:
             return seen.reshape(count, each, -1)[:, :, tile.positions]
-        padded, used = slab(seen, tile.read, 0.0, scratch)
-        view = windows(padded, self.window, tile.read.outs)
-        columns = scratch[used : used + view.size]
-        np.copyto(columns.reshape(view.shape), view)
-        return columns.reshape(count, self.weight.shape[2], -1)
+        used = 0 if tile.read.bare else len(seen) * math.prod(tile.read.slab)
+        rows = self.weight.shape[2]
+        columns = scratch[used : used + count * rows * math.prod(tile.read.outs)]
+        if not gathered:
+            view = windows(slab(seen, tile.read, 0.0, scratch)[0], self.window, tile.read.outs)
+            np.copyto(columns.reshape(view.shape), view)
+        return columns.reshape(count, rows, -1)
 
 
 def is_direct(window: Window) -> bool:
@@ -128,9 +141,19 @@ def _tiles(op: Conv, shape: Sequence[int], kernel: Array, outs: tuple[int, ...])
     most = max(1, limit // max(terms, filters), min(FEWEST, MOST_COLUMNS // terms))
     if is_direct(op.window):
         most = max(FEWEST, DIRECT // filters)
+    work = terms * filters / MULTIPLIED  # of a position, for each group
+    if shape[0] == groups == 1 and filters < HALVED:
+        most = shared(math.prod(outs), most, work)
     boxes = tuple(reading(op.window, shape[2:], box) for box in box_cuts(outs, most))
-    together = max(1, limit // (terms * math.prod(boxes[0].outs)))
-    halves = groups == 1 and len(boxes) * shape[0] == 1 and filters >= HALVED
+    single = len(boxes) * shape[0] == 1
+    gathered = terms * math.prod(boxes[0].outs)
+    together = max(1, limit // gathered)
+    together = min(
+        together, max(-(-groups // 4), limit // 2 // gathered)
+    )  # where it is most of the layer, memory matters more
+    if single:
+        together = shared(groups, together, work * math.prod(outs))
+    halves = single and groups == 1 and filters >= HALVED
     for image in range(shape[0]):
         for group in cuts(groups, together):
             for mine in cuts(filters, -(-filters // 2) if halves else filters):

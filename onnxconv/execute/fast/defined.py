@@ -28,7 +28,7 @@ class DefinedKernel:
     blocks: tuple[Block, ...]
     scratch: int = 0
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
         y[...] = defined(self.node, xs, self.w, self.arithmetic).reshape(y.shape)
 
 
@@ -41,7 +41,7 @@ class DenseKernel:
     blocks: tuple[Block, ...]
     scratch: int = 0
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
         out = y[:, block.channels, 0]
         out[...] = xs[0] @ self.weight[block.channels].T
         if self.bias is not None:

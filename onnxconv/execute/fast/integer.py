@@ -88,7 +88,7 @@ class IntegerConvKernel:
     def blocks(self) -> Sequence[Block]:
         return self.conv.blocks
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
         assert isinstance(block, Tile), "a convolution is asked for its own blocks"
         groups, filters, _ = self.conv.weight.shape
         out = y[block.images.start].reshape(groups, filters, -1)[block.groups, block.filters, block.positions]
@@ -137,7 +137,7 @@ class IntegerProductKernel:
     room: Room
     scratch: int
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
         assert isinstance(block, Rows), "a product is asked for its own blocks"
         deep, wide = self.matrix.shape
         out = y.reshape(-1, wide)[block.rows]

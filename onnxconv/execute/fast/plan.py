@@ -15,6 +15,7 @@ from onnxconv.execute.fast.bands import banded, together
 from onnxconv.execute.fast.chains import Chain, chains
 from onnxconv.execute.fast.homes import Home, all_in_place, homes
 from onnxconv.execute.fast.memory import Lifetime, placed
+from onnxconv.execute.fast.order import cheapest_order
 from onnxconv.execute.fast.steps import Step, make_step
 from onnxconv.execute.inputs import check_understood
 from onnxconv.geometry import Array
@@ -54,8 +55,9 @@ def make_plan(
     Raises `UsageError` where a layer is not understood, or an input too small for a window.
     """
     check_understood(graph)
-    known = _known_shapes(graph, shapes)
     kept = frozenset(graph.outputs) | (frozenset(n.output for n in graph.nodes) if every_tensor else frozenset())
+    graph = cheapest_order(graph, _known_shapes(graph, shapes), kept)
+    known = _known_shapes(graph, shapes)
     dtypes = {name: type.dtype for name, type in graph.types().items()}
     at = homes(graph, known)
     constants = {n.output: np.asarray(weights[n.params[0][1]]) for n in graph.nodes if isinstance(n.op, Constant)}

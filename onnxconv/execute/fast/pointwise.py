@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from onnxconv.dtypes import DTYPES
-from onnxconv.execute.fast.block import Block, Triple, blocks_of
+from onnxconv.execute.fast.block import BLOCK, Block, Triple, blocks_of, shared
 from onnxconv.execute.fold import affine
 from onnxconv.geometry import Array
 from onnxconv.ops import (
@@ -91,9 +92,9 @@ class Elements:
 
     @property
     def blocks(self) -> tuple[Block, ...]:
-        return blocks_of(self.shape)
+        return blocks_of(self.shape, shared(math.prod(self.shape), BLOCK))
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
         """Nothing to be done."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from onnxconv.execute.fast.block import BLOCK, Block, blocks_of, cuts, triple
+from onnxconv.execute.fast.block import BLOCK, Block, blocks_of, cuts, shared, triple
 from onnxconv.execute.fast.window import Reading, box_cuts, reading, slab, start_of
 from onnxconv.geometry import Array, Axis, Window
 from onnxconv.ops import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool
@@ -36,11 +36,11 @@ class PoolKernel:
     blocks: tuple[Tile, ...]
     scratch: int
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
         assert isinstance(block, Tile), "a pool is asked for its own blocks"
         seen = xs[0][block.images.start, block.channels]
         values, used = slab(seen, block.read, self.padding, scratch)
-        if values.flags.c_contiguous and all(axis.stride == 1 for axis in self.window):
+        if values.flags.c_contiguous and _overlap(self.window):
             values = _flat(values, self.window, block.read.outs, self.take, scratch[used:])
         else:
             for place, axis in reversed(tuple(enumerate(self.window))):
@@ -50,6 +50,11 @@ class PoolKernel:
             np.copyto(out.reshape(values.shape), values)
         else:
             np.divide(values.reshape(out.shape), self.counted[block.positions], out=out)
+
+
+def _overlap(window: Window) -> bool:
+    """Whether there is a window at every position, so that they are fastest taken together in one row."""
+    return all(axis.stride == 1 for axis in window)
 
 
 def _flat(padded: Array, window: Window, outs: Sequence[int], take: Any, scratch: Array) -> Array:
@@ -94,7 +99,7 @@ def pool_kernel(op: MaxPool | AveragePool, shape: Sequence[int], dtype: np.dtype
     outs = tuple(int(axis.out_size(n)) for axis, n in zip(op.window, sizes, strict=True))
     boxes = tuple(reading(op.window, sizes, box) for box in box_cuts(outs, BLOCK))
     slabs = max(math.prod(read.slab) for read in boxes)
-    together = max(1, BLOCK // slabs)
+    together = shared(shape[1], max(1, BLOCK // slabs), slabs)
     tiles = tuple(
         Tile(slice(image, image + 1), channels, slice(first, first + math.prod(read.outs)), read)
         for image in range(shape[0])
@@ -102,7 +107,7 @@ def pool_kernel(op: MaxPool | AveragePool, shape: Sequence[int], dtype: np.dtype
         for read in boxes
         for first in [start_of(read.box, outs)]
     )
-    scratch = 3 * slabs * min(shape[1], together)
+    scratch = (3 if _overlap(op.window) else 1) * slabs * min(shape[1], together)
     if isinstance(op, MaxPool):
         lowest = -math.inf if dtype.kind not in "iu" else int(np.iinfo(dtype).min)
         return PoolKernel(op.window, np.maximum, lowest, None, tiles, scratch)
@@ -128,7 +133,7 @@ class GlobalKernel:
     blocks: tuple[Block, ...]
     scratch: int = 0
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
         x = xs[0].reshape(*xs[0].shape[:2], -1)[block.images, block.channels]
         out = block.of(y)[..., 0]
         if isinstance(self.op, GlobalMaxPool):
@@ -140,4 +145,4 @@ class GlobalKernel:
 def global_kernel(op: GlobalAveragePool | GlobalMaxPool, shape: Sequence[int]) -> GlobalKernel:
     """A global pool of x[N, C, *S]."""
     n, c, s = triple(shape)
-    return GlobalKernel(op, blocks_of((n, c, 1), max(1, BLOCK // s)))
+    return GlobalKernel(op, blocks_of((n, c, 1), shared(c, max(1, BLOCK // s), n * s)))

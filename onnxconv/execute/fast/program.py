@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from onnxconv.dtypes import numpy_dtype, rounded
 from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.execute.fast.block import Block, triple
-from onnxconv.execute.fast.memory import ALIGNMENT
+from onnxconv.execute.fast.crew import crew_of
 from onnxconv.execute.fast.plan import Plan
 from onnxconv.execute.fast.steps import Step
 from onnxconv.execute.inputs import check_inputs
@@ -25,17 +24,21 @@ __all__ = ["Program"]
 
 
 class Program:
-    """A plan with its memory and its threads; each of them takes blocks, none of which depends on how many there are."""
+    """A plan with its memory and its crew, of whom each takes blocks, none of which depends on how many they are."""
 
-    def __init__(self, plan: Plan, threads: int = 0) -> None:
+    def __init__(self, plan: Plan, threads: int = 0, *, processes: bool = False) -> None:
+        """`threads`: how many compute at a time, 0: as many as there are processors; `processes`: as processes, where they can."""
         self.plan = plan
         self.threads = threads or (
             len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         )
-        self._arena = _aligned(plan.arena_bytes)
+        needed = max((len(step.kernel.blocks) for step in plan.steps), default=1)
+        self._crew = crew_of(min(self.threads, needed), len(plan.steps), processes=processes)
+        self._arena = self._crew.memory(plan.arena_bytes)
         most = max((step.scratch_bytes(plan.dtypes) for step in plan.steps), default=0)
-        self._others = tuple(_aligned(most) for _ in range(self.threads - 1))
-        self._pool = ThreadPoolExecutor(self.threads - 1) if self.threads > 1 else None
+        self._others = tuple(self._crew.memory(most) for _ in range(self._crew.count - 1))
+        outside = (*(name for name, _ in plan.graph.inputs), *plan.fresh)
+        self._outside = {name: self._made(name) for name in outside} if self._crew.apart else {}
         self._running = threading.Lock()
 
     def run(self, inputs: Mapping[str, Array], done: Callable[[Step], None] | None = None) -> dict[str, Array]:
@@ -50,24 +53,26 @@ class Program:
                 why = f"it is {shape_text(self.plan.shapes[name])} that is planned for"
                 raise UsageError(Diagnostic(Where(), "input-shape", what, why, "make a plan for that shape"))
         with self._running, one_blas_thread():
-            arrays = self._arrays(inputs)
-            for step, at in zip(self.plan.steps, self.plan.scratch, strict=True):
-                self._do(step, arrays, at)
-                if done is not None:
-                    done(step)
+            for name in inputs.keys() & self._outside.keys():
+                self._outside[name][...] = inputs[name]
+            arrays = self._arrays(self._outside or {**inputs, **{name: self._made(name) for name in self.plan.fresh}})
+            self._crew.run(lambda number: self._steps(number, arrays, done))
             return {name: self._handed_out(name, arrays) for name in self.plan.outputs}
 
-    def _arrays(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def _made(self, name: str) -> Array:
+        shape, dtype = self.plan.shapes[name], numpy_dtype(self.plan.dtypes[name])
+        memory = self._crew.memory(math.prod(shape) * dtype.itemsize)
+        return memory.view(dtype).reshape(shape)
+
+    def _arrays(self, outside: Mapping[str, Array]) -> dict[str, Array]:
         """Every tensor as an array in its own shape, over the memory of its home."""
         plan, roots = self.plan, dict[str, Array]()
         for name, shape in plan.shapes.items():
             dtype = numpy_dtype(plan.dtypes[name])
-            if name in inputs:
-                roots[name] = np.ascontiguousarray(inputs[name]).reshape(-1)
+            if name in outside:
+                roots[name] = np.ascontiguousarray(outside[name]).reshape(-1)
             elif name in plan.constants:
                 roots[name] = plan.constants[name].reshape(-1)
-            elif name in plan.fresh:
-                roots[name] = np.empty(math.prod(shape), dtype)
             elif name in plan.offsets:
                 at = plan.offsets[name]
                 roots[name] = self._arena[at : at + math.prod(shape) * dtype.itemsize].view(dtype)
@@ -79,47 +84,40 @@ class Program:
         return found
 
     def _handed_out(self, name: str, arrays: Mapping[str, Array]) -> Array:
-        return arrays[name] if name in self.plan.fresh else arrays[name].copy()
+        mine = name in self.plan.fresh and not self._crew.apart
+        return arrays[name] if mine else arrays[name].copy()
 
-    def _do(self, step: Step, arrays: Mapping[str, Array], at: int) -> None:
-        """One step, with scratch memory `at` its place. What is stored in a narrower type than it is computed in is converted as a whole, and rounded once."""
+    def _steps(self, number: int, arrays: Mapping[str, Array], done: Callable[[Step], None] | None) -> None:
+        """What one of the crew does of all the steps."""
+        with np.errstate(all="ignore"):
+            for place, step in enumerate(self.plan.steps):
+                if number < len(step.kernel.blocks):
+                    self._do(place, number, arrays)
+                self._crew.meet(number)
+                if done is not None and number == 0:
+                    done(step)
+
+    def _do(self, place: int, number: int, arrays: Mapping[str, Array]) -> None:
+        """Those blocks of a step that are left. What is stored in a narrower type than it is computed in is rounded once, at the end."""
+        step = self.plan.steps[place]
         out, stored = arrays[step.output], self.plan.dtypes[step.output]
 
         def read(name: str) -> Array:
             x = arrays[name]  # bytes are converted block by block
             return x if step.dtype is None or x.dtype.kind in "iu" else x.astype(step.dtype, copy=False)
 
+        out = out.reshape(triple(out.shape))
         y = out if step.dtype in (None, stored) else np.empty(out.shape, step.dtype)
         xs = [read(name) for name in step.reads]
         stages = [stage.bound(read) for stage in step.stages]
-        self._blocks(step, xs, y.reshape(triple(y.shape)), stages, at)
-        if y is not out:
-            out[...] = rounded(y, stored)
-
-    def _blocks(
-        self, step: Step, xs: Sequence[Array], y: Array, stages: Sequence[Callable[[Block, Array], None]], at: int
-    ) -> None:
-        left: Iterator[Block] = iter(step.kernel.blocks)
-
-        def work(number: int) -> None:
-            room = self._others[number - 1] if number else self._arena[at:]
-            scratch = room[: step.kernel.scratch * y.itemsize].view(y.dtype)
-            with np.errstate(all="ignore"):
-                for block in left:
-                    step.kernel.fill(block, xs, y, scratch)
-                    out = block.of(y)
-                    for stage in stages:
-                        stage(block, out)
-
-        others = min(self.threads, len(step.kernel.blocks)) - 1
-        pending = [self._pool.submit(work, number + 1) for number in range(others)] if self._pool else []
-        work(0)
-        for future in pending:
-            future.result()
-
-
-def _aligned(size: int) -> Array:
-    """So many bytes, from the start of a cache line on."""
-    room = np.empty(size + ALIGNMENT, np.uint8)
-    start = -room.ctypes.data % ALIGNMENT
-    return room[start : start + size]
+        room = self._others[number - 1] if number else self._arena[self.plan.scratch[place] :]
+        scratch = room[: step.kernel.scratch * y.itemsize].view(y.dtype)
+        before: Block | None = None
+        for block in self._crew.left(place, step.kernel.blocks):
+            step.kernel.fill(block, xs, y, scratch, before)
+            before = block
+            made = block.of(y)
+            for stage in stages:
+                stage(block, made)
+            if y is not out:
+                block.of(out)[...] = rounded(made, stored)

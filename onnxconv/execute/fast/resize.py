@@ -40,7 +40,7 @@ class ResizeKernel:
     blocks: tuple[Block, ...]
     scratch: int = 0
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
         x = xs[0][block.images, block.channels]
         out = block.of(y)
         if not np.isfinite(x).all():

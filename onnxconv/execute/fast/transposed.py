@@ -57,7 +57,7 @@ class TransposedKernel:
     blocks: tuple[Filters, ...]
     scratch: int
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
         assert isinstance(block, Filters), "a transposed convolution is asked for its own blocks"
         x = xs[0][block.images, block.source]
         out = block.of(y).reshape(-1, *self.outs)
@@ -70,8 +70,10 @@ class TransposedKernel:
             size = math.prod(shape)
             dense = scratch[:size].reshape(1, len(out), -1)
             seen = x[(slice(None), slice(None), *(a.source for a in phase.axes))]
+            last: Block | None = None
             for tile in phase.conv.blocks:
-                phase.conv.fill(tile, (seen,), dense, scratch[size:])
+                phase.conv.fill(tile, (seen,), dense, scratch[size:], last)
+                last = tile
             np.add(dense.reshape(shape), block.bias, out=out[(slice(None), *places)])
 
 
