@@ -20,7 +20,7 @@ from executors import DENSE, DEPTHWISE, OTHERS
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 LONG = ("unet", "r3d_18")
 QUICK = tuple(name for name in (*DENSE, *DEPTHWISE, *OTHERS) if name not in LONG)
-TWICE = ("vgg16", "resnet50", "mobilenet_v2", "densenet121")
+TWICE = (*DENSE, *DEPTHWISE, *OTHERS)
 
 HEAD = """# Performance
 
