@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -100,15 +100,16 @@ def save(graph: Graph, weights: Weights, path: str | Path, options: EmitOptions 
     _check(options)
     path = Path(path)
     if not _external(graph, options):
-        pieces = _inline(graph, weights, options)
-        with whole_files(path) as (stream,):
+        inline = _inline(graph, weights, options)
+        with whole_files(path) as (stream,), closing(inline) as pieces:
             write(pieces, stream)
         return
     data = path.with_name(path.name + ".data")
     places = _places(graph)
     model = _proto(graph, options, lambda param: _external_tensor(param, places[param.name], data.name))
-    with whole_files(data, path) as (data_stream, stream):
-        write(_data(graph, weights, places), data_stream)
+    arrays = weights.stream(_data(graph, places))
+    with whole_files(data, path) as (data_stream, stream), closing(arrays) as pieces:
+        write(pieces, data_stream)
         stream.write(model.SerializeToString(deterministic=True))
 
 
@@ -145,7 +146,7 @@ def _bytes(param: Param) -> int:
     return math.prod(param.shape) * DTYPES[param.dtype].bytes
 
 
-def _inline(graph: Graph, weights: Weights, options: EmitOptions) -> Iterator[bytes | memoryview]:
+def _inline(graph: Graph, weights: Weights, options: EmitOptions) -> Generator[bytes | memoryview, None, None]:
     """The bytes of the model, in pieces; the arrays are made as they come. Raises `UsageError` before the first of them."""
     asked = options.weights_as == "inputs"
     model = _proto(graph, options, lambda param: None if asked else _empty_tensor(param))
@@ -157,8 +158,7 @@ def _inline(graph: Graph, weights: Weights, options: EmitOptions) -> Iterator[by
         what = f"a model of {total} bytes, {sum(sizes.values())} of them weights, does not fit into one piece"
         why = f"a protobuf message ends at {PROTOBUF_LIMIT} bytes"
         raise _usage("too-large", what, why, "use external data: 'auto'")
-    filled = (weights.chunks(params[piece]) if isinstance(piece, str) else (piece,) for piece in pieces)
-    return chain.from_iterable(filled)
+    return weights.stream(params[piece] if isinstance(piece, str) else piece for piece in pieces)
 
 
 def _proto(graph: Graph, options: EmitOptions, tensor_of: TensorOf) -> onnx.ModelProto:
@@ -190,10 +190,10 @@ def _external_tensor(param: Param, offset: int, location: str) -> ir.TensorProto
     )
 
 
-def _data(graph: Graph, weights: Weights, places: dict[str, int]) -> Iterator[bytes | memoryview]:
+def _data(graph: Graph, places: dict[str, int]) -> Iterator[Param | bytes]:
     """The file of external data, in pieces."""
     end = 0
     for param in graph.params():
         yield bytes(places[param.name] - end)
-        yield from weights.chunks(param)
+        yield param
         end = places[param.name] + _bytes(param)

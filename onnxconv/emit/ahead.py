@@ -11,6 +11,8 @@ __all__ = ["write"]
 
 BATCH = 1 << 26
 """Bytes after which what is written is sent to disk; systems wait for gigabytes if they are not asked."""
+KEPT = 1 << 30
+"""Bytes up to which a file stays in the system's memory for whoever reads it next."""
 
 
 def write(pieces: Iterable[bytes | memoryview], stream: BinaryIO) -> None:
@@ -24,5 +26,12 @@ def write(pieces: Iterable[bytes | memoryview], stream: BinaryIO) -> None:
             if new >= BATCH and flushing.done():
                 flushing.result()
                 stream.flush()
-                flushing, new = thread.submit(os.fsync, stream.fileno()), 0
+                flushing, new = thread.submit(_flush, stream.fileno(), stream.tell()), 0
         flushing.result()
+
+
+def _flush(file: int, size: int) -> None:
+    """Send what is written to disk; of a large file it need not be kept, and memory that is used again is quicker than new."""
+    os.fsync(file)
+    if size > KEPT and hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file, 0, size, os.POSIX_FADV_DONTNEED)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from onnxconv.deferred import np
 from onnxconv.dtypes import DTYPES, FLOATS, numpy_dtype, rounded
-from onnxconv.errors import Diagnostic, WeightsError, Where, closest
+from onnxconv.errors import Diagnostic, WeightsError, Where
 from onnxconv.geometry import Array
 from onnxconv.graph import (
     FoldedBias,
@@ -26,12 +26,19 @@ from onnxconv.graph import (
     Transposed,
 )
 from onnxconv.weights.draw import KINDS, draw
-from onnxconv.weights.files import Stored, contents
+from onnxconv.weights.files import Stored
+from onnxconv.weights.matched import matched, missing
+from onnxconv.weights.ordered import each, in_order
 
 __all__ = ["KINDS", "Weights", "from_file", "given", "seeded"]
 
 CHUNK = 1 << 16
 """Elements made at a time: few enough that what they are made from stays in a processor's cache."""
+
+WORTH_A_THREAD = 1 << 12
+"""Elements below which an array is made sooner than a thread hears of it."""
+
+T = TypeVar("T")
 
 _Reader: TypeAlias = Callable[[int, int], Array]
 """(start, stop) → those elements in row-major order."""
@@ -54,19 +61,49 @@ class Weights:
         if not param.shape:
             return self._reader(param)(0, 1).reshape(())
         whole = np.empty(param.shape, numpy_dtype(param.dtype))
-        flat = whole.reshape(-1)
-        read = self._reader(param)
-        for start in range(0, flat.size, CHUNK):
-            stop = min(start + CHUNK, flat.size)
+        flat, read = whole.reshape(-1), self._reader(param)
+
+        def fill(start: int, stop: int) -> None:
             flat[start:stop] = read(start, stop)
+
+        for _ in self._done(param, each(fill, flat.size, CHUNK)):
+            pass
         return whole
 
     def chunks(self, param: Param, elements: int = CHUNK) -> Iterator[memoryview]:
         """The little-endian bytes of the array in row-major order, `elements` numbers at a time."""
-        read, size = self._reader(param), math.prod(param.shape)
-        for start in range(0, size, elements):
-            values = read(start, min(start + elements, size))
-            yield np.ascontiguousarray(values, numpy_dtype(param.dtype).newbyteorder("<")).view(np.uint8).data
+        return (call() for call in self._calls(param, elements))
+
+    def stream(self, pieces: Iterable[Param | bytes]) -> Generator[memoryview | bytes, None, None]:
+        """The bytes of arrays, as `chunks` gives them, and those between them; the next chunks are made meanwhile."""
+        return in_order(part for piece in pieces for part in self._parts(piece))
+
+    def _parts(self, piece: Param | bytes) -> Iterator[memoryview | bytes | Callable[[], memoryview]]:
+        """What is there, or made sooner than a thread hears of it, and calls for the rest."""
+        if isinstance(piece, bytes):
+            yield piece
+        elif self._there(piece) or math.prod(piece.shape) < WORTH_A_THREAD:
+            yield from self.chunks(piece)
+        else:
+            yield from self._calls(piece, CHUNK)
+
+    def _done(self, param: Param, calls: Iterator[Callable[[], T]]) -> Iterator[T]:
+        """What calls for the chunks of a parameter return; they are made at the same time where that pays."""
+        if self._there(param) or math.prod(param.shape) <= CHUNK:
+            return (call() for call in calls)
+        return in_order(calls)
+
+    def _there(self, param: Param) -> bool:
+        return self.arrays is not None and param.name in self.arrays
+
+    def _calls(self, param: Param, elements: int) -> Iterator[Callable[[], memoryview]]:
+        """A call for the bytes of each chunk of the array."""
+        read, dtype = self._reader(param), numpy_dtype(param.dtype).newbyteorder("<")
+
+        def chunk(start: int, stop: int) -> memoryview:
+            return np.ascontiguousarray(read(start, stop), dtype).view(np.uint8).data
+
+        return each(chunk, math.prod(param.shape), elements)
 
     def turned(self, param: Param) -> Iterator[memoryview]:
         """The bytes of a matrix with its axes exchanged, as `chunks` gives them."""
@@ -80,7 +117,7 @@ class Weights:
         if param.name not in self.arrays and isinstance(param.recipe, Number):
             return self._recipe(param.recipe, param.dtype)
         if param.name not in self.arrays:
-            raise _missing(param.name, self.arrays)
+            raise missing(param.name, self.arrays)
         return _flat(self.arrays[param.name], param.name, param.shape, param.dtype)
 
     def _recipe(self, recipe: Recipe, dtype: str) -> _Reader:
@@ -108,7 +145,13 @@ class Weights:
         """One scale, or one per position of the first axis, as float32; ÷ 127 and the factor are rounded one by one."""
         read, (rows, *rest) = self._reader(recipe.source), recipe.source.shape
         row = math.prod(rest)
-        most = np.array([float(np.abs(read(r * row, (r + 1) * row)).max()) for r in range(rows)])
+
+        def largest(first: int, last: int) -> Array:
+            most: Array = np.abs(read(first * row, last * row)).reshape(-1, row).max(axis=1)
+            return most
+
+        found = self._done(recipe.source, each(largest, rows, max(1, CHUNK // row)))
+        most = np.concatenate([*found]).astype(np.float64)
         if not recipe.per_channel:
             most = most.max(keepdims=True)
         scales = rounded(most / 127, "float32").astype(np.float64)
@@ -131,7 +174,7 @@ class Weights:
         if self.stored is None or initial.name in self.drawn:
             return lambda start, stop: _rounded(draw(initial, self.seed, start, stop), dtype, initial.name)
         if initial.name not in self.stored:
-            raise _missing(initial.name, self.stored)
+            raise missing(initial.name, self.stored)
         return _flat(self.stored[initial.name].read(), initial.name, initial.shape, dtype)
 
     def _whole(self, initial: Initial, dtype: str) -> Array:
@@ -186,53 +229,7 @@ def from_file(graph: Graph, path: str | Path) -> Weights:
     the graph has floats and of another type where it has integers.
     Counters named ``….num_batches_tracked``, which torch stores beside a batch norm, are passed over.
     """
-    file = Path(path)
-    stored = contents(file)
-    wanted = {initial.name: (initial, _held(param)) for param in graph.params() for initial in param.stored()}
-    found: list[Diagnostic] = []
-    for name, (initial, dtype) in wanted.items():
-        found += _compared(file, initial, dtype, stored.get(name), stored)
-    for name in stored:
-        if name not in wanted and not name.endswith(".num_batches_tracked"):
-            what = f"{name!r} with shape {list(stored[name].shape)} belongs to no layer"
-            found.append(Diagnostic(Where(str(file)), "superfluous-weight", what, "", _near(name, wanted)))
-    if found:
-        raise WeightsError(found)
-    return Weights(stored=stored)
-
-
-def _held(param: Param) -> str:
-    """The data type of what a parameter is made from."""
-    return _held(param.recipe.source) if isinstance(param.recipe, Quantised | ScaleOf) else param.dtype
-
-
-def _compared(
-    file: Path, initial: Initial, dtype: str, stored: Stored | None, known: Mapping[str, Stored]
-) -> list[Diagnostic]:
-    where = Where(str(file))
-    if stored is None:
-        what = f"{initial.name!r} with shape {list(initial.shape)} is not in the file"
-        return [Diagnostic(where, "missing-weight", what, "", _near(initial.name, known))]
-    if stored.shape != initial.shape:
-        what = f"{initial.name!r} has shape {list(stored.shape)} in the file, the layer needs {list(initial.shape)}"
-        fix = "transpose it" if stored.shape == initial.shape[::-1] else "use the file that belongs to this network"
-        return [Diagnostic(where, "weight-shape", what, "", fix)]
-    if dtype not in FLOATS and stored.holds != dtype:
-        what = f"{initial.name!r} holds {stored.dtype}"
-        return [Diagnostic(where, "weight-type", what, f"the layer computes with {dtype}", "convert it")]
-    if dtype in FLOATS and not stored.number:
-        what = f"{initial.name!r} holds {stored.dtype}"
-        why = "weights are floating-point numbers: float16, bfloat16, float32 or float64"
-        return [Diagnostic(where, "weight-type", what, why, "convert it")]
-    return []
-
-
-def _near(name: str, known: Mapping[str, object]) -> str:
-    return closest(name, known) if 0 < len(known) <= 1000 else ""
-
-
-def _missing(name: str, known: Mapping[str, object]) -> WeightsError:
-    return WeightsError(Diagnostic(Where(), "missing-weight", f"there is no array {name!r}", "", _near(name, known)))
+    return Weights(stored=matched(graph, Path(path)))
 
 
 def _shape(recipe: Initial | Tiled) -> tuple[int, ...]:

@@ -67,23 +67,23 @@ def _normal(initial: Initial, seed: int, start: int, stop: int, mean: float, std
     """
     words = _words(initial, seed, 2 * start, 2 * stop)
     low = words & _LANES
-    words >>= np.uint64(16)
-    words &= _LANES
+    halves = words.view(np.uint32)
+    halves >>= 16
     words += low
-    pairs = words[0::2] + words[1::2]
-    low = pairs & 0xFFFFFFFF
-    pairs >>= np.uint64(32)
-    pairs += low
-    y: Array = pairs.astype(np.float64)
-    y -= 4 * (2**16 - 1)
-    y *= std / math.sqrt(8 * (2**32 - 1) / 12)
+    lanes = (words[0::2] + words[1::2]).view(np.int32)
+    sums = lanes[0::2] + lanes[1::2]
+    sums -= 4 * (2**16 - 1)
+    y: Array = sums * (std / math.sqrt(8 * (2**32 - 1) / 12))
     return y + mean if mean else y
 
 
 def _uniform(initial: Initial, seed: int, start: int, stop: int, low: float, high: float) -> Array:
     """53 random bits as a fraction in [0, 1), stretched to [low, high)."""
-    fraction = (_words(initial, seed, start, stop) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    y: Array = fraction * (high - low) + low
+    words = _words(initial, seed, start, stop)
+    words >>= 11
+    y: Array = words.view(np.int64) * 2.0**-53
+    y *= high - low
+    y += low
     return y
 
 
@@ -92,9 +92,11 @@ def _integers(initial: Initial, seed: int, start: int, stop: int) -> Array:
     low, high = _two(initial, (-1.0, 1.0))
     if low != int(low) or high != int(high) or not 0 <= high - low < 2**32:
         raise _refused(initial, f"integers from {low:g} to {high:g}", "write two whole numbers, the smaller one first")
-    words = _words(initial, seed, start, stop) >> np.uint64(32)
-    offset = words * np.uint64(high - low + 1) >> np.uint64(32)
-    y: Array = offset.astype(np.float64) + low
+    words = _words(initial, seed, start, stop)
+    words >>= 32
+    words *= int(high - low + 1)
+    words >>= 32
+    y: Array = words.view(np.int64) + low
     return y
 
 

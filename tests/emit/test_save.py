@@ -10,8 +10,9 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -119,14 +120,19 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_bytes_that_are_flushed_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kept", [0, 1 << 30])
+def test_bytes_that_are_flushed_meanwhile(kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, calls = to_bytes(GRAPH, seeded()), Counter[str]()
     original = os.fsync
     monkeypatch.setattr("onnxconv.emit.ahead.BATCH", 1)
+    monkeypatch.setattr("onnxconv.emit.ahead.KEPT", kept)
+    monkeypatch.setattr("os.posix_fadvise", lambda *_: calls.update(["fadvise"]), raising=False)
+    monkeypatch.setattr("os.POSIX_FADV_DONTNEED", 4, raising=False)
     monkeypatch.setattr("os.fsync", lambda file: (calls.update(["fsync"]), original(file))[1])
     save(GRAPH, seeded(), tmp_path / "m.onnx")
     assert (tmp_path / "m.onnx").read_bytes() == whole
     assert calls["fsync"] > 3, "before the end too, where the file and its folder twice are flushed"
+    assert (calls["fadvise"] > 0) is (kept == 0), "large files alone leave the system's memory"
 
 
 def test_a_disk_that_is_full_meanwhile(tmp_path: Path) -> None:
@@ -141,20 +147,41 @@ def test_a_disk_that_is_full_meanwhile(tmp_path: Path) -> None:
 
 
 class _Interrupting(Weights):
-    """Weights in the midst of which a signal arrives."""
+    """Weights in the midst of which a signal arrives, while threads are at work on those after it."""
 
-    def chunks(self, param: Param, elements: int = 1) -> Iterator[memoryview]:
+    def stream(self, pieces: Iterable[Param | bytes]) -> Generator[memoryview | bytes, None, None]:
+        return super().stream(self._interrupted(pieces))
+
+    def _interrupted(self, pieces: Iterable[Param | bytes]) -> Iterator[Param | bytes]:
+        yield from pieces
         os.kill(os.getpid(), signal.SIGTERM if self.seed else signal.SIGINT)
-        return super().chunks(param, elements)
 
 
 @pytest.mark.parametrize(("seed", "raised"), [(0, KeyboardInterrupt), (1, SystemExit)], ids=["SIGINT", "SIGTERM"])
-def test_signals_clean_up(seed: int, raised: type[BaseException], tmp_path: Path) -> None:
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("options", [EmitOptions(), ALWAYS], ids=["inline", "external"])
+def test_signals_clean_up(seed: int, raised: type[BaseException], options: EmitOptions, tmp_path: Path) -> None:
+    before, threads = signal.getsignal(signal.SIGTERM), threading.active_count()
     with pytest.raises(raised):
-        save(GRAPH, _Interrupting(seed), tmp_path / "m.onnx", ALWAYS)
+        save(chain((1, 1000), Dense(1000)), _Interrupting(seed), tmp_path / "m.onnx", options)
     assert not list(tmp_path.iterdir())
     assert signal.getsignal(signal.SIGTERM) is before
+    assert threading.active_count() == threads
+
+
+@pytest.mark.parametrize("options", [EmitOptions(), ALWAYS], ids=["inline", "external"])
+def test_a_disk_that_is_full_ends_the_making_too(
+    options: EmitOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(pieces: Iterable[bytes | memoryview], _: object) -> None:
+        next(iter(pieces))
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("onnxconv.emit.write", full)
+    threads = threading.active_count()
+    with pytest.raises(UsageError, match="No space left on device") as held:
+        save(chain((1, 1000), Dense(1000)), seeded(), tmp_path / "m.onnx", options)
+    assert not list(tmp_path.iterdir())
+    assert threading.active_count() == threads, f"also while {held} keeps the failed frames"
 
 
 def test_a_failing_block_leaves_no_file(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from oracles import philox
 from onnxconv.errors import WeightsError
 from onnxconv.graph import Initial, Param
 from onnxconv.weights import KINDS, seeded
+from onnxconv.weights.draw import draw
 
 SHAPE = (6, 3, 5, 4)
 
@@ -94,6 +95,42 @@ def test_normal_numbers_from_first_principles() -> None:
     scale = 0.5 / math.sqrt(8 * (2**32 - 1) / 12)
     expected = [(lane - 4 * 65535) * scale + 1.0 for lane in lanes]
     assert seeded(5)[param("normal", (11,), "float64", "conv.weight")].tolist() == expected
+
+
+def plain(initial: Initial, seed: int, start: int, stop: int) -> np.ndarray:
+    """Elements of a random kind, one word after the other and one operation after the other, in float64."""
+    key = int.from_bytes(hashlib.sha256(f"{seed}\n{initial.name}".encode()).digest()[:16], "little")
+    first, second = initial.values
+    if initial.kind == "normal":
+        stream = np.random.Philox(key=key).random_raw(2 * stop)[2 * start :]
+        lanes = np.stack([stream >> np.uint64(shift) & np.uint64(0xFFFF) for shift in (0, 16, 32, 48)])
+        sums = lanes.astype(np.float64).sum(axis=0).reshape(-1, 2).sum(axis=1)
+        return (sums - 4 * 65535) * (second / math.sqrt(8 * (2**32 - 1) / 12)) + first
+    stream = np.random.Philox(key=key).random_raw(stop)[start:]
+    if initial.kind == "uniform":
+        return (stream // np.uint64(2**11)).astype(np.float64) / 2.0**53 * (second - first) + first
+    return np.array([(int(word) >> 32) * int(second - first + 1) // 2**32 + first for word in stream])
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("normal", (0.0, 0.011)),
+        ("normal", (-2.5, 3.0)),
+        ("uniform", (-0.3, 0.7)),
+        ("integers", (-7.0, 2.0**31)),
+        ("integers", (0.0, 2.0**32 - 1)),
+    ],
+)
+@pytest.mark.parametrize(("start", "stop"), [(0, 1), (3, 4), (1, 70_000), (65_534, 65_539), (69_999, 70_003)])
+def test_ranges_are_those_of_a_plain_sum(kind: str, values: tuple[float, float], start: int, stop: int) -> None:
+    initial = Initial("conv.weight", (80_000,), kind, values)
+    expected = plain(initial, 5, start, stop)
+    assert draw(initial, 5, start, stop).tobytes() == expected.tobytes()
+    with np.errstate(over="ignore"):
+        for dtype in ("float32", "float16") if kind != "integers" else ("float32",):
+            made = seeded(5)[Param("w", dtype, initial.shape, initial)][start:stop]
+            assert made.tobytes() == expected.astype(dtype).tobytes()
 
 
 @pytest.mark.parametrize("kind", KINDS)
