@@ -17,7 +17,7 @@ from onnxconv.dtypes import rounded
 from onnxconv.geometry import Array, Axis, TransposedAxis
 from onnxconv.ops import BROADCAST, POINT, BatchNorm, Conv, ConvTranspose, Dense, Operator, PRelu, Step, To
 
-__all__ = ["WORKING_BYTES", "Part", "each", "evaluated", "fill", "one_blas_thread", "pieces_of"]
+__all__ = ["WORKING_BYTES", "Part", "each", "evaluated", "fill", "one_blas_thread", "pieces_of", "processors"]
 
 WORKING_BYTES = 64 << 20
 """Bytes that evaluation may take beside inputs, weights and output. Less makes matrix products small, and twice as slow."""
@@ -26,10 +26,7 @@ SHARED = 16
 """What takes more than this part of `WORKING_BYTES` is cut once, for two processors."""
 
 PROCESSORS_AT_MOST = 4
-PROCESSORS = min(
-    PROCESSORS_AT_MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-)
-"""Pieces evaluated at the same time."""
+"""Pieces evaluated at the same time, where there are so many processors."""
 
 WORTH_CUTTING = 0.85
 """A cut is made where the larger half takes at most this share of the whole."""
@@ -95,8 +92,14 @@ def each(part: Part, do: Callable[[Part], T], itemsize: int) -> tuple[T, ...]:
     with one_blas_thread():
         if len(pieces) == 1:
             return (done(part),)
-        with ThreadPoolExecutor(min(PROCESSORS, len(pieces))) as pool:
+        with ThreadPoolExecutor(min(processors(), len(pieces))) as pool:
             return tuple(pool.map(done, pieces))
+
+
+def processors() -> int:
+    """How many compute at the same time unless told otherwise: the processors that this process may use, up to a few."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(PROCESSORS_AT_MOST, there)
 
 
 def pieces_of(part: Part, itemsize: int, whole: bool = True) -> Iterator[Part]:

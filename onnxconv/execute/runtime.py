@@ -46,7 +46,7 @@ class NumpySession:
 
 
 class PlannedRuntime:
-    """Loads ONNX models and executes them by a plan, in float32; the option `threads` is all processors unless given."""
+    """Loads ONNX models and executes them by a plan, in float32; the option `threads` is all processors, up to 4, unless given."""
 
     version = np.__version__
 

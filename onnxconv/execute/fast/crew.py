@@ -173,9 +173,10 @@ class Processes:
 
     def left(self, step: int, blocks: Sequence[T]) -> Iterator[T]:
         while True:
-            with self._lock:
-                place = int(self._taken[step])
-                self._taken[step] = place + 1
+            self._wait(self._lock)
+            place = int(self._taken[step])
+            self._taken[step] = place + 1
+            self._lock.release()
             if place >= len(blocks):
                 return
             yield blocks[place]
@@ -189,16 +190,17 @@ class Processes:
         for _ in range(self.count - 1):
             self._wait(arrived[number])
 
-    def _wait(self, arrival: Any) -> None:
-        if arrival.acquire(False):
+    def _wait(self, semaphore: Any) -> None:
+        """Acquire a semaphore: awake at first, as a rule it takes microseconds."""
+        if semaphore.acquire(False):
             return
         until = time.perf_counter() + EAGER
         while time.perf_counter() < until:
             for _ in range(64):
-                if arrival.acquire(False):
+                if semaphore.acquire(False):
                     return
             os.sched_yield()
-        while not arrival.acquire(True, CHECKED):
+        while not semaphore.acquire(True, CHECKED):
             self._check()
 
     def _check(self) -> None:
@@ -207,9 +209,8 @@ class Processes:
             if os.getppid() != self._asking:
                 os._exit(1)
             return
-        for pid in self._others:
-            if os.waitpid(pid, os.WNOHANG)[0]:
-                raise RuntimeError(ENDED)
+        if not all(_lives(pid) for pid in self._others):
+            raise RuntimeError(ENDED)
 
     def _fork(self, work: Work) -> None:
         # Who is fast arrives at the next step while who is slow still leaves this one: they have semaphores in turn.
@@ -253,8 +254,14 @@ def _ended(asking: int, others: dict[int, int]) -> None:
         return
     for pid, wake in others.items():
         os.close(wake)
-        try:
+        if _lives(pid):
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
+
+
+def _lives(pid: int) -> bool:
+    """Whether a child has not ended; its number is nobody else's as long as nobody has heard that it did."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == 0
+    except ChildProcessError:
+        return False
