@@ -20,7 +20,7 @@ import onnxconv
 from onnxconv.graph import Graph
 from onnxconv.runtimes import status
 from onnxconv.verify import Check
-from onnxconv.verify.plan import Plan, Tell, plan
+from onnxconv.verify.plan import Plan, Tell, plan, plan_in_multiples
 from onnxconv.weights import Weights
 
 routing = import_module("onnxconv.verify.routing")  # the package's own `routing` would be the probe
@@ -51,14 +51,15 @@ def told(check: Check) -> str:
     return f"{finding.verdict.value}: {why}"
 
 
-def remembered() -> Callable[..., Plan]:
-    """The plan of a network, which is the same for every runtime, made once."""
-    known: dict[tuple[int, bool], Plan] = {}
+def remembered(make: Callable[..., Plan | None]) -> Callable[..., Plan | None]:
+    """The plans of a network, which are the same for every runtime, made once."""
+    known: dict[tuple[int, bool], Plan | None] = {}
 
-    def remember(graph: Graph, weights: Weights, seed: int, tell: Tell, *, gather: bool) -> Plan:
-        if (seed, gather) not in known:
-            known[seed, gather] = plan(graph, weights, seed, tell, gather=gather)
-        return known[seed, gather]
+    def remember(graph: Graph, weights: Weights, seed: int, tell: Tell, **more: bool) -> Plan | None:
+        key = seed, any(more.values())
+        if key not in known:
+            known[key] = make(graph, weights, seed, tell, **more)
+        return known[key]
 
     return remember
 
@@ -74,7 +75,7 @@ def main() -> None:
     lines += ["| network | runtime | verdict | elements | filters observed |", "|---|---|---|---|---|"]
     states = {name: status(name) for name in asked.runtime or RUNTIMES}
     for name in asked.spec or NETWORKS:
-        routing.plan = remembered()
+        routing.plan, routing.plan_in_multiples = remembered(plan), remembered(plan_in_multiples)
         network = onnxconv.read(SPECS / f"{name}.yaml")
         for runtime in states:
             start = time.perf_counter()

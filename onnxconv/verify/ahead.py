@@ -23,7 +23,7 @@ class Ahead:
     """`low`, `high`: between these the next activation lets values through. `normalised`: a batch norm comes first.
 
     `curved`: beyond them the activation is close to a ReLU. `quantised`: what comes next rounds to integers, and saturates.
-    `level`: what is asked of it for the sake of normalisations.
+    `level`: what is asked of it for the sake of normalisations. `unit`: the odd number that values are to be multiples of.
     """
 
     low: float = -math.inf
@@ -32,6 +32,7 @@ class Ahead:
     curved: bool = False
     quantised: bool = False
     level: Level = PLAIN
+    unit: int = 1
 
     def given(self, error: Array) -> Ahead:
         """For values that are off by up to an error: as a curve magnifies it, they lie where it is straight, if they may."""

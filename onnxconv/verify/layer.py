@@ -16,6 +16,7 @@ from onnxconv.verify.draw import Stream
 from onnxconv.verify.integers import KINDS, exact_integers
 from onnxconv.verify.judge import settled
 from onnxconv.verify.level import NORMS
+from onnxconv.verify.means import MEANS, mean
 from onnxconv.verify.mirrored import pairs_after
 from onnxconv.verify.route import Routed, route_batch_norm, route_prelu, route_products
 from onnxconv.verify.route_norm import route_norm
@@ -23,11 +24,12 @@ from onnxconv.verify.signal import Signal, exact_sum, grid_of
 from onnxconv.verify.step import Step
 from onnxconv.verify.words import PRODUCTS, Array
 
-__all__ = ["CHOSEN", "MEANS", "NEVER_EXACT", "raw", "route"]
+__all__ = ["CHOSEN", "NEVER_EXACT", "raw", "route"]
 
-MEANS = ("AveragePool", "GlobalAveragePool", "ReduceMean")
 CHOSEN = (*PRODUCTS, *NORMS, "BatchNormalization", "PRelu")
 """Layers whose weights are chosen; others keep the network's own."""
+LINEAR = (*MEANS, "BatchNormalization", "Add", "Sub")
+"""Layers that round, if at all, and whose outputs are infinitely unknown where one of their inputs is."""
 NEVER_EXACT = (
     *("Sigmoid", "Silu", "Softmax", "LeakyRelu", "Tanh", "Elu", "HardSigmoid", "HardSwish", "Softplus", "Gelu", "Mish"),
     *("LpPool", "GlobalLpPool", "Resize"),
@@ -69,18 +71,33 @@ def route(
         routed = Routed(raw(apply(node, [x.value for x in xs], own)), own)
     else:
         routed = Routed(_plain(node, xs), {})
+    return _known(node, xs, routed, taps)
+
+
+def _known(node: Node, xs: Sequence[Signal], routed: Routed, taps: int) -> Routed:
+    """The layer with its output's error, if it has any, and its pairs."""
     y = routed.y
     rounds = node.op.roundings(*(x.value.shape for x in xs)) > 0
-    exact = all(x.error is None for x in xs) and (
-        _exact(node, xs, y) if rounds else settled(node, [x.value for x in xs])
-    )
-    if not exact:
-        y = replace(y, error=error_after(node, xs, routed.weights, y.value, y.terms))
-    elif rounds and taps == 1:  # sums that a batch norm is fused into keep the grid of their terms
+    known = all(x.error is None for x in xs)
+    clear = known or (all(x.exact_but_for_holes for x in xs) and (not rounds or node.op.kind in LINEAR))
+    exact = clear and (_exact(node, xs, y) if rounds else settled(node, [x.value for x in xs]))
+    if not (exact and known):
+        y = _carried(node, xs, routed, holes=exact)
+    if exact and rounds and taps == 1:  # sums that a batch norm is fused into keep the grid of their terms
         y = replace(y, grid=grid_of(y.value))
     if any(x.pairs for x in xs) or routed.mirrored or node.op.kind == "MatMul":
         y = replace(y, pairs=pairs_after(Step(node, xs, routed.weights, y.value, y.terms), y, routed.mirrored))
     return replace(routed, y=y)
+
+
+def _carried(node: Node, xs: Sequence[Signal], routed: Routed, holes: bool = False) -> Signal:
+    """The output with its error. `holes`: it is exact but where it depends on one, and there it is one."""
+    y = routed.y
+    error = error_after(node, xs, routed.weights, y.value, y.terms)
+    if not holes:
+        return replace(y, error=error)
+    open_ = error > error_after(node, [replace(x, error=None) for x in xs], routed.weights, y.value, y.terms)
+    return replace(y, value=np.where(open_, 0.0, y.value), error=np.where(open_, np.inf, 0.0))
 
 
 def _exact(node: Node, xs: Sequence[Signal], y: Signal) -> bool:
@@ -116,20 +133,10 @@ def _plain(node: Node, xs: Sequence[Signal]) -> Signal:
             return Signal(y, sum(x.grid for x in xs), apply(node, [x.terms for x in xs], {}))
         case "ReduceSum":
             return Signal(y, xs[0].grid, apply(node, [xs[0].terms], {}))
-        case "AveragePool" | "GlobalAveragePool" | "ReduceMean":
-            # Where the mean is exact its grid is finer than its terms' by the logarithm of the count; see `_exact`.
-            n = node.op.roundings(*(v.shape for v in values)) - 1
-            whole = n & (n - 1) == 0 and _full_windows(node)
-            grid = xs[0].grid + n.bit_length() - 1 if whole else 1 << 20
-            return Signal(y, grid, apply(node, [x.terms for x in xs], {}))
+        case kind if kind in MEANS:
+            return mean(node, xs[0], y)
         case _ if node.op.roundings(*(v.shape for v in values)) == 0 and all(x.error is None for x in xs):
             # Moved values are numbers of the data type already; limits and pad values are rounded to it.
             return raw(rounded(y, node.type.dtype).astype(np.float64))
         case _:
             return raw(y)
-
-
-def _full_windows(node: Node) -> bool:
-    """Every mean is over the same count."""
-    padded = any(any(axis.pad) for axis in getattr(node.op, "window", ()))
-    return not padded or bool(getattr(node.op, "count_include_pad", False))

@@ -14,21 +14,25 @@ from onnxconv.verify.ahead import Ahead, ahead, consumers
 from onnxconv.verify.coverage import Seen, alive, observed
 from onnxconv.verify.draw import Stream
 from onnxconv.verify.integers import bell, fitted, held, stored_integers, whole
-from onnxconv.verify.layer import CHOSEN, MEANS, NEVER_EXACT, raw, route
+from onnxconv.verify.layer import CHOSEN, NEVER_EXACT, raw, route
 from onnxconv.verify.level import PLAIN, levels
-from onnxconv.verify.route import Routed, route_matrix
-from onnxconv.verify.signal import Signal, channels
+from onnxconv.verify.means import MEANS
+from onnxconv.verify.multiples import ANYTHING, Multiples, multiples
+from onnxconv.verify.route import Routed, bits_of, largest_errors, route_matrix
+from onnxconv.verify.signal import Signal, channels, hole
 from onnxconv.verify.sizes import concrete, terms
 from onnxconv.verify.taps import gathered
-from onnxconv.verify.words import Array
+from onnxconv.verify.words import PRODUCTS, Array
 from onnxconv.weights import Weights
 
-__all__ = ["Plan", "plan", "separate"]
+__all__ = ["Plan", "aimed", "plan", "plan_in_multiples", "separate"]
 
 LARGE = 1 << 33
 """Terms summed for one image above which one image is routed, not two."""
 NARROWER = (10, 6)
-"""Bits of the inputs when wider ones use up the significand on the way."""
+"""Bits of the inputs when wider ones use up the significand on the way, those of a unit included."""
+LEAST = 2
+"""Bits of an input in whole multiples, beyond those of its unit."""
 ROOMS = (16, 8, 4)
 """Bits by which sums of several channels may grow beyond the narrowest inputs."""
 
@@ -74,6 +78,30 @@ def plan(graph: Graph, weights: Weights, seed: int, tell: Tell = _silent, *, gat
     raise AssertionError("the last plan is taken as it is")
 
 
+def plan_in_multiples(graph: Graph, weights: Weights, seed: int, tell: Tell = _silent) -> Plan | None:
+    """The plan in which averages over counts other than 2^k are exact too: see `multiples`. None where there is none.
+
+    Nothing rounds in it up to the first layer that is never exact, but for what no filter reads.
+    """
+    aim = aimed(graph, seed)
+    if aim is None:
+        return None
+    exact = {node.name for node in graph.nodes if node.op.kind not in NEVER_EXACT}
+    longer = bits_of(max(aim.units.get(name, 1) for name, _ in graph.inputs))
+    widest = _input_bits(graph)
+    for bits in sorted({max(LEAST, bits - longer) for bits in (widest, *NARROWER) if bits <= widest}, reverse=True):
+        made = _Walk(graph, weights, seed, bits, aim=aim).through(tell, exact)
+        if made and not made.dead:
+            return made
+        tell = _silent
+    return None
+
+
+def aimed(graph: Graph, seed: int) -> Multiples | None:
+    """What is asked of the tensors in whole multiples, if anything is to be gained."""
+    return multiples(graph, _shapes(graph), seed)
+
+
 def separate(graph: Graph) -> Graph:
     """The graph in which each layer whose weights are chosen has vectors of its own: exporters store equal ones once."""
     seen: set[str] = set()
@@ -95,10 +123,12 @@ _FORGOTTEN = Signal(np.zeros(0), 0, np.zeros(0))
 class _Walk:
     """A run of the reference through a graph, in which each layer's weights are chosen when its inputs are known."""
 
-    def __init__(self, graph: Graph, weights: Weights, seed: int, bits: int, room: int = 0) -> None:
+    def __init__(
+        self, graph: Graph, weights: Weights, seed: int, bits: int, room: int = 0, aim: Multiples = ANYTHING
+    ) -> None:
         self.graph, self.weights, self.reading, self.levels = graph, weights, consumers(graph), levels(graph, weights)
-        self.shapes = concrete(graph, 2 if terms(graph, concrete(graph, 1)) < LARGE else 1)
-        self.stream = Stream("routing", seed)
+        self.shapes, self.aim = _shapes(graph), aim
+        self.stream = Stream("routing", seed, *["in multiples"] * bool(aim.units))
         self.taps = gathered(graph, self.shapes, room)
         self.constants = held(graph, weights, self.stream, self.levels)
         self.inputs = {name: self._input(name, type.dtype, bits) for name, type in graph.inputs}
@@ -112,6 +142,8 @@ class _Walk:
     def _input(self, name: str, dtype: str, bits: int) -> Array:
         limits = ahead(name, self.reading, self.constants)
         drawn = _input(self.shapes[name], dtype, bits, self.stream)
+        if unit := self.aim.units.get(name):
+            drawn = drawn * drawn.dtype.type(unit)
         if limits.quantised:
             drawn = fitted(bell(self.shapes[name], drawn.dtype.name, self.stream), limits.low, limits.high)
         return drawn
@@ -119,11 +151,12 @@ class _Walk:
     def enter(self, node: Node) -> None:
         """Choose the layer's weights, compute it, and note what is known of it."""
         self._fit_matrix(node)
-        xs = [self.values[name] for name in node.inputs]
+        xs = self._read(node)
         routed = self._routed(node, xs)
         y = routed.y
         self.arrays |= {param.name: routed.weights[role] for role, param in node.params}
-        self.inexact = self.inexact or (node.name if y.error is not None else "")
+        if y.error is not None and node.output not in self.aim.blurred:
+            self.inexact = self.inexact or node.name
         self.values[node.output] = y
         beyond = np.zeros(channels(y.value.shape), bool)  # constants do not depend on the input
         reached = [self.live[name] for name in node.inputs]
@@ -131,6 +164,14 @@ class _Walk:
         if routed.gain is not None:
             self.gains[node.output] = routed.gain
         self.routes[node.name] = replace(routed, y=_FORGOTTEN, weights={})
+
+    def _read(self, node: Node) -> list[Signal]:
+        """What a layer reads. In whole multiples filters read no channel that is off by an error, or tells nothing."""
+        xs = [self.values[name] for name in node.inputs]
+        free = not any(param.name in self.arrays for _, param in node.params)
+        if self.aim.units and free and node.op.kind in PRODUCTS:
+            xs[0] = replace(xs[0], error=None, closed=~self.live[node.inputs[0]] | (largest_errors(xs[0]) > 0))
+        return xs
 
     def _fit_matrix(self, node: Node) -> None:
         """A constant matrix that only this layer multiplies by is chosen like the kernel of a dense layer."""
@@ -146,12 +187,15 @@ class _Walk:
 
     def _next(self, node: Node) -> Ahead:
         limits = ahead(node.output, self.reading, self.constants, self.shapes)
-        return replace(limits, level=self.levels.get(node.output, PLAIN))
+        unit = self.aim.units.get(node.output, 1)
+        return replace(limits, level=self.levels.get(node.output, PLAIN), unit=unit)
 
     def _routed(self, node: Node, xs: Sequence[Signal]) -> Routed:
         if node.output in self.constants:
             array = self.constants[node.output]
             return Routed(raw(array.astype(np.float64)), {"value": array})
+        if node.output in self.aim.refused:
+            return Routed(hole(self.shapes[node.output]), {})
         own = {role: self.weights[param] for role, param in node.params} if node.op.kind not in CHOSEN else {}
         gain = self.gains.get(node.inputs[0]) if node.inputs else None
         return route(node, xs, self._next(node), gain, own, self.arrays, self.stream, self.taps.get(node.name, 1))
@@ -172,6 +216,11 @@ class _Walk:
         dead = tuple(name for name in graph.outputs if not self.live[name].any())
         seen = observed(graph, self.shapes, self.routes, self.live)
         return Plan(self.inputs, self.arrays, outputs, dead, seen, self.inexact)
+
+
+def _shapes(graph: Graph) -> dict[str, tuple[int, ...]]:
+    """For two images, or one of a large network."""
+    return concrete(graph, 2 if terms(graph, concrete(graph, 1)) < LARGE else 1)
 
 
 def _input_bits(graph: Graph) -> int:

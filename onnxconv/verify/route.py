@@ -24,6 +24,7 @@ from onnxconv.verify.words import Array
 
 __all__ = [
     "Routed",
+    "bits_of",
     "largest_errors",
     "route_batch_norm",
     "route_matrix",
@@ -62,7 +63,9 @@ def route_products(node: Node, x: Signal, next: Ahead, stream: Stream, taps: int
     filters, fan = filters_of(node.op.kind, shapes["weight"], groups)
     pairs = _pairs(filters, groups, fan, x) if next.level.range and next.open else None
     zero = {"bias": np.zeros(shapes["bias"], numpy_dtype(dtype))} if "bias" in shapes else {}
-    kernel, y = _alive(node, x.value, _drawn(node, shapes["weight"], pairs, stream, taps), zero, pairs, stream)
+    kernel, y = _alive(
+        node, x.value, _drawn(node, shapes["weight"], pairs, stream, taps, x.closed), zero, pairs, stream
+    )
     extent = spread(y)
     error = (np.abs(kernel.factor) * largest_errors(x)[kernel.origin]).sum(axis=1)
     next = next.given(error)
@@ -75,7 +78,7 @@ def route_products(node: Node, x: Signal, next: Ahead, stream: Stream, taps: int
         terms = apply(node, [np.abs(x.value)], {"weight": np.abs(weights["weight"])} | zero)
         grid = int((_grids(x.value)[kernel.origin] - np.log2(np.abs(kernel.factor) * scale[:, None])).max())
     if zero:
-        small = Ahead(-math.inf, math.inf) if next.normalised else next
+        small = Ahead(unit=next.unit) if next.normalised else next
         offset = shift(scaled(extent, scale), error * scale, small, grid, stream)
         weights["bias"] = rounded(_alike(offset, pairs, -1), dtype)
         bias = weights["bias"].astype(np.float64)
@@ -85,16 +88,25 @@ def route_products(node: Node, x: Signal, next: Ahead, stream: Stream, taps: int
     return Routed(Signal(y, grid, terms), weights, kernel.origin, kernel.places, gain, mirrored=pairs is not None)
 
 
-def _drawn(node: Node, shape: tuple[int, ...], pairs: int | None, stream: Stream, taps: int) -> Kernel:
-    """Half of the taps are in the middle: each shift moves padding inwards, where it takes the place of information."""
+def _drawn(
+    node: Node, shape: tuple[int, ...], pairs: int | None, stream: Stream, taps: int, closed: Array | None
+) -> Kernel:
+    """Half of the taps are in the middle: each shift moves padding inwards, where it takes the place of information.
+
+    Filters that have no channel to read get zeros.
+    """
     groups = int(getattr(node.op, "groups", 1))
     filters, fan = filters_of(node.op.kind, shape, groups)
     taps, size = 1 if pairs else taps, math.prod(shape[2:])
-    visits = [_visits(filters // groups * taps, fan, stream, 2 if pairs == -1 else 1) for _ in range(groups)]
+    shut = np.zeros((groups, fan), bool) if closed is None else closed.reshape(groups, fan)
+    opened = [np.arange(fan) if row.all() else np.flatnonzero(~row) for row in shut]
+    visits = [_visits(filters // groups * taps, row, stream, 2 if pairs == -1 else 1) for row in opened]
     place = np.where(stream.below(2, filters) == 0, middle_of(shape), stream.below(size, filters))
     sign = _alike(stream.signs(filters), pairs, pairs)
     source = np.concatenate(visits).reshape(filters, taps)
-    return Kernel(node.op.kind, shape, groups, source, _alike(place, pairs), sign[:, None] * factors(taps, size))
+    reading = np.repeat(~shut.all(axis=1), filters // groups)
+    factor = (sign * reading)[:, None] * factors(taps, size)
+    return Kernel(node.op.kind, shape, groups, source, _alike(place, pairs), factor)
 
 
 def _alive(
@@ -104,7 +116,7 @@ def _alive(
     filters, middle = len(kernel.source), middle_of(kernel.shape)
     for attempt in range(ATTEMPTS + 1):
         y = apply(node, [x], {"weight": rounded(kernel.weight(np.ones(filters)), node.type.dtype)} | zero)
-        dead = (spread(y) == 0).all(axis=0) & (kernel.first != middle)
+        dead = (spread(y) == 0).all(axis=0) & (kernel.first != middle) & kernel.factor.any(axis=1)
         if not dead.any():
             break
         others = stream.below(kernel.size, filters) if attempt + 1 < ATTEMPTS else np.full(filters, middle)
@@ -116,7 +128,7 @@ def route_matrix(like: Array, x: Signal, next: Ahead, stream: Stream) -> Array:
     """A matrix [K, M] for x[*B, K]: one ±2^-k a column."""
     rows, columns = like.shape
     pairs = -1 if next.level.range and next.open and columns % 2 == 0 else None
-    source = _visits(columns, rows, stream, 2 if pairs else 1)
+    source = _visits(columns, np.arange(rows), stream, 2 if pairs else 1)
     sign = _alike(stream.signs(columns), pairs, pairs)
     seen = Signal(np.moveaxis(x.value, -1, 1), 0, x.terms, np.moveaxis(x.slack(), -1, 1))
     extent, error = spread(seen.value)[:, source], largest_errors(seen)[source]
@@ -152,7 +164,7 @@ def route_batch_norm(node: Node, x: Signal, next: Ahead, gain: Array | None, str
     next = next.given(error)
     scale = 2.0 ** -shrinking(extent, error, next, dtype, gain)
     factor = scale * stream.signs(channels)
-    unit = 2.0 ** -max(0, min(x.grid, 4))
+    unit = next.unit * 2.0 ** -max(0, min(x.grid, 4 + bits_of(next.unit)))
     mean = (1 + stream.below(3, channels)) * stream.signs(channels) * unit
     grid = grid_of(x.value * per_channel(factor, x.value.ndim))
     if x.grid > grid_of(x.value):  # of sums, whose terms are finer
@@ -187,9 +199,10 @@ def route_prelu(node: Node, x: Signal, stream: Stream) -> Routed:
     return Routed(Signal(y, grid_of(y), np.abs(y)), weights)
 
 
-def _visits(filters: int, channels: int, stream: Stream, each: int = 1) -> Array:
+def _visits(filters: int, channels: Array, stream: Stream, each: int = 1) -> Array:
     """A channel for `each` filters in turn: all channels before any comes again, in random order."""
-    rounds = [stream.order(channels) for _ in range(-(-filters // (channels * each)))]
+    count = len(channels)
+    rounds = [channels[stream.order(count)] for _ in range(-(-filters // (count * each)))]
     return np.repeat(np.concatenate(rounds), each)[:filters]
 
 
@@ -214,6 +227,8 @@ def shrinking(spread: Array, error: Array, next: Ahead, dtype: str, gain: Array 
     if next.open and next.level != PLAIN:
         return shrinking_to(spread, error, next.level)
     live = (next.high - next.low) or 1.0  # where nothing can pass, any range will do
+    if math.isfinite(live) and next.unit > 1:  # half of the values may be cut off below
+        extent = np.maximum(spread[-1] - spread[2], spread[2] - spread[0])
     if math.isfinite(live):
         extent = np.maximum(extent, error * half)
     exponent = np.frexp(extent / (live if math.isfinite(live) else half))[1]
@@ -239,10 +254,15 @@ def shrinking_to(spread: Array, error: Array, level: Level) -> Array:
 
 
 def shift(spread: Array, error: Array, next: Ahead, grid: int, stream: Stream) -> Array:
-    """A shift per channel, never 0. A ReLU cuts a quarter of the range or of the values, whichever is less."""
+    """A shift per channel, never 0. A ReLU cuts a quarter of the range or of the values, whichever is less.
+
+    In whole multiples no value is cut to an upper limit, which is none of them.
+    """
     low, first, _, third, high = spread
     extent, centre = high - low, (high + low) / 2
-    if math.isfinite(next.low) and math.isfinite(next.high):
+    if next.unit > 1 and math.isfinite(next.high):
+        wanted = next.high - high
+    elif math.isfinite(next.low) and math.isfinite(next.high):
         wanted = (next.low + next.high) / 2 - centre
     elif math.isfinite(next.low):
         wanted = next.low - error - np.minimum(first, low + extent / 4)
@@ -252,9 +272,19 @@ def shift(spread: Array, error: Array, next: Ahead, grid: int, stream: Stream) -
         wanted = next.high - np.maximum(third, high - extent / 4)
     else:
         wanted = np.where(extent > error, -centre, 0.0)  # what is one value but for errors would vanish in them
-    fine = np.clip(
-        np.where(error > 0, 10, 4) - np.frexp(np.where(extent > 0, extent, 1))[1], min(0, grid), max(0, grid)
-    )
+    digits = np.where(error > 0, 10, 4) + bits_of(next.unit)
+    fine = np.clip(digits - np.frexp(np.where(extent > 0, extent, 1))[1], min(0, grid), max(0, grid))
     beside = np.where(extent > 0, stream.signs(len(low)), 1)
-    found: Array = (np.rint(np.ldexp(wanted, fine)) + beside) * np.ldexp(1.0, -fine)
-    return np.where(found == 0, np.ldexp(1.0, -fine), found)
+    step = next.unit * np.ldexp(1.0, -fine)
+    steps = np.rint(wanted / step) + beside
+    steps = np.where(steps == 0, 1, steps)
+    if next.unit > 1 and math.isfinite(next.high):
+        steps = np.minimum(steps, np.floor((next.high - high) / step))
+        steps = np.where(steps == 0, -1, steps)
+    found: Array = steps * step
+    return found
+
+
+def bits_of(unit: int) -> int:
+    """By how many bits multiples of a unit are longer than what they are multiples of."""
+    return (unit - 1).bit_length()

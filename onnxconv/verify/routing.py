@@ -2,12 +2,13 @@
 
 See `route` for the weights. What the sums cannot hold exactly (means over counts that are no power of two, sigmoids,
 too many additions in a row) is met by a bound carried from there to the output, which stays tight since nothing grows.
+Such means are exact in further trials, in whole multiples of those counts: see `multiples`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 
@@ -17,7 +18,7 @@ from onnxconv.graph import Graph
 from onnxconv.verify.case import Case, judged
 from onnxconv.verify.compare import Comparison, merge, outputs_differ, within
 from onnxconv.verify.coverage import Seen, add, shares
-from onnxconv.verify.plan import plan, separate
+from onnxconv.verify.plan import Plan, aimed, plan, plan_in_multiples, separate
 from onnxconv.verify.signal import Signal
 from onnxconv.verify.verdict import Finding, Verdict
 from onnxconv.verify.words import Array
@@ -33,42 +34,73 @@ UNASKED = 8
 """Trials for the sake of the least share."""
 
 
+@dataclass
+class _Tally:
+    """What trials have shown so far. `trials`: of each the first layer that rounds, and the largest error allowed."""
+
+    totals: dict[str, Comparison] = field(default_factory=dict)
+    flat: dict[str, bool] = field(default_factory=dict)
+    seen: Seen = field(default_factory=dict)
+    trials: list[tuple[str, float]] = field(default_factory=list)
+
+    def count(self, made: Plan, got: Mapping[str, Array]) -> None:
+        """Add a trial's outputs to the account."""
+        self.seen = add(self.seen, made.seen)
+        self.trials.append((made.inexact, max(map(_blur, made.outputs.values()))))
+        for name, y in made.outputs.items():
+            self.totals[name] = merge(self.totals.get(name), within(got[name], y.value, _limit(y)))
+            self.flat[name] = self.flat.get(name, True) and name in made.dead
+
+
 def routing(case: Case) -> Iterator[Finding]:
     """One finding for each output, over all trials."""
-    totals: dict[str, Comparison] = {}
-    flat: dict[str, bool] = {}
-    seen: Seen = {}
-    inexact, blur = "", 0.0
+    tally = _Tally()
     graph = separate(case.graph)
-    for trial in count():
-        tell = partial(_tell, case, min(trial, case.trials - 1))
-        made = plan(graph, case.weights, case.seed + trial, tell, gather=trial >= case.trials)
+    for seed, made in _plans(case, graph, tally):
         case.bench.load(graph, given(made.arrays))
         got = case.bench.run(made.inputs)
         types = case.graph.types()
         expected = {name: (types[name].dtype, y.value.shape) for name, y in made.outputs.items()}
         if wrong := outputs_differ(got, expected):
-            yield Finding(case.output, Verdict.FAIL, wrong, note=f"seed {case.seed + trial}")
+            yield Finding(case.output, Verdict.FAIL, wrong, note=f"seed {seed}")
             return
-        seen = add(seen, made.seen)
-        inexact = inexact or made.inexact
-        for name, y in made.outputs.items():
-            blur = max(blur, _blur(y))
-            totals[name] = merge(totals.get(name), within(got[name], y.value, _limit(y)))
-            flat[name] = flat.get(name, True) and name in made.dead
-        if trial + 1 >= case.trials and (
-            _covered(case, seen) or trial + 1 >= (MOST_TRIALS if case.coverage else UNASKED)
-        ):
+        tally.count(made, got)
+    for name, total in tally.totals.items():
+        yield _finding(case.graph, name, total, tally.flat[name], shares(tally.seen), _note(tally.trials))
+
+
+def _plans(case: Case, graph: Graph, tally: _Tally) -> Iterator[tuple[int, Plan]]:
+    """A plan for each trial that was asked for and, as long as too few filters were observed, further ones; then those in
+    whole multiples.
+    """
+    parts = 2 if aimed(graph, case.seed) else 1
+    for trial in count():
+        seed, tell = case.seed + trial, partial(_tell, case, trial, 0, parts)
+        yield seed, plan(graph, case.weights, seed, tell, gather=trial >= case.trials)
+        most = MOST_TRIALS if case.coverage else UNASKED
+        if trial + 1 >= case.trials and (_covered(case, tally.seen) or trial + 1 >= most):
             break
-    within_it = f", from there within a carried bound: {blur:.2g} of the range of values"
-    note = f"exact up to {inexact!r}" + within_it * (blur > 0) if inexact else "equal bit for bit"
-    note += f"; {trial + 1} trials" if trial else ""
-    for name, total in totals.items():
-        yield _finding(case.graph, name, total, flat[name], shares(seen), note)
+    for trial in range(case.trials):
+        seed, tell = case.seed + trial, partial(_tell, case, trial, 1, parts)
+        if made := plan_in_multiples(graph, case.weights, seed, tell):
+            yield seed, made
 
 
-def _tell(case: Case, trial: int, done: float, text: str) -> None:
-    case.advance((trial + done) / case.trials, text)
+def _note(trials: Sequence[tuple[str, float]]) -> str:
+    """How exact the trials were; where they differ, how many were as exact as the most exact, an exact one or the last."""
+    best = min((inexact for inexact, _ in reversed(trials)), key=bool)
+    others = [(inexact, blur) for inexact, blur in trials if inexact != best]
+    blur = max(blur for _, blur in trials)
+    within_it = f", from there within a carried bound: {blur:.2g} of the range of values" if blur else ""
+    exactly = f"exact up to {best!r}" if best else "equal bit for bit"
+    if not others:
+        return exactly + within_it + (f"; {len(trials)} trials" if len(trials) > 1 else "")
+    rest = f"in the other{'s' if len(others) > 1 else ''} exact up to {others[0][0]!r}{within_it}"
+    return f"{exactly} in {len(trials) - len(others)} of {len(trials)} trials, {rest}"
+
+
+def _tell(case: Case, trial: int, part: int, parts: int, done: float, text: str) -> None:
+    case.advance((part + min((trial + done) / case.trials, 1.0)) / parts, text)
 
 
 def _covered(case: Case, seen: Seen) -> bool:

@@ -10,12 +10,14 @@ import numpy as np
 from onnxconv.dtypes import DTYPES
 from onnxconv.verify.words import Array
 
-__all__ = ["Pairs", "Signal", "channels", "exact_sum", "grid_of", "per_channel", "scaled", "spread", "varies"]
+__all__ = ["Pairs", "Signal", "channels", "exact_sum", "grid_of", "hole", "per_channel", "scaled", "spread", "varies"]
 
 SAMPLES = 509
 """Elements of a channel that quartiles are taken from; a prime, to fall into no pattern of rows."""
 DEAD = -1100
 """The grid of zeros: they are multiples of anything."""
+MOST = 1023
+"""The largest power of two that is a number."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,10 @@ class Signal:
     """`value` in float64, multiples of 2^-grid. `terms`: Σ|terms| of each element since the last activation or pool.
 
     Between activations an optimiser may regroup sums (a batch norm or an addition fused into a convolution), and
-    `terms` bounds all partial sums of all groupings. `error`: how far a runtime may be off; None: not at all. `pairs`: of
+    `terms` bounds all partial sums of all groupings. `error`: how far a runtime may be off; None: not at all. Infinite
+    where `value` is 0: a hole, of which nothing is known. `pairs`: of
     each channel and its neighbour along an axis, how far their sum may be from 0; None: they do not mirror each other.
+    `closed`: channels that no filter is to read; None where all are open.
     """
 
     value: Array
@@ -40,9 +44,22 @@ class Signal:
     terms: Array
     error: Array | None = None
     pairs: Pairs | None = None
+    closed: Array | None = None
 
     def slack(self) -> Array:
         return np.zeros_like(self.value) if self.error is None else self.error
+
+    @property
+    def exact_but_for_holes(self) -> bool:
+        if self.error is None:
+            return True
+        holes = np.isinf(self.error)
+        return bool(holes.any() and not self.value[holes].any() and not self.error[~holes].any())
+
+
+def hole(shape: tuple[int, ...]) -> Signal:
+    """A tensor of which nothing is known."""
+    return Signal(np.zeros(shape), DEAD, np.zeros(shape), np.full(shape, np.inf))
 
 
 def grid_of(values: Array) -> int:
@@ -58,7 +75,8 @@ def grid_of(values: Array) -> int:
 def exact_sum(terms: Array, grid: int, dtype: str) -> bool:
     """Σ|terms| ≤ 2^(p − grid), and nothing subnormal: no partial sum in any order is rounded."""
     of = DTYPES[dtype]
-    return grid <= -math.log2(of.normal) and bool(terms.max() <= np.ldexp(1.0, of.significand - grid))
+    most = np.ldexp(1.0, min(of.significand - grid, MOST))
+    return grid <= -math.log2(of.normal) and bool(terms.max() <= most)
 
 
 def channels(shape: tuple[int, ...]) -> int:
