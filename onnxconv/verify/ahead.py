@@ -24,6 +24,7 @@ class Ahead:
 
     `curved`: beyond them the activation is close to a ReLU. `quantised`: what comes next rounds to integers, and saturates.
     `level`: what is asked of it for the sake of normalisations. `unit`: the odd number that values are to be multiples of.
+    `halved`: a ReLU is to cut half of the values off, not a quarter, so that sums of many branches grow less.
     """
 
     low: float = -math.inf
@@ -33,6 +34,7 @@ class Ahead:
     quantised: bool = False
     level: Level = PLAIN
     unit: int = 1
+    halved: bool = False
 
     def given(self, error: Array) -> Ahead:
         """For values that are off by up to an error: as a curve magnifies it, they lie where it is straight, if they may."""

@@ -25,11 +25,15 @@ BITS = {"float32": 10, "float64": 24}
 
 @dataclass(frozen=True)
 class Multiples:
-    """`units`: of each tensor, 1 where none is named. `refused`: averages that are not to be exact; `blurred`: where they arrive."""
+    """`units`: of each tensor, 1 where none is named. `refused`: averages that are not to be exact; `blurred`: where they arrive.
+
+    `halved`: activations are to cut off half of all values.
+    """
 
     units: Mapping[str, int]
     refused: Collection[str] = ()
     blurred: Collection[str] = ()
+    halved: bool = False
 
 
 ANYTHING = Multiples({})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import TypeAlias
 
 import numpy as np
@@ -89,8 +90,9 @@ def plan_in_multiples(graph: Graph, weights: Weights, seed: int, tell: Tell = _s
     exact = {node.name for node in graph.nodes if node.op.kind not in NEVER_EXACT}
     longer = bits_of(max(aim.units.get(name, 1) for name, _ in graph.inputs))
     widest = _input_bits(graph)
-    for bits in sorted({max(LEAST, bits - longer) for bits in (widest, *NARROWER) if bits <= widest}, reverse=True):
-        made = _Walk(graph, weights, seed, bits, aim=aim).through(tell, exact)
+    narrower = sorted({max(LEAST, bits - longer) for bits in (widest, *NARROWER) if bits <= widest}, reverse=True)
+    for halved, bits in product((False, True), narrower):
+        made = _Walk(graph, weights, seed, bits, aim=replace(aim, halved=halved)).through(tell, exact)
         if made and not made.dead:
             return made
         tell = _silent
@@ -188,7 +190,8 @@ class _Walk:
     def _next(self, node: Node) -> Ahead:
         limits = ahead(node.output, self.reading, self.constants, self.shapes)
         unit = self.aim.units.get(node.output, 1)
-        return replace(limits, level=self.levels.get(node.output, PLAIN), unit=unit)
+        level = self.levels.get(node.output, PLAIN)
+        return replace(limits, level=level, unit=unit, halved=self.aim.halved)
 
     def _routed(self, node: Node, xs: Sequence[Signal]) -> Routed:
         if node.output in self.constants:

@@ -254,18 +254,19 @@ def shrinking_to(spread: Array, error: Array, level: Level) -> Array:
 
 
 def shift(spread: Array, error: Array, next: Ahead, grid: int, stream: Stream) -> Array:
-    """A shift per channel, never 0. A ReLU cuts a quarter of the range or of the values, whichever is less.
+    """A shift per channel, never 0. A ReLU cuts a quarter, or half, of the range or of the values, whichever is less.
 
     In whole multiples no value is cut to an upper limit, which is none of them.
     """
-    low, first, _, third, high = spread
+    low, first, median, third, high = spread
     extent, centre = high - low, (high + low) / 2
     if next.unit > 1 and math.isfinite(next.high):
         wanted = next.high - high
     elif math.isfinite(next.low) and math.isfinite(next.high):
         wanted = (next.low + next.high) / 2 - centre
     elif math.isfinite(next.low):
-        wanted = next.low - error - np.minimum(first, low + extent / 4)
+        cut = np.minimum(median, low + extent / 2) if next.halved else np.minimum(first, low + extent / 4)
+        wanted = next.low - error - cut
         lone = (error > 0) & (extent <= error)  # nothing can be cut of one value: it stays, above all that is flat
         wanted = np.where(lone, next.low + np.maximum(np.abs(centre), -2 * next.low) - centre, wanted)
     elif math.isfinite(next.high):

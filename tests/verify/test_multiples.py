@@ -106,6 +106,21 @@ def test_odd_averages_are_equal_bit_for_bit(graph: Graph, optimised: bool) -> No
     assert finding.bound_used > 0
 
 
+def test_sums_of_many_branches_leave_room() -> None:
+    """As in ResNet-152: activations then cut off half of the values."""
+    s = Sketch(("N", 3, 7, 7))
+    s.conv_bn_relu(8, 3)
+    for _ in range(32):
+        start = s.last
+        s.conv_bn_relu(8, 1)
+        s.conv_bn_relu(8, 3)
+        s.add(Add(), s.conv_bn_relu(8, 1, relu=None), start)
+        s.add(Relu())
+    s.add(GlobalAveragePool())
+    s.conv(8, 1)
+    exactly(s.graph())
+
+
 class Next(InProcess):
     """The last bit of every output element is another one."""
 
