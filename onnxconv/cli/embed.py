@@ -42,7 +42,7 @@ def _row(name: str) -> dict[str, Any]:
     except UsageError as error:
         told = error.diagnostics[0]
         nothing = _entry(Target(name, "", "", (), ()))
-        return {**nothing, "checkable": False, "broken": told.what, "fix": [told.fix]}
+        return {**nothing, "writable": False, "checkable": False, "broken": told.what, "fix": [told.fix]}
 
 
 def _entry(target: Target) -> dict[str, Any]:
@@ -51,6 +51,7 @@ def _entry(target: Target) -> dict[str, Any]:
         "name": target.name,
         "title": target.title,
         "language": target.language,
+        "writable": target.writable(),
         "checkable": not lacking,
         "missing": [need.what for need in lacking],
         "fix": [need.fix for need in lacking],
@@ -87,19 +88,27 @@ the check cannot run here; 130 interrupted.
     is_flag=True,
     expose_value=False,
     callback=_list,
-    help="Tell the targets, whether bundles can be checked here, what to install, and the rewrites.",
+    help="Tell the targets, whether bundles for them can be written and checked here, what to install, and the rewrites.",
 )
 @options.source_argument
-@click.option("--target", "name", metavar="NAME", required=True, help="What to make it for. See --list.")
+@click.option(
+    "--target", "name", metavar="NAME", required=True, help="The runtime to make it for, by the name that --list tells."
+)
 @options.output_option("A new folder, or a bundle that is replaced.", required=True, metavar="DIR")
-@click.option("--check", "checked", is_flag=True, help="Run the bundle's own check when it is written.")
-@click.option("--adapt", is_flag=True, help="Change what the target cannot take, where there is a way round.")
+@click.option(
+    "--check", "checked", is_flag=True, help="Run the bundle's own check once it is written, and tell what it says."
+)
+@click.option(
+    "--adapt",
+    is_flag=True,
+    help="Rewrite what the target cannot take, where there is a way round; what is rewritten is told.",
+)
 @click.option(
     "--rewrite",
     "rewrites",
     metavar="NAME",
     multiple=True,
-    help="A way round to go in any case, such as explicit-pads or fold-batch-norm. Repeatable; --list names them.",
+    help="Rewrite by this name, whether or not the target needs it, such as fold-batch-norm; may be repeated. --list tells them.",
 )
 @options.weights_option
 @options.seed_option("the weights, and of the golden inputs")
@@ -127,7 +136,11 @@ def embed(
     input_shapes: dict[str, Any],
     parameters: dict[str, str],
 ) -> int:
-    """Write a folder with the model, a runner for another runtime, and a check that proves it right there."""
+    """Write a folder with the model, a runner for another runtime, and a check that proves it right there.
+
+    SOURCE is a spec or an ONNX model. The folder can be copied to the machine where it will live; its README.md says how
+    to check it there, without onnxconv.
+    """
     from onnxconv.embed import STATUS, check, find, keep
     from onnxconv.report import as_json
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy as np
 from onnxconv.embed.adapt import Adapted, Change, adapted
 from onnxconv.embed.golden import GoldenSet, golden, write
 from onnxconv.embed.target import CHECKING, Target
+from onnxconv.embed.tolerance import words
 from onnxconv.emit import EmitOptions, fitting, save
 from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.execute import run
@@ -76,6 +77,7 @@ def embed(
             shutil.copytree(files, hidden, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*IGNORED))
         for one in sets:
             save(graph, one.weights, hidden / one.model, options)
+        _explain(hidden / "README.md", sets)
         (hidden / "golden").mkdir()
         _json(hidden / "golden" / "golden.json", write(sets, hidden / "golden"))
         facts = _facts(found, before, target, sets, options, tool)
@@ -134,12 +136,18 @@ def _facts(
         ],
         "precision": dict(target.precision),
         "tolerances": {
-            one.name: {name: {"value": t.value, "derivation": t.derivation} for name, t in one.tolerances.items()}
-            for one in sets
+            one.name: {name: asdict(tolerance) for name, tolerance in one.tolerances.items()} for one in sets
         },
         "limits": limits,
         "changed": [_change(change, found, sets) for change in found.changes],
     }
+
+
+def _explain(readme: Path, sets: Sequence[GoldenSet]) -> None:
+    """Put the tolerances of this bundle behind what its target's README says of all."""
+    if readme.is_file():
+        with readme.open("a", encoding="utf-8") as stream:
+            stream.write(f"\n{words({one.name: one.tolerances for one in sets})}")
 
 
 def _change(change: Change, found: Adapted, sets: Sequence[GoldenSet]) -> dict[str, Any]:

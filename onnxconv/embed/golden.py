@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnxconv.dtypes import DTYPES
-from onnxconv.embed.sensitivity import Tolerance, tolerances
+from onnxconv.embed.tolerance import Tolerance, carried, tolerances
 from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.execute import run, seeded_inputs
 from onnxconv.graph import Graph
@@ -88,8 +88,8 @@ def _telling(routed: Plan, like: Mapping[str, Array]) -> GoldenSet | None:
     if any(not limits[name] < np.abs(y).max(initial=0) for name, y in values.items()):
         return None
     outputs = {name: y.astype(like[name].dtype) for name, y in values.items()}
-    said = f"derived, carried from layer {routed.inexact} on" if routed.inexact else "every sum is exact: equality"
-    found = {name: Tolerance(limits[name], said if limits[name] else "equality") for name in outputs}
+    said = f"carried from layer {routed.inexact} on, where the first rounding is"
+    found = {name: carried(limits[name], said) for name in outputs}
     return GoldenSet("proof", "proof.onnx", given(routed.arrays), routed.inputs, outputs, found)
 
 
@@ -103,10 +103,14 @@ def _written(one: GoldenSet, folder: Path) -> dict[str, Any]:
         _array(folder, f"{one.name}/input_{n}", name, array) for n, (name, array) in enumerate(one.inputs.items())
     ]
     outputs = [
-        _array(folder, f"{one.name}/output_{n}", name, array) | {"tolerance": one.tolerances[name].value}
+        _array(folder, f"{one.name}/output_{n}", name, array) | _tolerance(one.tolerances[name])
         for n, (name, array) in enumerate(one.outputs.items())
     ]
     return {"name": one.name, "model": one.model, "inputs": inputs, "outputs": outputs}
+
+
+def _tolerance(of: Tolerance) -> dict[str, Any]:
+    return {"tolerance": of.value, "basis": of.basis}
 
 
 def _array(folder: Path, stem: str, name: str, array: Array) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,7 +23,7 @@ from onnxconv.verify.arithmetic import Layer, allowed
 from onnxconv.verify.draw import Stream
 from onnxconv.weights import Weights
 
-__all__ = ["MARGIN", "Tolerance", "tolerances"]
+__all__ = ["MARGIN", "RUNS", "measured"]
 
 MARGIN = 2.0
 """The largest deviation seen is multiplied by this."""
@@ -36,17 +35,9 @@ LAMBDA = 4.0
 Array: TypeAlias = "npt.NDArray[Any]"
 
 
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """The largest error of an output that is accepted, in the output's unit, and what the number rests on."""
-
-    value: float
-    derivation: str
-
-
-def tolerances(
+def measured(
     graph: Graph, weights: Weights, inputs: Mapping[str, Array], expected: Mapping[str, Array], arithmetic: str
-) -> dict[str, Tolerance]:
+) -> dict[str, float]:
     """A tolerance for each output of a graph of known sizes, whose exact outputs are `expected`."""
     farthest = dict.fromkeys(graph.outputs, 0.0)
     for trial in range(RUNS):
@@ -54,12 +45,7 @@ def tolerances(
         for name in graph.outputs:
             off = np.abs(got[name].astype(np.float64) - expected[name].astype(np.float64))
             farthest[name] = max(farthest[name], float(off.max(initial=0)))
-    said = (
-        f"{MARGIN:g} times the largest deviation in {RUNS} runs with errors of the size of all roundings in every layer"
-    )
-    return {
-        name: Tolerance(MARGIN * far, said if far else "no layer rounds: equality") for name, far in farthest.items()
-    }
+    return {name: MARGIN * far for name, far in farthest.items()}
 
 
 def _disturbed(

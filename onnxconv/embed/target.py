@@ -16,7 +16,10 @@ __all__ = ["CHECKING", "Need", "Obstacle", "Target", "nothing"]
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Something that a machine must have to run a bundle's check: a program, or a package of Python."""
+    """Something that a machine must have to run a bundle's check: a program, or a package of Python.
+
+    `converts`: a bundle cannot be written without it either.
+    """
 
     what: str
     fix: str
@@ -24,6 +27,7 @@ class Need:
     module: str = ""
     found: Callable[[], bool] | None = None
     """For what is neither."""
+    converts: bool = False
 
     def missing(self) -> bool:
         if self.found is not None:
@@ -91,3 +95,7 @@ class Target:
     def missing(self) -> tuple[Need, ...]:
         """What this machine lacks to check a bundle."""
         return tuple(need for need in self.needs if need.missing())
+
+    def writable(self) -> bool:
+        """Whether this machine has what it takes to write a bundle."""
+        return not any(need.converts for need in self.missing())

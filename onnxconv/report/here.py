@@ -28,13 +28,21 @@ def runtimes_text(entries: Sequence[Document], width: int = WIDTH, style: Style 
     return "\n".join(found) + "\n"
 
 
+BUNDLES = {
+    "ready": "bundles can be written and checked here",
+    "elsewhere": "they can be written here, and checked where the runtime is; or install what is missing",
+    "not here": "they can be written only with what is missing, which converts the model",
+}
+"""What can be done for a target on this machine."""
+
+
 def targets_text(
     entries: Sequence[Document], rewrites: Sequence[Document], width: int = WIDTH, style: Style = plain
 ) -> str:
     """A line for each target, and for those whose bundles cannot be checked here what to install; then the rewrites."""
     columns = (
         Column("target", tuple(entry["name"] for entry in entries)),
-        Column("check", tuple("ready" if entry["checkable"] else "not here" for entry in entries)),
+        Column("bundles", tuple(map(_state, entries))),
         Column("runtime", tuple(entry["title"] for entry in entries)),
     )
     heading, rule, *rows = lines(columns, style)
@@ -48,7 +56,16 @@ def targets_text(
         Column("rewrite", tuple(entry["name"] for entry in rewrites)),
         Column("what it does", tuple(entry["says"] for entry in rewrites)),
     )
-    return "\n".join((*found, "", *lines(ways, style))) + "\n"
+    legend = [
+        line for state, says in BUNDLES.items() for line in paragraph(says, width, f"{MARGIN}{state:11}", " " * 13)
+    ]
+    return "\n".join((*found, "", *legend, "", *lines(ways, style))) + "\n"
+
+
+def _state(target: Document) -> str:
+    if target["checkable"]:
+        return "ready"
+    return "elsewhere" if target["writable"] else "not here"
 
 
 ROLES = {"ok": "good", "note": "faint", "problem": "bad"}

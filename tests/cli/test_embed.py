@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from cli.shell import call
 
-from onnxconv.embed import Checked, checking, names, registry
+from onnxconv.embed import Checked, checking, find, names, registry
 from onnxconv.report import targets_text
 
 ROOT = Path(__file__).parents[2]
@@ -90,13 +90,16 @@ def test_the_list_is_of_all_targets(arguments: tuple[str, ...]) -> None:
     assert told.exit_code == 0
     found = json.loads(told.stdout)["targets"]
     assert [entry["name"] for entry in found] == list(names())
-    assert next(entry for entry in found if entry["name"] == "python")["checkable"] is True
+    python = next(entry for entry in found if entry["name"] == "python")
+    assert python["checkable"] is python["writable"] is True
 
 
 def test_the_list_in_text_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("onnxconv.embed.target.importlib.util.find_spec", lambda _: None)
     told = call("embed", "--list")
-    assert "not here" in told.stdout
+    rows = [line.split() for line in told.stdout.splitlines() if line]
+    assert ["python", "elsewhere"] in [row[:2] for row in rows], "it writes what another machine can check"
+    assert ["iree", "not", "here"] in [row[:3] for row in rows], "it has nothing to compile with"
     assert "onnxruntime is missing; fix: pip install onnxruntime" in told.stdout
     assert "fold-batch-norm" in told.stdout
 
@@ -129,7 +132,15 @@ def test_a_target_of_a_strangers_that_does_not_load_is_told(
     (row,) = (entry for entry in entries if entry["name"] == "alien")
     assert words in row["broken"]
     assert words in targets_text([row], [], width=1000)
-    assert row["checkable"] is False
+    assert row["checkable"] is row["writable"] is False
+
+
+def test_what_cannot_be_written_here_is_told_as_such(spec: str, tmp_path: Path) -> None:
+    """Where something that converts the model is missing, and nowhere else."""
+    folder = tmp_path / "b"
+    for name in ("python", *(name for name in names() if not find(name).writable())):
+        written = call("embed", spec, "--target", name, "--adapt", "-o", str(folder)).exit_code
+        assert written == (0 if name == "python" else 3)
 
 
 def test_the_package_registers_its_own_targets() -> None:

@@ -74,21 +74,27 @@ def test_a_changed_file_is_named(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", HERE)
 def test_wrong_numbers_fail_though_every_file_is_accounted_for(name: str, tmp_path: Path) -> None:
-    """One byte of what must come out, in either set; then the program itself, and not the list of files, has to see it."""
+    """One number of what must come out, in either set; then the program itself, and not the list of files, has to see it.
+
+    Of the model half again its tolerance, which is more than is allowed, and half of it, which is less.
+    """
     target = ready(name)
     folder = bundle(target, "lopsided", tmp_path)
-    for set_ in ("model", "proof"):
+    (entry,) = json.loads((folder / "golden" / "golden.json").read_text(encoding="utf-8"))["sets"][0]["outputs"]
+    tolerance = entry["tolerance"]
+    for set_, shift, status in (("model", 1.5 * tolerance, 1), ("model", 0.5 * tolerance, 0), ("proof", 2.0**-6, 1)):
         file = folder / "golden" / set_ / "output_0.bin"
         content = file.read_bytes()
         numbers = np.frombuffer(content, "<f4").copy()
-        numbers[-1] += np.float32(2.0**-6)
+        numbers[-1] += np.float32(shift)
         file.write_bytes(numbers.tobytes())
         signed_again(folder)
         found = check(folder, target)
         file.write_bytes(content)
         signed_again(folder)
-        assert found.status == 1, found.said
-        assert "0.015625" in found.said or "instead of" in found.said
+        assert found.status == status, found.said
+        assert ("instead of" in found.said) == bool(status)
+        assert entry["basis"] in found.said
     assert check(folder, target).status == 0
 
 

@@ -11,7 +11,7 @@ from onnxconv.ops import ConvTranspose
 
 __all__ = ["TARGET"]
 
-COMPILER = Need("IREE's compiler", "pip install 'onnxconv[iree]'", module="iree.compiler")
+COMPILER = Need("IREE's compiler", "pip install 'onnxconv[iree]'", module="iree.compiler", converts=True)
 
 
 def obstacles(graph: Graph) -> Iterator[Obstacle]:

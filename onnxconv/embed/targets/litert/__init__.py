@@ -15,8 +15,8 @@ from onnxconv.ops import AveragePool, Conv, ConvTranspose, MaxPool
 __all__ = ["TARGET"]
 
 INSTALL = "pip install 'onnxconv[litert]', in a virtual environment of its own"
-RUNTIME = Need("LiteRT", INSTALL, module="ai_edge_litert")
-CONVERTER = Need("onnx2tf", f"{INSTALL}, of Python 3.12 or later", module="onnx2tf")
+RUNTIME = Need("LiteRT", INSTALL, module="ai_edge_litert", converts=True)
+CONVERTER = Need("onnx2tf", f"{INSTALL}, of Python 3.12 or later", module="onnx2tf", converts=True)
 
 
 def obstacles(graph: Graph) -> Iterator[Obstacle]:

@@ -97,7 +97,7 @@ TARGET = Target(
     check=("{python}", "check.py"),
     needs=(
         Need("ncnn", "pip install ncnn", module="ncnn"),
-        Need("pnnx", "pip install --no-deps pnnx", module="pnnx"),
+        Need("pnnx", "pip install --no-deps pnnx", module="pnnx", converts=True),
         Need("NumPy", "pip install numpy", module="numpy"),
     ),
     precision={

@@ -13,7 +13,7 @@ from onnxconv.embed.targets.shared.compiled import SOURCES, converted, pin
 
 __all__ = ["TARGET"]
 
-ORT = Need("onnxruntime", "pip install onnxruntime", module="onnxruntime")
+ORT = Need("onnxruntime", "pip install onnxruntime", module="onnxruntime", converts=True)
 CONFIG = "required_operators_and_types.config"
 """As onnxruntime calls it."""
 

@@ -65,8 +65,8 @@ def golden_text(folder: Path) -> None:
         for word in ("input", "output"):
             for entry in one[f"{word}s"]:
                 shape = " ".join(map(str, [len(entry["shape"]), *entry["shape"]]))
-                numbers = f"{entry['dtype']} {entry.get('tolerance', 0)!r} {entry['file']} {shape}"
-                lines.append(f"{word} {numbers} {entry['name']}")
+                tolerance = f"{entry.get('tolerance', 0)!r} {entry.get('basis', 'none')}"
+                lines.append(f"{word} {entry['dtype']} {tolerance} {entry['file']} {shape} {entry['name']}")
     (folder / "golden" / "golden.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     (folder / "golden" / "sets.txt").write_text("".join(f"{one['name']}\n" for one in sets), encoding="utf-8")
 

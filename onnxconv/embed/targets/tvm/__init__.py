@@ -8,8 +8,8 @@ from onnxconv.embed.targets.shared.compiled import COMPILE, SOURCES, compiling
 
 __all__ = ["TARGET"]
 
-TVM = Need("Apache TVM", "pip install 'onnxconv[tvm]'", module="tvm")
-LINKER = Need("a C compiler", "apt install gcc", found=compiler)
+TVM = Need("Apache TVM", "pip install 'onnxconv[tvm]'", module="tvm", converts=True)
+LINKER = Need("a C compiler", "apt install gcc", found=compiler, converts=True)
 
 TARGET = Target(
     name="tvm",

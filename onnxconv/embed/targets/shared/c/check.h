@@ -11,6 +11,7 @@ struct array {
     char name[256], dtype[16], file[256];
     size_t shape[MOST_AXES], axes, count, bytes;
     double tolerance; /* of an output */
+    char basis[16];   /* of an output: what its tolerance rests on, "derived" or "measured" */
     void *data;       /* of an output: what it must be */
     void *got;        /* of an output: room for what it is */
 };

@@ -45,12 +45,12 @@ static size_t size_of(const char *dtype) {
     return 0;
 }
 
-/* dtype, tolerance, file, axes, sizes, name */
+/* dtype, tolerance, what it rests on, file, axes, sizes, name */
 static int read_array(const char *text, struct array *to) {
     int used = 0, more = 0;
-    if (sscanf(text, "%15s %lf %255s %zu%n", to->dtype, &to->tolerance, to->file, &to->axes, &used) != 4)
-        return NOT_RUN;
-    if (to->axes > MOST_AXES) return NOT_RUN;
+    int read =
+        sscanf(text, "%15s %lf %15s %255s %zu%n", to->dtype, &to->tolerance, to->basis, to->file, &to->axes, &used);
+    if (read != 5 || to->axes > MOST_AXES) return NOT_RUN;
     to->count = 1;
     for (size_t axis = 0; axis < to->axes; ++axis) {
         text += used;
@@ -140,7 +140,7 @@ int compare(const struct golden *golden) {
         } else {
             printf("right");
         }
-        printf(" (tolerance %g)\n", y->tolerance);
+        printf(" (tolerance %g, %s)\n", y->tolerance, y->basis);
     }
     return status;
 }

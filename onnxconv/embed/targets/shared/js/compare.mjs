@@ -104,7 +104,8 @@ export async function check({ bytes, subtle, load, say, seen = () => {} }) {
     say(`${golden.name}: loaded in ${times[0].toFixed(1)} ms, ran in ${times[1].toFixed(1)} ms`);
     for (const entry of golden.outputs) {
       const reason = wrong(got[entry.name], await array(entry), entry);
-      say(`  ${entry.name}: ${reason || "right"} (tolerance ${Number(entry.tolerance.toPrecision(3))})`);
+      const tolerance = `${Number(entry.tolerance.toPrecision(3))}, ${entry.basis}`;
+      say(`  ${entry.name}: ${reason || "right"} (tolerance ${tolerance})`);
       failed = failed || Boolean(reason);
       if (got[entry.name]) {
         seen(`${golden.name}, output`, { ...entry, shape: got[entry.name].shape }, got[entry.name].data);

@@ -76,7 +76,7 @@ def main() -> int:
         print(f"{golden['name']}: loaded in {1e3 * (loaded - begun):.1f} ms, ran in {1e3 * (done - loaded):.1f} ms")
         for entry in golden["outputs"]:
             reason = wrong(got.get(entry["name"]), array(entry), entry["tolerance"])
-            print(f"  {entry['name']}: {reason or 'right'} (tolerance {entry['tolerance']:g})")
+            print(f"  {entry['name']}: {reason or 'right'} (tolerance {entry['tolerance']:g}, {entry['basis']})")
             failed = failed or bool(reason)
     print("FAILED" if failed else "ok")
     return int(failed)
