@@ -63,6 +63,21 @@ def test_both_forms_of_the_golden_vectors_are_the_same_and_break_symmetry(folder
     np.testing.assert_array_equal(x, np.rint(x))
 
 
+def test_means_over_counts_that_are_no_power_of_two_leave_the_twin_exact(tmp_path: Path) -> None:
+    layers: list[object] = [
+        {"conv": {"filters": 6, "kernel": 3}},
+        "relu",
+        {"average_pool": 3},
+        {"conv": {"filters": 5, "kernel": 1}},
+    ]
+    spec = {"inputs": {"x": "float32[N, 3, 15, 13]"}, "layers": [*layers, "global_average_pool"]}
+    made = onnxconv.read(spec, seed=1).embed("python", tmp_path / "b", seed=1).folder
+    (found,) = json.loads((made / "bundle.json").read_text(encoding="utf-8"))["tolerances"]["proof"].values()
+    assert (found["value"], found["basis"], found["derivation"]) == (0, "derived", "equality")
+    told = check(made, find("python"))
+    assert told.status == 0, told.said
+
+
 def test_a_bundle_is_replaced_and_anything_else_kept(folder: Path, tmp_path: Path) -> None:
     (folder / "stale").write_text("of the bundle before")
     onnxconv.read(NETS["causal"]).embed("python", folder)
