@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -55,6 +55,8 @@ class Weights:
     """Arrays by the name of the `Param`; None: they are made by their recipes."""
     drawn: frozenset[str] = frozenset()
     """Names of the `Param`s that are drawn from the seed all the same."""
+    _largest: dict[Param, Array] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What scales have been found from: the same numbers are asked for by a weight, its scale, and its bias and its scale."""
 
     def __getitem__(self, param: Param) -> Array:
         """The whole array, in the parameter's shape and data type. Raises `WeightsError` where it cannot be made."""
@@ -143,30 +145,35 @@ class Weights:
 
     def _scales(self, recipe: ScaleOf) -> Array:
         """One scale, or one per position of the first axis, as float32; ÷ 127 and the factor are rounded one by one."""
-        read, (rows, *rest) = self._reader(recipe.source), recipe.source.shape
+        if recipe.source not in self._largest:
+            self._largest[recipe.source] = self._magnitudes(recipe.source)
+        most = self._largest[recipe.source]
+        if not recipe.per_channel:
+            most = most.max(keepdims=True)
+        scales = rounded(most / 127, "float32").astype(np.float64)
+        return rounded(np.where(scales > 0, scales, 1.0) * recipe.factor, "float32")
+
+    def _magnitudes(self, source: Param) -> Array:
+        """The largest magnitude at each position of the first axis, as float64."""
+        read, (rows, *rest) = self._reader(source), source.shape
         row = math.prod(rest)
 
         def largest(first: int, last: int) -> Array:
             most: Array = np.abs(read(first * row, last * row)).reshape(-1, row).max(axis=1)
             return most
 
-        found = self._done(recipe.source, each(largest, rows, max(1, CHUNK // row)))
-        most = np.concatenate([*found]).astype(np.float64)
-        if not recipe.per_channel:
-            most = most.max(keepdims=True)
-        scales = rounded(most / 127, "float32").astype(np.float64)
-        return rounded(np.where(scales > 0, scales, 1.0) * recipe.factor, "float32")
+        found = self._done(source, each(largest, rows, max(1, CHUNK // row)))
+        return np.concatenate([*found]).astype(np.float64)
 
     def _quantised(self, recipe: Quantised, dtype: str) -> _Reader:
         """Symmetric: the lowest integer of the data type is not used."""
         read, most = self._reader(recipe.source), DTYPES[dtype].high
-        scales, row = self._scales(recipe.scale).astype(np.float64), None
-        if recipe.scale.per_channel:
-            row = math.prod(recipe.source.shape[1:])
+        scales = self._scales(recipe.scale).astype(np.float64)
+        row = math.prod(recipe.source.shape) // len(scales)
 
         def whole(start: int, stop: int) -> Array:
-            scale = scales[np.arange(start, stop) // row] if row else scales[0]
-            return rounded(np.clip(np.rint(read(start, stop) / scale), -most, most), dtype)
+            quotients = read(start, stop) / _spread(scales, row, start, stop)
+            return rounded(np.clip(np.rint(quotients, out=quotients), -most, most, out=quotients), dtype)
 
         return whole
 
@@ -200,7 +207,7 @@ class Weights:
             factor = np.repeat(blocks, shape[0] // len(blocks), axis=0).reshape(-1)
 
         def read(start: int, stop: int) -> Array:
-            product = weight(start, stop).astype(np.float64) * factor[np.arange(start, stop) // inner]
+            product = weight(start, stop).astype(np.float64) * _spread(factor, inner, start, stop)
             return _rounded(product, dtype, recipe.scale.name)
 
         return read
@@ -246,6 +253,13 @@ def _flat(array: Array, name: str, shape: tuple[int, ...], dtype: str) -> _Reade
         raise WeightsError(Diagnostic(Where(), "weight-type", f"weight {name!r} holds {array.dtype}, not floats"))
     flat = array.reshape(-1)
     return lambda start, stop: _rounded(flat[start:stop], dtype, name)
+
+
+def _spread(values: Array, times: int, start: int, stop: int) -> Array:
+    """Elements [start, stop) of the values, each repeated so many times."""
+    first, last = start // times, -(-stop // times)
+    edges = np.clip(np.arange(first, last + 1) * times, start, stop)
+    return np.repeat(values[first:last], np.diff(edges))
 
 
 def _tiled(source: Array, repeats: tuple[int, ...]) -> _Reader:

@@ -7,7 +7,7 @@ import pytest
 
 from onnxconv.errors import WeightsError
 from onnxconv.geometry import Axis, TransposedAxis
-from onnxconv.graph import FoldedBias, FoldedWeight, Initial, Param, Recipe, Tiled
+from onnxconv.graph import FoldedBias, FoldedWeight, Initial, Param, Quantised, Recipe, ScaleOf, Tiled
 from onnxconv.ops import BatchNorm, Conv, ConvTranspose
 from onnxconv.weights import given, seeded
 
@@ -118,3 +118,29 @@ def test_given() -> None:
 def test_given_wrongly(arrays: dict[str, np.ndarray], said: str) -> None:
     with pytest.raises(WeightsError, match=said):
         given(arrays)[Param("w", "float32", (2, 3), stored("w", 2, 3))]
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1 << 16])
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_quantised(per_channel: bool, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against one number after the other, scales rounded to float32 twice; a channel of zeros has scale 1."""
+    monkeypatch.setattr("onnxconv.weights.CHUNK", chunk)
+    monkeypatch.setattr("onnxconv.weights.WORTH_A_THREAD", 0)
+    numbers = np.random.default_rng(0).standard_normal((5, 3, 2)).astype(np.float32)
+    numbers[2] = 0
+    source = Param("w", "float32", numbers.shape, Initial("w", numbers.shape))
+    scale = ScaleOf(source, per_channel, 0.25)
+    weights = given({"w": numbers}, drawn=("q", "s"))
+    most = [max(abs(float(x)) for x in row.flat) for row in numbers]
+    most = most if per_channel else [max(most)]
+    scales = [float(np.float32(float(np.float32(m / 127) or 1.0) * 0.25)) for m in most]
+    made = weights[Param("s", "float32", (len(scales),), scale)]
+    assert made.tolist() == scales
+    expected = [
+        max(-127, min(127, round(float(x) / scales[c if per_channel else 0])))
+        for c in range(5)
+        for x in numbers[c].flat
+    ]
+    quantised = Param("q", "int8", numbers.shape, Quantised(source, scale))
+    assert weights[quantised].reshape(-1).tolist() == expected
+    assert b"".join(weights.stream([quantised])) == np.array(expected, np.int8).tobytes()
