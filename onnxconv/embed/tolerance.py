@@ -72,9 +72,10 @@ def carried(value: float, said: str) -> Tolerance:
 
 SECTION = f"""## Tolerances
 
-How far each output may be off, in its own unit. A _derived_ tolerance is never exceeded by a runtime that is right: it is a bound on
-what all roundings come to, for sums in any order. It is taken where it is at most {LIMIT:g} of the output's range, or no wider than
-the _measured_ one: {MARGIN:g} times the largest deviation that errors of the size of all roundings, planted in every layer, have made.
+How far each output may be off, in its own unit; 0 demands equality. A _derived_ tolerance is never exceeded by a
+runtime that is right: it is a bound on what all roundings come to, for sums in any order. It is taken where it is at
+most {LIMIT:g} of the output's range, or no wider than the _measured_ one: {MARGIN:g} times the largest deviation that errors of
+the size of all roundings, planted in every layer, have made.
 
 """
 

@@ -63,6 +63,20 @@ def test_both_forms_of_the_golden_vectors_are_the_same_and_break_symmetry(folder
     np.testing.assert_array_equal(x, np.rint(x))
 
 
+def test_the_readme_has_both_numbers_and_says_which_was_taken(folder: Path) -> None:
+    told = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))["tolerances"]
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    ((output, model),) = told["model"].items()
+    assert f"- `model`, `{output}`: {model['derived']:.3g}, derived (" in readme
+    assert f"measured: {model['measured']:.3g}\n" in readme
+    assert f"- `proof`, `{output}`: 0, derived (equality)\n" in readme
+    sets = json.loads((folder / "golden" / "golden.json").read_text(encoding="utf-8"))["sets"]
+    assert [(one["outputs"][0]["tolerance"], one["outputs"][0]["basis"]) for one in sets] == [
+        (model["value"], "derived"),
+        (0, "derived"),
+    ]
+
+
 def test_means_over_counts_that_are_no_power_of_two_leave_the_twin_exact(tmp_path: Path) -> None:
     layers: list[object] = [
         {"conv": {"filters": 6, "kernel": 3}},
