@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, Context
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -30,6 +31,8 @@ Operands of 11 bits, as float16 and TF32 have them, moved the outputs of nine ne
 at least (docs/embed.md): what is to show must be more than what is allowed.
 """
 
+DIGITS = Context(prec=3, rounding=ROUND_CEILING)
+"""Of a tolerance, rounded up: the last bits of what it is computed from are another processor's."""
 LARGE = 1 << 31
 """Terms summed in all layers together from which on nothing is derived: such networks are deep, and it takes three arrays a tensor."""
 
@@ -67,7 +70,12 @@ def tolerances(
 
 def carried(value: float, said: str) -> Tolerance:
     """A derived tolerance of which no other number is known; 0 demands equality."""
+    value = _rounded_up(value)
     return Tolerance(value, "derived", said if value else "equality", value)
+
+
+def _rounded_up(number: float) -> float:
+    return float(DIGITS.create_decimal_from_float(number))
 
 
 SECTION = f"""## Tolerances
@@ -95,6 +103,7 @@ def _line(name: str, output: str, of: Tolerance) -> str:
 
 
 def _chosen(most: float, seen: float, expected: Array) -> Tolerance:
+    most, seen = map(_rounded_up, (most, seen))
     extent = float(np.ptp(expected.astype(np.float64))) if expected.size else 0.0
     numbers = (most if math.isfinite(most) else None, seen if math.isfinite(seen) else None)
     if not most:
