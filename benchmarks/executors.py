@@ -30,6 +30,10 @@ OTHERS = ("densenet121", "r3d_18", "wavenet")
 OURS, PEERS = "numpy:fast", ("onnxruntime", "torch", "onnx.reference")
 PATIENCE = 2.0
 """Seconds."""
+PAUSE = 0.05
+"""Seconds before each turn, in which the threads of whoever was last, which wait awake for more work, go to sleep."""
+WARM = 0.05
+"""Seconds of runs before the one that counts: processors and caches that idled are slow at first."""
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
 Calls = dict[str, Callable[[], object]]
@@ -84,13 +88,16 @@ def contestants(source: object, folder: str, threads: int, definition: bool = Fa
 
 
 def rounds(calls: Calls, repeat: int, clock: Callable[[], float], patience: float = PATIENCE) -> dict[str, list[float]]:
-    """Seconds by name, after a warm-up; for whoever takes longer than `patience` there it is what counts."""
+    """Seconds by name, each of a run right after another one; for whoever takes longer than `patience` the first is what counts."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     slow: set[str] = set()
     for turn in range(repeat + 1):
         for name, call in calls.items():
             if name in slow:
                 continue
+            if turn:
+                time.sleep(PAUSE)
+                again(call, WARM)
             start = clock()
             call()
             taken = clock() - start
@@ -99,6 +106,14 @@ def rounds(calls: Calls, repeat: int, clock: Callable[[], float], patience: floa
             if not turn and taken > patience:
                 slow.add(name)
     return seconds
+
+
+def again(call: Callable[[], object], seconds: float) -> None:
+    """Call as often as it takes for so long, and at least once."""
+    until = time.perf_counter() + seconds
+    call()
+    while time.perf_counter() < until:
+        call()
 
 
 def header(definition: bool) -> Iterator[str]:
@@ -137,7 +152,7 @@ def preamble(threads: int, repeat: int, clock: str) -> str:
     load = f", load {os.getloadavg()[0]:.0f} on {os.cpu_count()} processors" if hasattr(os, "getloadavg") else ""
     return (
         f"{datetime.date.today():%d %B %Y}, {processor()}{load}, {threads} thread(s), Python {platform.python_version()}, {versions}, "
-        f"torch {torch.__version__}; medians of {repeat} rounds after a warm-up, {told}, float32 unless said."
+        f"torch {torch.__version__}; medians of {repeat} rounds, each timed after a pause and 50 ms of runs, {told}, float32 unless said."
     )
 
 

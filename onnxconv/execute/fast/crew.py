@@ -7,6 +7,7 @@ many times as fast as they are, threads hardly are.
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
 import signal
@@ -17,7 +18,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from functools import partial
+from functools import cache
 from itertools import count
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -32,7 +33,7 @@ __all__ = ["Crew", "crew_of"]
 EAGER = 0.002
 """Seconds for which a process that waits for the others does not sleep: steps take less."""
 
-CHECKED = 0.1
+CHECKED = 0.5
 """Seconds after which a process that sleeps looks whether the others are still there."""
 
 ENDED = "one of the processes that compute together has ended"
@@ -146,13 +147,14 @@ class Processes:
         from multiprocessing import get_context
 
         self._context = get_context("fork")
-        self._lock = self._context.Lock()
+        self._lock, self._asked = self._context.Lock(), self._context.Semaphore(0)
         self.count = size
         self._taken = self.memory(8 * steps).view(np.int64)
+        self._processors = self.memory(8 * size).view(np.int64)
         self._meetings = 0
         self._arrived: list[list[Any]] = []
         self._asking = os.getpid()
-        self._others: dict[int, int] = {}
+        self._others: list[int] = []
         self._end: Callable[[], Any] = lambda: None
 
     def memory(self, size: int) -> Array:
@@ -163,12 +165,13 @@ class Processes:
             self._fork(work)
         self._taken[...] = 0
         try:
-            for wake in self._others.values():
-                _wake(wake)
+            self._processors[0] = _processor()
+            for _ in self._others:
+                self._asked.release()
             work(0)
         except BaseException:  # the others may be anywhere in it: the next run has new ones
             self._end()
-            self._others = {}
+            self._others = []
             raise
 
     def left(self, step: int, blocks: Sequence[T]) -> Iterator[T]:
@@ -199,7 +202,9 @@ class Processes:
             for _ in range(64):
                 if semaphore.acquire(False):
                     return
-            os.sched_yield()
+        self._sleep(semaphore)
+
+    def _sleep(self, semaphore: Any) -> None:
         while not semaphore.acquire(True, CHECKED):
             self._check()
 
@@ -215,48 +220,57 @@ class Processes:
     def _fork(self, work: Work) -> None:
         # Who is fast arrives at the next step while who is slow still leaves this one: they have semaphores in turn.
         self._arrived = [[self._context.Semaphore(0) for _ in range(self.count)] for _ in range(2)]
-        self._lock = self._context.Lock()
+        self._lock, self._asked = self._context.Lock(), self._context.Semaphore(0)
         for number in range(1, self.count):
-            heard, wake = os.pipe()
             with warnings.catch_warnings():  # of other threads: what the fork does asks for none of their locks
                 warnings.simplefilter("ignore", DeprecationWarning)
                 pid = os.fork()
             if pid == 0:
-                for mine in (wake, *self._others.values()):
-                    os.close(mine)
-                _serve(heard, partial(work, number))
-            os.close(heard)
-            self._others[pid] = wake
-        self._end = weakref.finalize(self, _ended, self._asking, dict(self._others))
+                self._serve(number, work)
+            self._others.append(pid)
+        self._end = weakref.finalize(self, _ended, self._asking, self._others)
+
+    def _serve(self, number: int, work: Work) -> None:
+        """What a fork does: the work, whenever it is asked to, until nobody is left to ask."""
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal tells who asks, too
+            with one_blas_thread():
+                while True:
+                    self._sleep(self._asked)
+                    self._make_way(number)
+                    work(number)
+        finally:
+            os._exit(1)
+
+    def _make_way(self, number: int) -> None:
+        """Leave the processor of those before: Linux wakes a process there at times, and leaves it there for tens of milliseconds."""
+        mine, taken, allowed = _processor(), set(self._processors[:number].tolist()), os.sched_getaffinity(0)
+        if mine in taken and (free := allowed - taken):
+            os.sched_setaffinity(0, free)
+            os.sched_setaffinity(0, allowed)
+            mine = _processor()
+        self._processors[number] = mine
 
 
-def _wake(wake: int) -> None:
-    try:
-        os.write(wake, b"!")
-    except BrokenPipeError:
-        raise RuntimeError(ENDED) from None
-
-
-def _serve(heard: int, work: Callable[[], None]) -> None:
-    """What a fork does: the work, whenever it is woken, until nobody is left to wake it."""
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal tells who asks, too
-        with one_blas_thread():
-            while os.read(heard, 1):
-                work()
-    finally:
-        os._exit(1)
-
-
-def _ended(asking: int, others: dict[int, int]) -> None:
+def _ended(asking: int, others: Sequence[int]) -> None:
     """End the forks, if this is the process that made them."""
     if os.getpid() != asking:
         return
-    for pid, wake in others.items():
-        os.close(wake)
+    for pid in others:
         if _lives(pid):
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
+
+
+@cache
+def _getcpu() -> Callable[[], int]:
+    found: Callable[[], int] = getattr(ctypes.CDLL(None), "sched_getcpu", lambda: -1)
+    return found
+
+
+def _processor() -> int:
+    """The number of the processor that this runs on, -1 where the C library does not tell."""
+    return _getcpu()()
 
 
 def _lives(pid: int) -> bool:
