@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from execute.single import node
 
+import onnxconv.execute.fast.crew as crew_module
 from onnxconv.execute.fast import Program, make_plan
 from onnxconv.execute.fast.crew import Alone, Crew, Processes, Threads, crew_of
 from onnxconv.geometry import Axis
@@ -177,6 +178,26 @@ def test_processes_end_when_who_asks_is_killed() -> None:
     pids = [int(text) for text in done.stdout.split()]
     assert len(pids) == 3
     assert all(gone(pid) for pid in pids)
+
+
+@forks
+@pytest.mark.parametrize("forbidden", [False, True])
+def test_a_process_leaves_the_processor_of_those_before_it(forbidden: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it may, and stays allowed on all."""
+    allowed, crew = os.sched_getaffinity(0), Processes(2, 1)
+    if len(allowed) < 2:
+        pytest.skip("there is one processor")
+    if forbidden:
+        monkeypatch.setattr(os, "sched_setaffinity", refusing)
+    for _ in range(10):
+        crew._processors[0] = crew_module._processor()
+        crew._make_way(1)
+        assert forbidden or crew._processors[1] != crew._processors[0]
+        assert os.sched_getaffinity(0) == allowed
+
+
+def refusing(*_: object) -> None:
+    raise PermissionError("not here")
 
 
 def test_one_is_alone_and_a_system_without_semaphores_has_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from functools import cache
 from itertools import count
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -246,8 +247,9 @@ class Processes:
         """Leave the processor of those before: Linux wakes a process there at times, and leaves it there for tens of milliseconds."""
         mine, taken, allowed = _processor(), set(self._processors[:number].tolist()), os.sched_getaffinity(0)
         if mine in taken and (free := allowed - taken):
-            os.sched_setaffinity(0, free)
-            os.sched_setaffinity(0, allowed)
+            with suppress(OSError):  # a sandbox may forbid it
+                os.sched_setaffinity(0, free)
+                os.sched_setaffinity(0, allowed)
             mine = _processor()
         self._processors[number] = mine
 
