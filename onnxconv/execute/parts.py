@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -16,8 +15,9 @@ from threadpoolctl import ThreadpoolController
 from onnxconv.dtypes import rounded
 from onnxconv.geometry import Array, Axis, TransposedAxis
 from onnxconv.ops import BROADCAST, POINT, BatchNorm, Conv, ConvTranspose, Dense, Operator, PRelu, Step, To
+from onnxconv.weights.ordered import processors
 
-__all__ = ["WORKING_BYTES", "Part", "each", "evaluated", "fill", "one_blas_thread", "pieces_of", "processors"]
+__all__ = ["PROCESSORS_AT_MOST", "WORKING_BYTES", "Part", "each", "evaluated", "fill", "one_blas_thread", "pieces_of"]
 
 WORKING_BYTES = 64 << 20
 """Bytes that evaluation may take beside inputs, weights and output. Less makes matrix products small, and twice as slow."""
@@ -26,7 +26,7 @@ SHARED = 16
 """What takes more than this part of `WORKING_BYTES` is cut once, for two processors."""
 
 PROCESSORS_AT_MOST = 4
-"""Pieces evaluated at the same time, where there are so many processors."""
+"""Pieces, or blocks, computed at the same time, where there are so many processors."""
 
 WORTH_CUTTING = 0.85
 """A cut is made where the larger half takes at most this share of the whole."""
@@ -92,14 +92,8 @@ def each(part: Part, do: Callable[[Part], T], itemsize: int) -> tuple[T, ...]:
     with one_blas_thread():
         if len(pieces) == 1:
             return (done(part),)
-        with ThreadPoolExecutor(min(processors(), len(pieces))) as pool:
+        with ThreadPoolExecutor(min(processors(PROCESSORS_AT_MOST), len(pieces))) as pool:
             return tuple(pool.map(done, pieces))
-
-
-def processors() -> int:
-    """How many compute at the same time unless told otherwise: the processors that this process may use, up to a few."""
-    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(PROCESSORS_AT_MOST, there)
 
 
 def pieces_of(part: Part, itemsize: int, whole: bool = True) -> Iterator[Part]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from typing import TypeVar
 
-__all__ = ["each", "in_order"]
+__all__ = ["each", "in_order", "processors"]
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ def in_order(parts: Iterable[T | Callable[[], T]]) -> Generator[T, None, None]:
         part = waiting.popleft()
         return part.result() if isinstance(part, Future) else part
 
-    with ThreadPoolExecutor(min(THREADS_AT_MOST, _processors())) as pool:
+    with ThreadPoolExecutor(processors(THREADS_AT_MOST)) as pool:
         try:
             for part in parts:
                 waiting.append(pool.submit(part) if callable(part) else part)
@@ -49,5 +49,7 @@ def in_order(parts: Iterable[T | Callable[[], T]]) -> Generator[T, None, None]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def processors(most: int) -> int:
+    """How many compute at the same time unless told otherwise: the processors that this process may use, up to so many."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(most, there)

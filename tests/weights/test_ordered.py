@@ -24,7 +24,7 @@ def no_thread_stays() -> Iterator[None]:
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_order(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where a later call is done first, and where some parts are there already."""
-    monkeypatch.setattr("onnxconv.weights.ordered._processors", lambda: threads)
+    monkeypatch.setattr("onnxconv.weights.ordered.processors", lambda _most: threads)
     done = threading.Event()
 
     def waits() -> int:
@@ -42,7 +42,7 @@ def test_order(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_calls_run_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each waits for another one; a single thread would wait for ever."""
-    monkeypatch.setattr("onnxconv.weights.ordered._processors", lambda: 2)
+    monkeypatch.setattr("onnxconv.weights.ordered.processors", lambda _most: 2)
     both = threading.Barrier(2)
     assert sorted(in_order([partial(both.wait, 10)] * 2)) == [0, 1]
 
@@ -111,7 +111,7 @@ def test_a_stream_is_its_pieces(weights: Weights) -> None:
 def test_numbers_made_at_the_same_time_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     made = {}
     for threads in (1, 2, 7):
-        monkeypatch.setattr("onnxconv.weights.ordered._processors", lambda threads=threads: threads)
+        monkeypatch.setattr("onnxconv.weights.ordered.processors", lambda _most, threads=threads: threads)
         made[threads] = seeded(4)[LARGE]
     np.testing.assert_array_equal(made[1], made[2])
     np.testing.assert_array_equal(made[1], made[7])

@@ -19,7 +19,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -148,12 +148,11 @@ class Processes:
         from multiprocessing import get_context
 
         self._context = get_context("fork")
-        self._lock, self._asked = self._context.Lock(), self._context.Semaphore(0)
         self.count = size
         self._taken = self.memory(8 * steps).view(np.int64)
         self._processors = self.memory(8 * size).view(np.int64)
         self._meetings = 0
-        self._arrived: list[list[Any]] = []
+        self._renew()
         self._asking = os.getpid()
         self._others: list[int] = []
         self._end: Callable[[], Any] = lambda: None
@@ -173,6 +172,7 @@ class Processes:
         except BaseException:  # the others may be anywhere in it: the next run has new ones
             self._end()
             self._others = []
+            self._renew()
             raise
 
     def left(self, step: int, blocks: Sequence[T]) -> Iterator[T]:
@@ -218,10 +218,15 @@ class Processes:
         if not all(_lives(pid) for pid in self._others):
             raise RuntimeError(ENDED)
 
+    def _renew(self) -> None:
+        """Semaphores that nobody has touched. Steps take turns with two of each: who is fast arrives at the next one while
+        who is slow still leaves this one.
+        """
+        semaphore: Callable[[], Any] = partial(self._context.Semaphore, 0)
+        self._lock, self._asked = self._context.Lock(), semaphore()
+        self._arrived = [[semaphore() for _ in range(self.count)] for _ in range(2)]
+
     def _fork(self, work: Work) -> None:
-        # Who is fast arrives at the next step while who is slow still leaves this one: they have semaphores in turn.
-        self._arrived = [[self._context.Semaphore(0) for _ in range(self.count)] for _ in range(2)]
-        self._lock, self._asked = self._context.Lock(), self._context.Semaphore(0)
         for number in range(1, self.count):
             with warnings.catch_warnings():  # of other threads: what the fork does asks for none of their locks
                 warnings.simplefilter("ignore", DeprecationWarning)

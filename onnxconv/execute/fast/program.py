@@ -15,9 +15,10 @@ from onnxconv.execute.fast.crew import crew_of
 from onnxconv.execute.fast.plan import Plan
 from onnxconv.execute.fast.steps import Step
 from onnxconv.execute.inputs import check_inputs
-from onnxconv.execute.parts import one_blas_thread, processors
+from onnxconv.execute.parts import PROCESSORS_AT_MOST, one_blas_thread
 from onnxconv.geometry import Array
 from onnxconv.ops import shape_text
+from onnxconv.weights.ordered import processors
 
 __all__ = ["Program"]
 
@@ -26,9 +27,9 @@ class Program:
     """A plan with its memory and its crew, of whom each takes blocks, none of which depends on how many they are."""
 
     def __init__(self, plan: Plan, threads: int = 0, *, processes: bool = False) -> None:
-        """`threads`: how many compute at a time, 0: see `processors`; `processes`: as processes, where they can."""
+        """`threads`: how many compute at a time, 0: as many as there are processors, up to `PROCESSORS_AT_MOST`; `processes`: as processes, where they can."""
         self.plan = plan
-        self.threads = threads or processors()
+        self.threads = threads or processors(PROCESSORS_AT_MOST)
         needed = max((len(step.kernel.blocks) for step in plan.steps), default=1)
         self._crew = crew_of(min(self.threads, needed), len(plan.steps), processes=processes)
         self._arena = self._crew.memory(plan.arena_bytes)
