@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 from verify.in_process import InProcess
 from verify.pushed import EVALUATIONS, never_leaves
 
@@ -24,6 +22,9 @@ from onnxconv.verify.routing import routing
 from onnxconv.weights import Weights, given
 
 pytestmark = pytest.mark.filterwarnings("ignore")
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
 
 
 class Block(nn.Module):

@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import torch
-from torch.nn import functional as torched
 from verify.sketch import Sketch
 
 from onnxconv.execute import apply, magnitude
@@ -35,6 +33,9 @@ from onnxconv.ops import (
 from onnxconv.verify.carried import error_after
 from onnxconv.verify.signal import Signal
 from onnxconv.weights import seeded
+
+torch = pytest.importorskip("torch")
+torched = torch.nn.functional
 
 SHAPE = (2, 6, 5, 4)
 Evaluate = Callable[..., torch.Tensor]

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -24,6 +23,8 @@ from onnxconv.verify.relations import RELATIONS, relations, written_out
 from onnxconv.weights import Weights, given, seeded
 
 Change = Callable[[Node, dict[str, np.ndarray]], tuple[Node, dict[str, np.ndarray]]]
+
+torch = pytest.importorskip("torch")
 
 
 def net() -> Graph:
