@@ -57,14 +57,21 @@ def measured(spec: Path, clock: Callable[[], float], repeat: int) -> dict[tuple[
         taken.append([b - a for a, b in pairwise(marks)])
     nodes, shapes = {node.name: node for node in network.graph.nodes}, program.plan.shapes
     found: dict[tuple[Any, ...], list[float]] = {}
+    gathering = 0.0  # of steps that are no layer's own
     for step, seconds in zip(program.plan.steps, zip(*taken[1:], strict=True), strict=True):
+        if not step.nodes:
+            gathering += statistics.median(seconds)
+            continue
         head = nodes[step.nodes[0]]
         window = "×".join(str(axis.size) for axis in getattr(head.op, "window", ()))
         key = (head.op.kind, window, shapes[head.inputs[0]][1:], shapes[step.output][1:])
         macs = sum(nodes[name].op.work(*(shapes[i] for i in nodes[name].inputs)).macs for name in step.nodes)
         moved = 4 * (math.prod(shapes[step.output]) + sum(math.prod(shapes[name]) for name in head.inputs))
         entry = found.setdefault(key, [0.0, 0.0, 0.0, 0.0])
-        found[key] = [a + b for a, b in zip(entry, (statistics.median(seconds), macs, moved, 1), strict=True)]
+        found[key] = [
+            a + b for a, b in zip(entry, (gathering + statistics.median(seconds), macs, moved, 1), strict=True)
+        ]
+        gathering = 0.0
     return found
 
 

@@ -228,7 +228,7 @@ def test_taps_that_read_nothing_but_padding_are_left_out() -> None:
     graph, _ = alone(wide, (1, 3, 9, 7))
     w, inputs = whole_numbers(graph)
     plan = make_plan(graph, w, {"x": (1, 3, 9, 7)})
-    assert [axis.size for axis in plan.steps[0].kernel.window] == [1, 3]
+    assert [axis.size for axis in plan.steps[0].kernel.blocks[0].columns.window] == [1, 3]
     np.testing.assert_array_equal(planned(graph, w, inputs)["y"], run(graph, w, inputs)["y"])
 
 

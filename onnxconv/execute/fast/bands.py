@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import cache
 
 from onnxconv.dtypes import DTYPES
 from onnxconv.execute.definition import Arrays
+from onnxconv.execute.fast.aside import Applied, filled, needed
 from onnxconv.execute.fast.block import Block, Kernel, cuts, triple
 from onnxconv.execute.fast.chains import Chain
 from onnxconv.execute.fast.steps import Step, computed
@@ -34,7 +35,8 @@ class Link:
     """One of the chains on a band: its kernel, its stages, and the shape [C, *S] of what it makes."""
 
     kernel: Kernel
-    stages: tuple[Callable[[Block, Array], None], ...]
+    stages: tuple[Applied, ...]
+    aside: int
     shape: Shape
 
 
@@ -54,20 +56,18 @@ class BandKernel:
     between: int
     scratch: int
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
         assert isinstance(block, Band), "bands are asked for their own blocks"
         x = xs[0][block.images, :, block.rows]
         two = scratch[: self.between], scratch[self.between : 2 * self.between]
         for place, link in enumerate(block.links):
             if place == len(block.links) - 1:
-                out = block.of(y)
+                y = out
             else:
-                out = two[place % 2][: math.prod(link.shape)].reshape(1, link.shape[0], -1)
+                y = two[place % 2][: math.prod(link.shape)].reshape(1, link.shape[0], -1)
             for part in link.kernel.blocks:
-                link.kernel.fill(part, (x,), out, scratch[2 * self.between :])
-                for stage in link.stages:
-                    stage(part, part.of(out))
-            x = out.reshape(1, *link.shape)
+                filled(link.kernel, link.stages, part, (x,), y, scratch[2 * self.between :], link.aside)
+            x = y.reshape(1, *link.shape)
 
 
 def together(
@@ -116,7 +116,7 @@ def banded(run: Sequence[Chain], shapes: Mapping[str, Shape], dtypes: Mapping[st
         for image in range(y[0])
     )
     between = max(math.prod(one.shape) for band in bands for one in band.links[:-1])
-    scratch = max(one.kernel.scratch for band in bands for one in band.links)
+    scratch = max(one.aside + one.kernel.scratch for band in bands for one in band.links)
     names = tuple(node.name for chain in run for node in (chain.head, *chain.tail))
     return Step(names, BandKernel(bands, between, 2 * between + scratch), (source,), (), output, dtypes[output])
 
@@ -142,7 +142,8 @@ def _link(chain: Chain, axis: Axis, rows: int, shapes: Mapping[str, Shape], dtyp
     y = tuple(int(n) for n in slid.out_shape(seen))
     known = {chain.head.inputs[0]: seen} | {node.output: y for node in (chain.head, *chain.tail)}
     kernel, stages = computed(Chain(replace(chain.head, op=slid), chain.tail), known, dtype, weights)
-    return Link(kernel, tuple(stage.bound(_nothing) for stage in stages), triple(y)[1:2] + y[2:])
+    applied = tuple(stage.bound(_nothing) for stage in stages)
+    return Link(kernel, applied, needed(kernel, triple(y)) if stages else 0, triple(y)[1:2] + y[2:])
 
 
 def _nothing(name: str) -> Array:

@@ -46,6 +46,22 @@ class Block:
         channels = _ALL if c == 1 else self.channels
         return x[images, channels, _ALL if s == 1 else self.positions]
 
+    @property
+    def counts(self) -> Triple:
+        """How many images, channels and positions it has."""
+        images, channels, positions = (part.stop - part.start for part in (self.images, self.channels, self.positions))
+        return images, channels, positions
+
+    @property
+    def size(self) -> int:
+        """How many elements it has."""
+        return math.prod(self.counts)
+
+    def in_one_piece(self, shape: Triple) -> bool:
+        """Whether it is one stretch of the memory of an output of that shape."""
+        images, channels, positions = self.counts
+        return (positions == shape[2] or images == channels == 1) and (channels == shape[1] or images == 1)
+
 
 class Kernel(Protocol):
     """One operator made ready for one shape and one data type; its blocks do not depend on the number of threads."""
@@ -58,11 +74,8 @@ class Kernel(Protocol):
     def scratch(self) -> int:
         """Elements of scratch memory that a thread needs."""
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
-        """Compute one of the blocks of y[N, C, S] from the inputs, each in its own shape.
-
-        `before`: the block for which this scratch memory was used last, if any was in this step.
-        """
+    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+        """Compute one of the blocks, out[N, C, S], from the inputs, each in its own shape."""
 
 
 def triple(shape: Sequence[int]) -> Triple:

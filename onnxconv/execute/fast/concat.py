@@ -23,11 +23,11 @@ class ConcatKernel:
     blocks: tuple[Block, ...]
     scratch: int = 0
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
-        out = y.reshape(self.lead, -1)
+    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+        made = out.reshape(self.lead, -1)
         for x, columns in zip(xs, self.columns, strict=True):
             if columns is not None:
-                np.copyto(out[:, columns], x.reshape(self.lead, -1))
+                np.copyto(made[:, columns], x.reshape(self.lead, -1))
 
 
 def concat_kernel(

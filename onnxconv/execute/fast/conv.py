@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from onnxconv.execute.fast.block import Block, cuts, shared
-from onnxconv.execute.fast.window import Reading, box_cuts, reading, slab, start_of, windows
+from onnxconv.execute.fast.block import Block, Triple, cuts, shared
+from onnxconv.execute.fast.columns import Columns, columns_of
+from onnxconv.execute.fast.window import box_cuts, start_of
 from onnxconv.geometry import Array, Axis, Window
 from onnxconv.ops import Conv
 
-__all__ = ["MULTIPLIED", "ConvKernel", "Tile", "conv_kernel", "is_direct"]
+__all__ = ["MULTIPLIED", "ColumnsKernel", "ConvKernel", "Tile", "conv_kernel", "in_two", "is_direct"]
 
 COLUMNS = 1 << 17
 """Elements of the gathered columns of a dense convolution: 512 KiB of float32, half of a processor's own cache."""
@@ -43,56 +44,68 @@ class Tile(Block):
 
     groups: slice
     filters: slice
-    read: Reading
-
-    def reads_with(self, other: Block | None) -> bool:
-        """Whether another tile reads the same."""
-        return (
-            isinstance(other, Tile)
-            and other.read is self.read
-            and (other.images, other.groups) == (self.images, self.groups)
-        )
+    columns: Columns
 
 
 @dataclass(frozen=True, slots=True)
 class ConvKernel:
-    """A convolution with weight [g, M/g, K], K = C/g · taps, bias [g, M/g, 1] or none, and its tiles.
+    """A convolution with weight [g, M/g, K], and its tiles. `direct`: see `is_direct`.
 
-    `direct`: see `is_direct`.
+    Where columns are gathered, a bias is the last of the K, by which a row of ones is multiplied; else it is [g, M/g, 1].
     """
 
-    window: Window
     weight: Array
     bias: Array | None
     blocks: tuple[Tile, ...]
     scratch: int
     direct: bool
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
         """The product straight into the output, and the bias added while the block is in the cache."""
         assert isinstance(block, Tile), "a convolution is asked for its own blocks"
-        groups, filters, _ = self.weight.shape
-        image = y[block.images.start].reshape(groups, filters, -1)
-        out = image[block.groups, block.filters, block.positions]
-        columns = self._columns(block, xs[0][block.images.start], scratch, gathered=block.reads_with(before))
-        np.matmul(self.weight[block.groups, block.filters], columns, out=out)
+        weight = self.weight[block.groups, block.filters]
+        made = out.reshape(*weight.shape[:2], -1)
+        np.matmul(weight, self._columns(block, xs[0][block.images.start], scratch), out=made)
         if self.bias is not None:
-            np.add(out, self.bias[block.groups, block.filters], out=out)
+            np.add(made, self.bias[block.groups, block.filters], out=made)
 
-    def _columns(self, tile: Tile, x: Array, scratch: Array, *, gathered: bool) -> Array:
-        """What a tile reads of x[C, *S], as [groups, C/g · taps, positions]; `gathered`: the scratch memory holds it."""
+    def _columns(self, tile: Tile, x: Array, scratch: Array) -> Array:
+        """What a tile reads of x[C, *S], as [groups, K, positions]."""
         groups, each = tile.groups, len(x) // len(self.weight)
-        count = groups.stop - groups.start
+        count, rows = groups.stop - groups.start, self.weight.shape[2]
         seen = x[groups.start * each : groups.stop * each]
         if self.direct:
             return seen.reshape(count, each, -1)[:, :, tile.positions]
-        used = 0 if tile.read.bare else len(seen) * math.prod(tile.read.slab)
-        rows = self.weight.shape[2]
-        columns = scratch[used : used + count * rows * math.prod(tile.read.outs)]
-        if not gathered:
-            view = windows(slab(seen, tile.read, 0.0, scratch)[0], self.window, tile.read.outs)
-            np.copyto(columns.reshape(view.shape), view)
-        return columns.reshape(count, rows, -1)
+        used = tile.columns.scratch(len(seen))
+        columns = scratch[used : used + count * rows * math.prod(tile.columns.read.outs)].reshape(count, rows, -1)
+        terms = each * math.prod(axis.size for axis in tile.columns.window)
+        tile.columns.gather(seen, columns[:, :terms], scratch)
+        columns[:, terms:] = 1
+        return columns
+
+
+@dataclass(frozen=True, slots=True)
+class Channels(Block):
+    """The rows of the columns that are of some channels `source`; the last have the row of ones."""
+
+    source: slice
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnsKernel:
+    """The columns of a convolution's one tile, of that `shape`: [1, K, positions]."""
+
+    columns: Columns
+    shape: Triple
+    blocks: tuple[Channels, ...]
+    scratch: int
+
+    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+        assert isinstance(block, Channels), "columns are asked for their own blocks"
+        seen = xs[0][0, block.source]
+        terms = len(seen) * math.prod(axis.size for axis in self.columns.window)
+        self.columns.gather(seen, out[:, :terms], scratch)
+        out[:, terms:] = 1
 
 
 def is_direct(window: Window) -> bool:
@@ -100,20 +113,45 @@ def is_direct(window: Window) -> bool:
     return all(axis.size == 1 == axis.stride and not any(axis.pad) for axis in window)
 
 
-def conv_kernel(op: Conv, shape: Sequence[int], weight: Array, bias: Array | None) -> ConvKernel:
-    """A convolution of x[N, C, *S]; weight [M, C/g, *K] and bias [M] are of the data type to compute in."""
+def conv_kernel(
+    op: Conv, shape: Sequence[int], weight: Array, bias: Array | None, *, copied: bool = False
+) -> ConvKernel:
+    """A convolution of x[N, C, *S]; weight [M, C/g, *K] and bias [M] are of the data type to compute in.
+
+    `copied`: the input is not of that type, so that columns are never the input itself.
+    """
     sizes = tuple(shape[2:])
     outs = tuple(int(axis.out_size(n)) for axis, n in zip(op.window, sizes, strict=True))
     live = [_live(axis, n, out) for axis, n, out in zip(op.window, sizes, outs, strict=True)]
     op = replace(op, window=tuple(axis for _, axis in live))
     weight = weight[(slice(None), slice(None), *(taps for taps, _ in live))]
     kernel = np.ascontiguousarray(weight).reshape(op.groups, op.out_channels // op.groups, -1)
-    direct = is_direct(op.window)
-    tiles = tuple(_tiles(op, shape, kernel, outs))
-    scratch = 0 if direct else max(_scratch(tile, shape[1] // op.groups, kernel.shape[2]) for tile in tiles)
-    return ConvKernel(
-        op.window, kernel, None if bias is None else bias.reshape(*kernel.shape[:2], 1), tiles, scratch, direct
+    column = None if bias is None else bias.reshape(*kernel.shape[:2], 1)
+    tiles = tuple(_tiles(op, shape, kernel, outs, copied))
+    if is_direct(op.window):
+        return ConvKernel(kernel, column, tiles, 0, True)
+    if column is not None:
+        kernel = np.concatenate([kernel, column], axis=2)
+    scratch = max(_scratch(tile, shape[1] // op.groups, kernel.shape[2]) for tile in tiles)
+    return ConvKernel(kernel, None, tiles, scratch, False)
+
+
+def in_two(kernel: ConvKernel, channels: int) -> tuple[ColumnsKernel, ConvKernel] | None:
+    """A convolution of one tile as the gathering of its columns and their product, for two to share both; None where it is no such."""
+    _, filters, rows = kernel.weight.shape
+    (tile, *others) = kernel.blocks
+    if others or kernel.direct or len(kernel.weight) > 1 or filters < HALVED:
+        return None
+    taps, positions = math.prod(axis.size for axis in tile.columns.window), tile.positions
+    halves = tuple(cuts(channels, -(-channels // 2)))
+    parts = tuple(
+        Channels(tile.images, slice(c.start * taps, rows if c is halves[-1] else c.stop * taps), positions, c)
+        for c in halves
     )
+    shape = (1, rows, positions.stop)
+    gathering = ColumnsKernel(tile.columns, shape, parts, max(tile.columns.scratch(c.stop - c.start) for c in halves))
+    tiles = tuple(replace(tile, channels=mine, filters=mine) for mine in cuts(filters, -(-filters // 2)))
+    return gathering, replace(kernel, blocks=tiles, scratch=0, direct=True)
 
 
 def _live(axis: Axis, n: int, outs: int) -> tuple[slice, Axis]:
@@ -130,35 +168,36 @@ def _live(axis: Axis, n: int, outs: int) -> tuple[slice, Axis]:
     return slice(first, stop), Axis(stop - first, axis.stride, axis.dilation, (begin, end))
 
 
-def _scratch(tile: Tile, each: int, terms: int) -> int:
+def _scratch(tile: Tile, each: int, rows: int) -> int:
     groups: int = tile.groups.stop - tile.groups.start
-    return groups * (each * math.prod(tile.read.slab) + terms * math.prod(tile.read.outs))
+    return tile.columns.scratch(groups * each) + groups * rows * math.prod(tile.columns.read.outs)
 
 
-def _tiles(op: Conv, shape: Sequence[int], kernel: Array, outs: tuple[int, ...]) -> Iterator[Tile]:
+def _tiles(op: Conv, shape: Sequence[int], kernel: Array, outs: tuple[int, ...], copied: bool) -> Iterator[Tile]:
     groups, filters, terms = kernel.shape
     limit = COLUMNS if groups == 1 else GROUPED_COLUMNS
     most = max(1, limit // max(terms, filters), min(FEWEST, MOST_COLUMNS // terms))
-    if is_direct(op.window):
+    direct = is_direct(op.window)
+    if direct:
         most = max(FEWEST, DIRECT // filters)
     work = terms * filters / MULTIPLIED  # of a position, for each group
     if shape[0] == groups == 1 and filters < HALVED:
         most = shared(math.prod(outs), most, work)
-    boxes = tuple(reading(op.window, shape[2:], box) for box in box_cuts(outs, most))
+    boxes = tuple(columns_of(op.window, shape[2:], box, copied=copied) for box in box_cuts(outs, most))
     single = len(boxes) * shape[0] == 1
-    gathered = terms * math.prod(boxes[0].outs)
+    gathered = terms * math.prod(boxes[0].read.outs)
     together = max(1, limit // gathered)
     together = min(
         together, max(-(-groups // 4), limit // 2 // gathered)
     )  # where it is most of the layer, memory matters more
     if single:
         together = shared(groups, together, work * math.prod(outs))
-    halves = single and groups == 1 and filters >= HALVED
+    halves = single and groups == 1 and filters >= HALVED and (direct or copied)
     for image in range(shape[0]):
         for group in cuts(groups, together):
             for mine in cuts(filters, -(-filters // 2) if halves else filters):
                 channels = slice(group.start * filters, group.stop * filters) if groups > 1 else mine
-                for read in boxes:
-                    first = start_of(read.box, outs)
-                    positions = slice(first, first + math.prod(read.outs))
-                    yield Tile(slice(image, image + 1), channels, positions, group, mine, read)
+                for columns in boxes:
+                    first = start_of(columns.read.box, outs)
+                    positions = slice(first, first + math.prod(columns.read.outs))
+                    yield Tile(slice(image, image + 1), channels, positions, group, mine, columns)

@@ -28,8 +28,8 @@ class DefinedKernel:
     blocks: tuple[Block, ...]
     scratch: int = 0
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
-        y[...] = defined(self.node, xs, self.w, self.arithmetic).reshape(y.shape)
+    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+        out[...] = defined(self.node, xs, self.w, self.arithmetic).reshape(out.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,11 @@ class DenseKernel:
     blocks: tuple[Block, ...]
     scratch: int = 0
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
-        out = y[:, block.channels, 0]
-        out[...] = xs[0] @ self.weight[block.channels].T
+    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+        made = out[:, :, 0]
+        made[...] = xs[0] @ self.weight[block.channels].T
         if self.bias is not None:
-            np.add(out, self.bias[block.channels], out=out)
+            np.add(made, self.bias[block.channels], out=made)
 
 
 def dense_kernel(images: int, weight: Array, bias: Array | None) -> DenseKernel:

@@ -16,7 +16,6 @@ from onnxconv.dtypes import DTYPES, numpy_dtype
 from onnxconv.execute.fast.block import Block, Kernel, cuts, triple
 from onnxconv.execute.fast.conv import ConvKernel, Tile, conv_kernel
 from onnxconv.execute.fast.rescaling import Operands, Rescaling
-from onnxconv.execute.fast.window import windows
 from onnxconv.geometry import Array
 from onnxconv.graph import Node
 from onnxconv.ops import Conv, ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul
@@ -88,35 +87,27 @@ class IntegerConvKernel:
     def blocks(self) -> Sequence[Block]:
         return self.conv.blocks
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
         assert isinstance(block, Tile), "a convolution is asked for its own blocks"
-        groups, filters, _ = self.conv.weight.shape
-        out = y[block.images.start].reshape(groups, filters, -1)[block.groups, block.filters, block.positions]
-        total, product, rest = self.room.of(scratch, out.shape)
-        columns = self._columns(block, xs[0][block.images.start], self.rescaling.x_zero(xs), rest)
         weight = self.conv.weight[block.groups, block.filters]
+        made = out.reshape(*weight.shape[:2], -1)
+        total, product, rest = self.room.of(scratch, made.shape)
+        columns = self._columns(block, xs[0][block.images.start], self.rescaling.x_zero(xs), rest)
         summed(((weight[:, :, k], columns[:, k]) for k in self.terms), product, total)
-        self.rescaling.finish(total, xs, (block.groups, block.filters), out)
+        self.rescaling.finish(total, xs, (block.groups, block.filters), made)
 
     def _columns(self, tile: Tile, x: Array, zero: Array, rest: Array) -> Array:
         """What a tile reads of x[C, *S], less the zero point, as [groups, C/g · taps, positions]; beyond the edge is 0."""
-        groups, each, read = tile.groups, len(x) // len(self.conv.weight), tile.read
-        count = groups.stop - groups.start
-        shape = (count * each, *read.slab)
-        padded = rest[: math.prod(shape)].reshape(shape)
-        if not read.bare:
-            padded[...] = 0
-        seen = x[(slice(groups.start * each, groups.stop * each), *read.source)]
-        inside = padded[(slice(None), *read.inside)]
-        np.copyto(inside, seen)
-        if zero:
-            np.subtract(inside, zero.astype(np.float32), out=inside)
+        groups, each = tile.groups, len(x) // len(self.conv.weight)
+        count, rows = groups.stop - groups.start, self.conv.weight.shape[2]
+        seen, less = x[groups.start * each : groups.stop * each], zero.astype(np.float32)
+        used = 0 if self.conv.direct else tile.columns.scratch(len(seen))
+        columns = rest[used : used + count * rows * math.prod(tile.columns.read.outs)].reshape(count, rows, -1)
         if self.conv.direct:
-            return padded.reshape(count, each, -1)
-        view = windows(padded, self.conv.window, read.outs)
-        columns = rest[padded.size : padded.size + view.size]
-        np.copyto(columns.reshape(view.shape), view)
-        return columns.reshape(count, self.conv.weight.shape[2], -1)
+            np.subtract(seen.reshape(count, rows, -1)[:, :, tile.positions], less, out=columns)
+        else:
+            tile.columns.gather(seen, columns, rest, less)
+        return columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +128,15 @@ class IntegerProductKernel:
     room: Room
     scratch: int
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
         assert isinstance(block, Rows), "a product is asked for its own blocks"
         deep, wide = self.matrix.shape
-        out = y.reshape(-1, wide)[block.rows]
-        total, product, rest = self.room.of(scratch, out.shape)
-        rows = rest[: len(out) * deep].reshape(-1, deep)
+        made = out.reshape(-1, wide)[block.rows]
+        total, product, rest = self.room.of(scratch, made.shape)
+        rows = rest[: len(made) * deep].reshape(-1, deep)
         np.subtract(xs[0].reshape(-1, deep)[block.rows], self.rescaling.x_zero(xs), out=rows, dtype=np.float32)
         summed(((rows[:, k], self.matrix[k]) for k in self.terms), product, total)
-        self.rescaling.finish(total, xs, (), out)
+        self.rescaling.finish(total, xs, (), made)
 
 
 def integer_kernel(
@@ -186,13 +177,14 @@ def _conv(
     dtype: str,
 ) -> IntegerConvKernel:
     less = weight.astype(np.float32) - zero.astype(np.float32).reshape(-1, *[1] * (weight.ndim - 1))
-    conv = conv_kernel(Conv(op.window, len(weight), op.groups, bias=False), shape, less, None)
+    conv = conv_kernel(Conv(op.window, len(weight), op.groups, bias=False), shape, less, None, copied=True)
     groups, filters, terms = conv.weight.shape
     each = shape[1] // groups
     room = Room(
-        max(_groups(t) * (t.filters.stop - t.filters.start) * math.prod(t.read.outs) for t in conv.blocks),
+        max(_groups(t) * (t.filters.stop - t.filters.start) * math.prod(t.columns.read.outs) for t in conv.blocks),
         max(
-            _groups(t) * (each * math.prod(t.read.slab) + (0 if conv.direct else terms * math.prod(t.read.outs)))
+            (0 if conv.direct else t.columns.scratch(_groups(t) * each))
+            + _groups(t) * terms * math.prod(t.columns.read.outs)
             for t in conv.blocks
         ),
     )

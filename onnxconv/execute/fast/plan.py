@@ -12,11 +12,12 @@ from onnxconv.dtypes import DTYPES
 from onnxconv.errors import Refusal, UsageError
 from onnxconv.execute.definition import Arrays
 from onnxconv.execute.fast.bands import banded, together
-from onnxconv.execute.fast.chains import Chain, chains
+from onnxconv.execute.fast.chains import chains
+from onnxconv.execute.fast.conv import ColumnsKernel
 from onnxconv.execute.fast.homes import Home, all_in_place, homes
 from onnxconv.execute.fast.memory import Lifetime, placed
 from onnxconv.execute.fast.order import cheapest_order
-from onnxconv.execute.fast.steps import Step, make_step
+from onnxconv.execute.fast.steps import Step, make_steps
 from onnxconv.execute.inputs import check_understood
 from onnxconv.geometry import Array
 from onnxconv.graph import Graph
@@ -65,13 +66,20 @@ def make_plan(
     left = (chain for chain in made if not all_in_place(chain.head, at, known))
     found = tuple(together(tuple(left), known, dtypes, kept))
     steps = tuple(
-        make_step(run[0], known, dtypes, at, weights, constants)
-        if len(run) == 1
-        else banded(run, known, dtypes, weights)
+        step
         for run in found
+        for step in (
+            make_steps(run[0], known, dtypes, at, weights, constants)
+            if len(run) == 1
+            else (banded(run, known, dtypes, weights),)
+        )
     )
+    for step in steps:
+        if isinstance(step.kernel, ColumnsKernel):
+            known[step.output], dtypes[step.output] = step.kernel.shape, step.dtype or "float32"
+            at[step.output] = Home(step.output)
     fresh = frozenset(name for name in kept if at[name].root == name and name not in constants) - set(shapes)
-    lives = _lives(found, at, known, dtypes, kept)
+    lives = _lives(steps, at, known, dtypes, kept)
     tensors: dict[str | int, Lifetime] = {
         name: life for name, life in lives.items() if name not in fresh and name not in constants and name not in shapes
     }
@@ -97,7 +105,7 @@ def _known_shapes(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> dict[s
 
 
 def _lives(
-    found: Sequence[Sequence[Chain]],
+    steps: Sequence[Step],
     at: Mapping[str, Home],
     shapes: Mapping[str, tuple[int, ...]],
     dtypes: Mapping[str, str],
@@ -111,10 +119,10 @@ def _lives(
         first, last = spans.get(root, (step, step))
         spans[root] = (min(first, step), max(last, step))
 
-    for step, run in enumerate(found):
-        for name in (*run[0].inputs, run[-1].output):
-            touch(name, step)
+    for number, step in enumerate(steps):
+        for name in (*step.operands, step.output):
+            touch(name, number)
     for name in kept:
         if at[name].root in spans:
-            touch(name, len(found))
+            touch(name, len(steps))
     return {root: Lifetime(math.prod(shapes[root]) * DTYPES[dtypes[root]].bytes, *span) for root, span in spans.items()}

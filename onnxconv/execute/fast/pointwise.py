@@ -94,7 +94,7 @@ class Elements:
     def blocks(self) -> tuple[Block, ...]:
         return blocks_of(self.shape, shared(math.prod(self.shape), BLOCK))
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
         """Nothing to be done."""
 
 

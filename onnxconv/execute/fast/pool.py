@@ -1,4 +1,4 @@
-"""Pools, one axis after the other: the extremes or sums of windows are those of rows of columns."""
+"""Pools, one axis after the other: the extremes or sums of windows are those of columns, taken along the rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from onnxconv.execute.fast.block import BLOCK, Block, blocks_of, cuts, shared, triple
 from onnxconv.execute.fast.window import Reading, box_cuts, reading, slab, start_of
@@ -36,61 +35,61 @@ class PoolKernel:
     blocks: tuple[Tile, ...]
     scratch: int
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
         assert isinstance(block, Tile), "a pool is asked for its own blocks"
         seen = xs[0][block.images.start, block.channels]
         values, used = slab(seen, block.read, self.padding, scratch)
-        if values.flags.c_contiguous and _overlap(self.window):
-            values = _flat(values, self.window, block.read.outs, self.take, scratch[used:])
-        else:
-            for place, axis in reversed(tuple(enumerate(self.window))):
-                values = _along(values, place + 1, axis, block.read.outs[place], self.take)
-        out = block.of(y)[0]
-        if self.counted is None:
-            np.copyto(out.reshape(values.shape), values)
-        else:
-            np.divide(values.reshape(out.shape), self.counted[block.positions], out=out)
+        room = scratch[used:]
+        for place in _order(self.window):
+            values, room = _along(values, place + 1, self.window[place], block.read.outs[place], self.take, room)
+        np.copyto(out.reshape(values.shape), values)
+        if self.counted is not None:
+            np.divide(out, self.counted[block.positions], out=out)
 
 
-def _overlap(window: Window) -> bool:
-    """Whether there is a window at every position, so that they are fastest taken together in one row."""
-    return all(axis.stride == 1 for axis in window)
+def _apart(axis: Axis) -> bool:
+    """Whether windows have nothing in common."""
+    return axis.size <= axis.stride
 
 
-def _flat(padded: Array, window: Window, outs: Sequence[int], take: Any, scratch: Array) -> Array:
-    """The windows of stride 1 at every position of a slab [C, *S] as one row of numbers, of which those of the outputs are seen.
+def _order(window: Window) -> list[int]:
+    """The axes, from the outermost to the innermost, which comes first where it makes fewest numbers."""
+    places = list(range(len(window)))
+    return [*places[-1:], *places[:-1]] if _apart(window[-1]) else places
 
-    Rows of one number after the other are what vector units are fast on; what a window takes together beyond an edge is not seen.
+
+def _along(values: Array, place: int, axis: Axis, outs: int, take: Any, room: Array) -> tuple[Array, Array]:
+    """The windows of one axis taken together, and what is left of the room."""
+    if axis.size == 1:
+        return _tap(values, place, axis, outs, 0), room
+    if place == values.ndim - 1 and not _apart(axis) and values.flags.c_contiguous:
+        return _in_a_row(values, axis, outs, take, room)
+    first, *others = (_tap(values, place, axis, outs, tap) for tap in range(axis.size))
+    total = room[: first.size].reshape(first.shape)
+    np.copyto(total, first)
+    for seen in others:
+        take(total, seen, out=total)
+    return total, room[total.size :]
+
+
+def _tap(values: Array, place: int, axis: Axis, outs: int, tap: int) -> Array:
+    """What one tap reads."""
+    start = tap * axis.dilation
+    return values[(*[slice(None)] * place, slice(start, start + (outs - 1) * axis.stride + 1, axis.stride))]
+
+
+def _in_a_row(values: Array, axis: Axis, outs: int, take: Any, room: Array) -> tuple[Array, Array]:
+    """The windows of the last axis at every position of all rows as one row of numbers, of which those of the outputs are seen.
+
+    One number after the other is what vector units are fast on; what a window takes together beyond an edge is not seen.
     """
-    values, n = padded.reshape(-1), padded.size
-    made, other = scratch[:n], scratch[n : 2 * n]
-    steps = [math.prod(padded.shape[place + 2 :]) for place in range(len(window))]
-    for axis, step in reversed(tuple(zip(window, steps, strict=True))):
-        if axis.size == 1:
-            continue
-        apart = step * axis.dilation
-        count = len(values) - apart * (axis.size - 1)
-        total = made[:count]
-        take(values[:count], values[apart : apart + count], out=total)
-        for tap in range(2, axis.size):
-            take(total, values[tap * apart : tap * apart + count], out=total)
-        values, made, other = total, other, made
-    strides = tuple(step * values.itemsize for step in (math.prod(padded.shape[1:]), *steps))
-    return as_strided(values, (len(padded), *outs), strides, writeable=False)
-
-
-def _along(x: Array, at: int, axis: Axis, outs: int, take: Any) -> Array:
-    """The windows of one axis taken together."""
-    total: Array | None = None
-    for tap in range(axis.size):
-        start = tap * axis.dilation
-        seen = x[(*(slice(None),) * at, slice(start, start + (outs - 1) * axis.stride + 1, axis.stride))]
-        if total is None:
-            total = seen if axis.size == 1 else seen.copy()
-        else:
-            take(total, seen, out=total)
-    assert total is not None, "a window has at least one tap"
-    return total
+    row = values.reshape(-1)
+    total, count = room[: row.size], row.size - axis.dilation * (axis.size - 1)
+    take(row[:count], row[axis.dilation :][:count], out=total[:count])
+    for tap in range(2, axis.size):
+        take(total[:count], row[tap * axis.dilation :][:count], out=total[:count])
+    seen = total.reshape(values.shape)[..., : (outs - 1) * axis.stride + 1 : axis.stride]
+    return seen, room[row.size :]
 
 
 def pool_kernel(op: MaxPool | AveragePool, shape: Sequence[int], dtype: np.dtype[Any]) -> PoolKernel:
@@ -107,11 +106,21 @@ def pool_kernel(op: MaxPool | AveragePool, shape: Sequence[int], dtype: np.dtype
         for read in boxes
         for first in [start_of(read.box, outs)]
     )
-    scratch = (3 if _overlap(op.window) else 1) * slabs * min(shape[1], together)
+    scratch = max(_scratch(read, op.window) for read in boxes) * min(shape[1], together)
     if isinstance(op, MaxPool):
         lowest = -math.inf if dtype.kind not in "iu" else int(np.iinfo(dtype).min)
         return PoolKernel(op.window, np.maximum, lowest, None, tiles, scratch)
     return PoolKernel(op.window, np.add, 0.0, _counted(op, sizes, dtype), tiles, scratch)
+
+
+def _scratch(read: Reading, window: Window) -> int:
+    """Elements for a channel: its slab, and what each axis makes of it."""
+    shape, total = list(read.slab), 0 if read.bare else math.prod(read.slab)
+    for place in _order(window):
+        if place < len(window) - 1 or _apart(window[place]):
+            shape[place] = read.outs[place]
+        total += math.prod(shape) if window[place].size > 1 else 0
+    return total
 
 
 def _counted(op: AveragePool, sizes: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
@@ -133,13 +142,13 @@ class GlobalKernel:
     blocks: tuple[Block, ...]
     scratch: int = 0
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
         x = xs[0].reshape(*xs[0].shape[:2], -1)[block.images, block.channels]
-        out = block.of(y)[..., 0]
+        made = out[..., 0]
         if isinstance(self.op, GlobalMaxPool):
-            np.max(x, axis=2, out=out)
+            np.max(x, axis=2, out=made)
         else:
-            np.mean(x, axis=2, out=out)
+            np.mean(x, axis=2, out=made)
 
 
 def global_kernel(op: GlobalAveragePool | GlobalMaxPool, shape: Sequence[int]) -> GlobalKernel:

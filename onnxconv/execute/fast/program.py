@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 
-from onnxconv.dtypes import numpy_dtype, rounded
+from onnxconv.dtypes import numpy_dtype
 from onnxconv.errors import Diagnostic, UsageError, Where
-from onnxconv.execute.fast.block import Block, triple
+from onnxconv.execute.fast.aside import filled
+from onnxconv.execute.fast.block import triple
 from onnxconv.execute.fast.crew import crew_of
 from onnxconv.execute.fast.plan import Plan
 from onnxconv.execute.fast.steps import Step
@@ -21,6 +23,21 @@ from onnxconv.ops import shape_text
 from onnxconv.weights.ordered import processors
 
 __all__ = ["Program"]
+
+
+BUFFER = 2048
+"""Elements of an array that is not one piece of memory which NumPy copies to compute on them; four times as many are slower."""
+
+
+@contextmanager
+def _settings() -> Iterator[None]:
+    """NumPy's for computing: overflow and the like are no news, and buffers stay in the cache."""
+    with np.errstate(all="ignore"):
+        before = np.setbufsize(BUFFER)
+        try:
+            yield
+        finally:
+            np.setbufsize(before)
 
 
 class Program:
@@ -87,7 +104,7 @@ class Program:
 
     def _steps(self, number: int, arrays: Mapping[str, Array], done: Callable[[Step], None] | None) -> None:
         """What one of the crew does of all the steps."""
-        with np.errstate(all="ignore"):
+        with _settings():
             for place, step in enumerate(self.plan.steps):
                 if number < len(step.kernel.blocks):
                     self._do(place, number, arrays)
@@ -96,26 +113,18 @@ class Program:
                     done(step)
 
     def _do(self, place: int, number: int, arrays: Mapping[str, Array]) -> None:
-        """Those blocks of a step that are left. What is stored in a narrower type than it is computed in is rounded once, at the end."""
+        """Those blocks of a step that are left."""
         step = self.plan.steps[place]
-        out, stored = arrays[step.output], self.plan.dtypes[step.output]
+        out = arrays[step.output]
 
         def read(name: str) -> Array:
             x = arrays[name]  # bytes are converted block by block
             return x if step.dtype is None or x.dtype.kind in "iu" else x.astype(step.dtype, copy=False)
 
-        out = out.reshape(triple(out.shape))
-        y = out if step.dtype in (None, stored) else np.empty(out.shape, step.dtype)
+        y = out.reshape(triple(out.shape))
         xs = [read(name) for name in step.reads]
         stages = [stage.bound(read) for stage in step.stages]
         room = self._others[number - 1] if number else self._arena[self.plan.scratch[place] :]
-        scratch = room[: step.kernel.scratch * y.itemsize].view(y.dtype)
-        before: Block | None = None
+        scratch = room[: step.scratch_bytes(self.plan.dtypes)].view(step.dtype or y.dtype)
         for block in self._crew.left(place, step.kernel.blocks):
-            step.kernel.fill(block, xs, y, scratch, before)
-            before = block
-            made = block.of(y)
-            for stage in stages:
-                stage(block, made)
-            if y is not out:
-                block.of(out)[...] = rounded(made, stored)
+            filled(step.kernel, stages, block, xs, y, scratch, step.aside)

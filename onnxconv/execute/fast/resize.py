@@ -40,9 +40,8 @@ class ResizeKernel:
     blocks: tuple[Block, ...]
     scratch: int = 0
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
         x = xs[0][block.images, block.channels]
-        out = block.of(y)
         if not np.isfinite(x).all():
             out[...] = self.op.define(x).reshape(out.shape)
             return

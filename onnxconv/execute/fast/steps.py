@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from onnxconv.dtypes import numpy_dtype
 from onnxconv.execute.definition import Arrays
+from onnxconv.execute.fast import aside
 from onnxconv.execute.fast.block import Block, Kernel, Triple, triple
 from onnxconv.execute.fast.chains import Chain, carries, seen, staged
 from onnxconv.execute.fast.concat import concat_kernel
+from onnxconv.execute.fast.conv import ConvKernel, in_two
 from onnxconv.execute.fast.homes import Home, in_place
 from onnxconv.execute.fast.integer import integer_kernel
 from onnxconv.execute.fast.kernels import defined_kernel, kernel_of
@@ -21,7 +23,7 @@ from onnxconv.geometry import Array
 from onnxconv.graph import Node
 from onnxconv.ops import BatchNorm, Concat, Conv, DequantizedConv, DequantizedGemm, Operator
 
-__all__ = ["Operand", "Stage", "Step", "computed", "make_step"]
+__all__ = ["Operand", "Stage", "Step", "computed", "make_steps"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,8 @@ class Stage:
     function: Function
     values: tuple[Operand | Array | None, ...]
 
-    def bound(self, read: Callable[[str], Array]) -> Callable[[Block, Array], None]:
-        """The stage with its operands at hand: a function of a block and the output there."""
+    def bound(self, read: Callable[[str], Array]) -> aside.Applied:
+        """The stage with its operands at hand."""
         values = [read(v.name).reshape(v.shape) if isinstance(v, Operand) else v for v in self.values]
 
         def compute(block: Block, out: Array) -> None:
@@ -51,7 +53,10 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A kernel and the stages after it, for the layers `nodes`; `dtype`: what it computes in, None: the tensors' own types."""
+    """A kernel and the stages after it, for the layers `nodes`; `dtype`: what it computes in, None: the tensors' own types.
+
+    `aside`, if not 0: blocks are made in so many elements of scratch memory, and copied when they are done.
+    """
 
     nodes: tuple[str, ...]
     kernel: Kernel
@@ -59,20 +64,27 @@ class Step:
     stages: tuple[Stage, ...]
     output: str
     dtype: str | None
+    aside: int = 0
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """All tensors that it reads."""
+        return (*self.reads, *(v.name for stage in self.stages for v in stage.values if isinstance(v, Operand)))
 
     def scratch_bytes(self, dtypes: Mapping[str, str]) -> int:
         """What a thread needs beside the tensors."""
-        return self.kernel.scratch * numpy_dtype(self.dtype or dtypes[self.output]).itemsize
+        return (self.aside + self.kernel.scratch) * numpy_dtype(self.dtype or dtypes[self.output]).itemsize
 
 
-def make_step(
+def make_steps(
     chain: Chain,
     shapes: Mapping[str, tuple[int, ...]],
     dtypes: Mapping[str, str],
     at: Mapping[str, Home],
     weights: Arrays,
     constants: Mapping[str, Array],
-) -> Step:
+) -> Iterator[Step]:
+    """The step of a chain, or two where what it reads is gathered in one of its own."""
     head, y = chain.head, shapes[chain.output]
     names = tuple(node.name for node in (head, *chain.tail))
     if isinstance(head.op, Concat):
@@ -87,24 +99,37 @@ def make_step(
         dtype = "float64" if head.type.dtype == "float64" else "float32"
         kernel, stages = computed(chain, shapes, dtype, weights)
         reads = () if isinstance(kernel, Elements) else head.inputs
-        return Step(names, kernel, reads, tuple(stages), chain.output, dtype)
-    return Step(names, kernel, head.inputs, (), chain.output, None)
+        if isinstance(kernel, ConvKernel) and (two := in_two(kernel, shapes[head.inputs[0]][1])) is not None:
+            columns, reads = reads, (_unused(f"{chain.output} columns", shapes),)
+            yield Step((), two[0], columns, (), *reads, dtype)
+            kernel = two[1]
+        narrow = dtype != dtypes[chain.output]
+        room = aside.largest(kernel) if narrow else aside.needed(kernel, triple(y)) if stages else 0
+        yield Step(names, kernel, reads, stages, chain.output, dtype, room)
+        return
+    yield Step(names, kernel, head.inputs, (), chain.output, None)
+
+
+def _unused(name: str, names: Container[str]) -> str:
+    while name in names:
+        name += "'"
+    return name
 
 
 def computed(
     chain: Chain, shapes: Mapping[str, tuple[int, ...]], dtype: str, weights: Arrays
-) -> tuple[Kernel, Iterator[Stage]]:
+) -> tuple[Kernel, tuple[Stage, ...]]:
     """The kernel and the stages of a chain. A batch norm right after a convolution is multiplied into its weights, which are rounded once."""
     head, tail, before = chain.head, chain.tail, chain.head.output
     if staged(head, shapes):
-        return Elements(triple(shapes[chain.output])), _stages((head, *tail), None, shapes, dtype, weights)
+        return Elements(triple(shapes[chain.output])), tuple(_stages((head, *tail), None, shapes, dtype, weights))
     op, w = _layer(head, weights, dtype)
     if isinstance(op, Conv) and tail and isinstance(tail[0].op, BatchNorm):
         exact = folded(op, w, tail[0].op, _weights(tail[0], weights, "float64"))
         op, w = replace(op, bias=True), {role: a.astype(dtype) for role, a in exact.items()}
         before, tail = tail[0].output, tail[1:]
     kernel = kernel_of(op, [shapes[name] for name in head.inputs], w, dtype)
-    return kernel, _stages(tail, before, shapes, dtype, weights)
+    return kernel, tuple(_stages(tail, before, shapes, dtype, weights))
 
 
 def _layer(node: Node, weights: Arrays, dtype: str) -> tuple[Operator, dict[str, Array]]:

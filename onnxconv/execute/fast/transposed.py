@@ -57,24 +57,22 @@ class TransposedKernel:
     blocks: tuple[Filters, ...]
     scratch: int
 
-    def fill(self, block: Block, xs: Sequence[Array], y: Array, scratch: Array, before: Block | None = None) -> None:
+    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
         assert isinstance(block, Filters), "a transposed convolution is asked for its own blocks"
         x = xs[0][block.images, block.source]
-        out = block.of(y).reshape(-1, *self.outs)
+        made = out.reshape(-1, *self.outs)
         for phase in block.phases:
             places = tuple(slice(a.first, None, stride) for a, stride in zip(phase.axes, self.strides, strict=True))
             if phase.conv is None:
-                out[(slice(None), *places)] = block.bias
+                made[(slice(None), *places)] = block.bias
                 continue
-            shape = (len(out), *(a.outs for a in phase.axes))
+            shape = (len(made), *(a.outs for a in phase.axes))
             size = math.prod(shape)
-            dense = scratch[:size].reshape(1, len(out), -1)
+            dense = scratch[:size].reshape(1, len(made), -1)
             seen = x[(slice(None), slice(None), *(a.source for a in phase.axes))]
-            last: Block | None = None
             for tile in phase.conv.blocks:
-                phase.conv.fill(tile, (seen,), dense, scratch[size:], last)
-                last = tile
-            np.add(dense.reshape(shape), block.bias, out=out[(slice(None), *places)])
+                phase.conv.fill(tile, (seen,), tile.of(dense), scratch[size:])
+            np.add(dense.reshape(shape), block.bias, out=made[(slice(None), *places)])
 
 
 def transposed_kernel(op: ConvTranspose, shape: Sequence[int], weight: Array, bias: Array | None) -> TransposedKernel:

@@ -47,14 +47,18 @@ def reading(window: Window, sizes: Sequence[int], box: Box) -> Reading:
     return Reading(box, tuple(source), tuple(inside), tuple(slab), tuple(s.stop - s.start for s in box), bare)
 
 
-def slab(x: Array, read: Reading, fill: float, scratch: Array) -> tuple[Array, int]:
+def slab(x: Array, read: Reading, fill: Array | float, scratch: Array) -> tuple[Array, int]:
     """What a box reads of x[C, *S], padded with `fill`, and the elements of the scratch memory that this takes."""
     seen: Array = x[(slice(None), *read.source)]
     if read.bare:
         return seen, 0
     shape = (len(x), *read.slab)
     padded = scratch[: math.prod(shape)].reshape(shape)
-    padded[...] = fill
+    if padded.shape[2:] == seen.shape[2:]:
+        padded[:, : read.inside[0].start] = fill
+        padded[:, read.inside[0].stop :] = fill
+    else:
+        padded[...] = fill
     padded[(slice(None), *read.inside)] = seen
     return padded, padded.size
 
