@@ -11,6 +11,7 @@ from onnxconv.execute.fast.conv import conv_kernel
 from onnxconv.execute.fast.defined import DefinedKernel, dense_kernel
 from onnxconv.execute.fast.pool import global_kernel, pool_kernel
 from onnxconv.execute.fast.resize import by_matrices, resize_kernel
+from onnxconv.execute.fast.sliding import sliding_kernel
 from onnxconv.execute.fast.transposed import transposed_kernel
 from onnxconv.geometry import Array
 from onnxconv.graph import Node
@@ -45,7 +46,8 @@ def kernel_of(op: Operator, shapes: Sequence[tuple[int, ...]], w: Mapping[str, A
     """The kernel for inputs of these shapes, computing in `dtype`, which is that of the weights too."""
     match op:
         case Conv():
-            return conv_kernel(op, shapes[0], w["weight"], w.get("bias"))
+            given = shapes[0], w["weight"], w.get("bias")
+            return sliding_kernel(op, *given) or conv_kernel(op, *given)
         case ConvTranspose():
             return transposed_kernel(op, shapes[0], w["weight"], w.get("bias"))
         case Dense():
