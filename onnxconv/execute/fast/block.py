@@ -14,7 +14,19 @@ from typing import Protocol, TypeAlias
 
 from onnxconv.geometry import Array
 
-__all__ = ["BLOCK", "Block", "Kernel", "Triple", "blocks_of", "broadcast_triple", "cuts", "shared", "triple", "whole"]
+__all__ = [
+    "BLOCK",
+    "SHARED",
+    "Block",
+    "Kernel",
+    "Triple",
+    "blocks_of",
+    "broadcast_triple",
+    "cuts",
+    "shared",
+    "triple",
+    "whole",
+]
 
 BLOCK = 1 << 16
 """Elements of a block that is computed elementwise: 256 KiB of float32."""

@@ -37,6 +37,16 @@ class Columns:
     before: int
     after: int
 
+    @property
+    def taps(self) -> int:
+        """Rows of the matrix for each channel."""
+        return math.prod(axis.size for axis in self.window)
+
+    @property
+    def positions(self) -> int:
+        """Columns of the matrix."""
+        return math.prod(self.read.outs)
+
     def scratch(self, channels: int) -> int:
         """Elements of scratch memory that gathering so many channels takes."""
         return 0 if self.read.bare else self.before + channels * math.prod(self.read.slab) + self.after

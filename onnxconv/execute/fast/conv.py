@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from onnxconv.execute.fast.block import Block, Triple, cuts, shared
+from onnxconv.execute.fast.block import SHARED, Block, Triple, cuts, shared
 from onnxconv.execute.fast.columns import Columns, columns_of
 from onnxconv.execute.fast.window import box_cuts, start_of
 from onnxconv.geometry import Array, Axis, Window
@@ -77,8 +77,8 @@ class ConvKernel:
         if self.direct:
             return seen.reshape(count, each, -1)[:, :, tile.positions]
         used = tile.columns.scratch(len(seen))
-        columns = scratch[used : used + count * rows * math.prod(tile.columns.read.outs)].reshape(count, rows, -1)
-        terms = each * math.prod(axis.size for axis in tile.columns.window)
+        columns = scratch[used : used + count * rows * tile.columns.positions].reshape(count, rows, -1)
+        terms = each * tile.columns.taps
         tile.columns.gather(seen, columns[:, :terms], scratch)
         columns[:, terms:] = 1
         return columns
@@ -103,7 +103,7 @@ class ColumnsKernel:
     def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
         assert isinstance(block, Channels), "columns are asked for their own blocks"
         seen = xs[0][0, block.source]
-        terms = len(seen) * math.prod(axis.size for axis in self.columns.window)
+        terms = len(seen) * self.columns.taps
         self.columns.gather(seen, out[:, :terms], scratch)
         out[:, terms:] = 1
 
@@ -142,7 +142,7 @@ def in_two(kernel: ConvKernel, channels: int) -> tuple[ColumnsKernel, ConvKernel
     (tile, *others) = kernel.blocks
     if others or kernel.direct or len(kernel.weight) > 1 or filters < HALVED:
         return None
-    taps, positions = math.prod(axis.size for axis in tile.columns.window), tile.positions
+    taps, positions = tile.columns.taps, tile.positions
     halves = tuple(cuts(channels, -(-channels // 2)))
     parts = tuple(
         Channels(tile.images, slice(c.start * taps, rows if c is halves[-1] else c.stop * taps), positions, c)
@@ -170,7 +170,7 @@ def _live(axis: Axis, n: int, outs: int) -> tuple[slice, Axis]:
 
 def _scratch(tile: Tile, each: int, rows: int) -> int:
     groups: int = tile.groups.stop - tile.groups.start
-    return tile.columns.scratch(groups * each) + groups * rows * math.prod(tile.columns.read.outs)
+    return tile.columns.scratch(groups * each) + groups * rows * tile.columns.positions
 
 
 def _tiles(op: Conv, shape: Sequence[int], kernel: Array, outs: tuple[int, ...], copied: bool) -> Iterator[Tile]:
@@ -180,18 +180,19 @@ def _tiles(op: Conv, shape: Sequence[int], kernel: Array, outs: tuple[int, ...],
     direct = is_direct(op.window)
     if direct:
         most = max(FEWEST, DIRECT // filters)
+    count = math.prod(outs)
     work = terms * filters / MULTIPLIED  # of a position, for each group
-    if shape[0] == groups == 1 and filters < HALVED:
-        most = shared(math.prod(outs), most, work)
+    if shape[0] == groups == 1 and filters < HALVED and count * work >= SHARED:
+        most = min(most, -(-outs[0] // 2) * (count // outs[0]))
     boxes = tuple(columns_of(op.window, shape[2:], box, copied=copied) for box in box_cuts(outs, most))
     single = len(boxes) * shape[0] == 1
-    gathered = terms * math.prod(boxes[0].read.outs)
+    gathered = terms * boxes[0].positions
     together = max(1, limit // gathered)
     together = min(
         together, max(-(-groups // 4), limit // 2 // gathered)
     )  # where it is most of the layer, memory matters more
     if single:
-        together = shared(groups, together, work * math.prod(outs))
+        together = shared(groups, together, work * count)
     halves = single and groups == 1 and filters >= HALVED and (direct or copied)
     for image in range(shape[0]):
         for group in cuts(groups, together):
@@ -199,5 +200,5 @@ def _tiles(op: Conv, shape: Sequence[int], kernel: Array, outs: tuple[int, ...],
                 channels = slice(group.start * filters, group.stop * filters) if groups > 1 else mine
                 for columns in boxes:
                     first = start_of(columns.read.box, outs)
-                    positions = slice(first, first + math.prod(columns.read.outs))
+                    positions = slice(first, first + columns.positions)
                     yield Tile(slice(image, image + 1), channels, positions, group, mine, columns)

@@ -102,7 +102,7 @@ class IntegerConvKernel:
         count, rows = groups.stop - groups.start, self.conv.weight.shape[2]
         seen, less = x[groups.start * each : groups.stop * each], zero.astype(np.float32)
         used = 0 if self.conv.direct else tile.columns.scratch(len(seen))
-        columns = rest[used : used + count * rows * math.prod(tile.columns.read.outs)].reshape(count, rows, -1)
+        columns = rest[used : used + count * rows * tile.columns.positions].reshape(count, rows, -1)
         if self.conv.direct:
             np.subtract(seen.reshape(count, rows, -1)[:, :, tile.positions], less, out=columns)
         else:
@@ -181,10 +181,9 @@ def _conv(
     groups, filters, terms = conv.weight.shape
     each = shape[1] // groups
     room = Room(
-        max(_groups(t) * (t.filters.stop - t.filters.start) * math.prod(t.columns.read.outs) for t in conv.blocks),
+        max(_groups(t) * (t.filters.stop - t.filters.start) * t.columns.positions for t in conv.blocks),
         max(
-            (0 if conv.direct else t.columns.scratch(_groups(t) * each))
-            + _groups(t) * terms * math.prod(t.columns.read.outs)
+            (0 if conv.direct else t.columns.scratch(_groups(t) * each)) + _groups(t) * terms * t.columns.positions
             for t in conv.blocks
         ),
     )
