@@ -242,7 +242,7 @@ class Processes:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal tells who asks, too
             with one_blas_thread():
                 while True:
-                    self._sleep(self._asked)
+                    self._wait(self._asked)
                     self._make_way(number)
                     work(number)
         finally:
