@@ -84,6 +84,7 @@ def test_a_pipe_gets_neither_colours_nor_the_terminals_width(here: Path) -> None
     assert "\x1b" not in plain.stdout
 
 
+@pytest.mark.slow
 def test_progress_is_on_standard_error_and_on_a_terminal_only(here: Path) -> None:
     shown, results, code = on_terminal("verify", "net.yaml", "--probe", "shape", cwd=here, streams="stderr")
     assert code == 0

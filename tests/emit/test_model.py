@@ -201,6 +201,7 @@ def test_an_opset_without_bfloat16_is_refused() -> None:
     assert found.why == "it does since opset 22"
 
 
+@pytest.mark.slow
 def test_same_graph_and_seed_same_bytes() -> None:
     """In other processes too, with other hash seeds; another seed gives other bytes."""
     content = to_bytes(SMALL, seeded(3))

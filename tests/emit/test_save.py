@@ -196,6 +196,7 @@ def test_a_failing_block_leaves_no_file(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_killing_a_build_leaves_no_output_or_a_whole_one(tmp_path: Path) -> None:
     """In front of each change of the file system, and at 40 random moments; with and without an older model there."""
     done = run([str(HERE / "killing.py"), str(tmp_path)])

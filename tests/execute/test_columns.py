@@ -48,7 +48,7 @@ def counted_out(x: np.ndarray, window: tuple[Axis, ...], box: tuple[slice, ...])
     return np.array(rows).reshape(len(x) * math.prod(axis.size for axis in window), -1)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(readings(), st.sampled_from([1, 2, 3]), st.booleans(), st.booleans())
 def test_columns_are_what_windows_read(
     case: tuple[tuple[Axis, ...], tuple[int, ...], tuple[slice, ...]], groups: int, copied: bool, sliced: bool

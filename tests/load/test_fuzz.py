@@ -19,6 +19,7 @@ def answers(first: int, count: int) -> dict[str, int]:
     return {kind: int(number) for number, kind in re.findall(r"(\d+) (\w+)", done.stdout)}
 
 
+@pytest.mark.slow
 def test_no_damage_makes_a_report_fail() -> None:
     found = answers(0, 20)
     assert sum(found.values()) == 20

@@ -207,6 +207,7 @@ def load_or_refuse(content: bytes, path: Path) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_damaged_files_are_refused_or_read(tmp_path: Path) -> None:
     """Cut short at every length, and with random bytes changed: a `ModelError` or a graph, nothing else."""
     whole, path = network(), tmp_path / "model.onnx"

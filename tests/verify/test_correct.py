@@ -24,8 +24,8 @@ from onnxconv.verify.routing import routing
 from onnxconv.verify.sizes import concrete
 from onnxconv.weights import seeded
 
-FAST_CONVS, ALL_CONVS = 100, 5_000
-FAST_NETS, ALL_NETS = 30, 600
+FAST_CONVS, ALL_CONVS = 60, 5_000
+FAST_NETS, ALL_NETS = 15, 600
 
 
 def agree(graph: Graph, seed: int, bench: InProcess, *probes: Any) -> int:

@@ -65,9 +65,14 @@ def test_there_are_enough() -> None:
     assert len(FAULTS) >= 20
 
 
-@pytest.mark.parametrize(
-    "fault", [pytest.param(f, marks=[pytest.mark.worker] if f in ("crash", "hang") else []) for f in FAULTS]
-)
+MARKS = {
+    "crash": [pytest.mark.worker, pytest.mark.slow],
+    "hang": [pytest.mark.worker],
+    "one in a million": [pytest.mark.slow],
+}
+
+
+@pytest.mark.parametrize("fault", [pytest.param(f, marks=MARKS.get(f, [])) for f in FAULTS])
 def test_every_fault_is_caught(fault: str) -> None:
     found = on_net(fault)
     assert found.verdict is Verdict.FAIL

@@ -119,6 +119,7 @@ def test_more_trials_cover_more() -> None:
     assert 0 < found[0] < found[1] < found[2]
 
 
+@pytest.mark.slow
 def test_residual_networks_are_exact_through_the_global_mean() -> None:
     """The mean of 2 × 2 positions never rounds, that of 3 × 3 does but for whole multiples of 9."""
     some = "equal bit for bit in 1 of 3 trials, in the others exact up to 'globalaveragepool"
@@ -185,6 +186,7 @@ def test_a_pass_has_observed_half_of_the_filters() -> None:
     assert "of the filters were observed, less than 50%" in finding.reason
 
 
+@pytest.mark.slow
 def test_ranges_of_clips_are_kept_alive() -> None:
     for bench in (InProcess(checked=False), InProcess(checked=False, optimised=False)):
         (finding,) = routing(case(mobilenet(64), bench))
@@ -245,7 +247,7 @@ def test_gates_do_not_blow_the_bound_up() -> None:
     assert y.error.max() < 0.05 * np.ptp(y.value)
 
 
-@pytest.mark.parametrize("layer", ["conv0", "conv6", "conv45", "conv99"])
+@pytest.mark.parametrize("layer", ["conv0", *(pytest.param(f"conv{i}", marks=pytest.mark.slow) for i in (6, 45, 99))])
 def test_most_faults_before_gates_show_at_the_output(layer: str) -> None:
     graph = gated(12)
     (finding,) = routing(case(graph, InProcess()))
