@@ -16,6 +16,7 @@ from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.graph import Graph, Node
 from onnxconv.runtimes import FORMS, Loaded, RuntimeFailed, Worker, start
 from onnxconv.verify.compare import Comparison, outputs_differ
+from onnxconv.verify.kept import Kept
 from onnxconv.verify.verdict import Divergence, Finding, Verdict
 from onnxconv.verify.words import Array
 from onnxconv.weights import Weights
@@ -108,7 +109,8 @@ class Case:
     """One graph to be probed on one runtime. `advance(share, text)` tells how far a probe has come, from 0 to 1.
 
     `arithmetic`: the widest of `onnxconv.verify.arithmetic` that float32 layers may be computed in. `coverage`: the share
-    of the filters that routed trials are to observe, however many of them it takes.
+    of the filters that routed trials are to observe, however many of them it takes. `kept`: what a probe of this graph has
+    made for another runtime already.
     """
 
     graph: Graph
@@ -119,6 +121,7 @@ class Case:
     advance: Callable[[float, str], None] = field(default=_silent)
     arithmetic: str = "direct"
     coverage: float = 0.0
+    kept: Kept = field(default_factory=Kept)
 
     @property
     def output(self) -> str:

@@ -52,6 +52,12 @@ class Plan:
     seen: Seen
     inexact: str
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+        outputs = (a for y in self.outputs.values() for a in (y.value, y.terms, y.slack()))
+        return sum(a.nbytes for a in (*self.inputs.values(), *self.arrays.values(), *outputs))
+
 
 Tell: TypeAlias = "Callable[[float, str], None]"
 """Hears how far the walk has come, from 0 to 1, and where it is."""

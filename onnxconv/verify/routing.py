@@ -76,13 +76,16 @@ def _plans(case: Case, graph: Graph, tally: _Tally) -> Iterator[tuple[int, Plan]
     parts = 2 if aimed(graph, case.seed) else 1
     for trial in count():
         seed, tell = case.seed + trial, partial(_tell, case, trial, 0, parts)
-        yield seed, plan(graph, case.weights, seed, tell, gather=trial >= case.trials)
+        gather = trial >= case.trials
+        make = partial(plan, graph, case.weights, seed, tell, gather=gather)
+        yield seed, case.kept.get(("plan", seed, gather), make)
         most = MOST_TRIALS if case.coverage else UNASKED
         if trial + 1 >= case.trials and (_covered(case, tally.seen) or trial + 1 >= most):
             break
     for trial in range(case.trials):
         seed, tell = case.seed + trial, partial(_tell, case, trial, 1, parts)
-        if made := plan_in_multiples(graph, case.weights, seed, tell):
+        in_multiples = partial(plan_in_multiples, graph, case.weights, seed, tell)
+        if made := case.kept.get(("multiples", seed), in_multiples):
             yield seed, made
 
 

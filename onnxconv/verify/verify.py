@@ -18,6 +18,7 @@ from onnxconv.verify.bound import bound
 from onnxconv.verify.case import Bench, Case, named
 from onnxconv.verify.determinism import determinism
 from onnxconv.verify.exact import exact
+from onnxconv.verify.kept import Kept
 from onnxconv.verify.refusal import gravity
 from onnxconv.verify.routing import routing
 from onnxconv.verify.shape import shape
@@ -63,6 +64,10 @@ KEPT = 1 << 28
 """Numbers in all weights together, up to which they are made once and kept, not made again for each probe."""
 
 
+ROOM = 1 << 30
+"""Bytes of what one runtime was probed with that are kept for the next."""
+
+
 def verify(
     graph: Graph,
     weights: Weights,
@@ -93,7 +98,7 @@ def verify(
     if sum(math.prod(p.shape) for p in graph.params()) <= KEPT:
         weights = given({param.name: weights[param] for param in graph.params()})
     how: dict[str, Any] = {"seed": seed, "trials": trials, "arithmetic": arithmetic, "coverage": coverage}
-    case = partial(Case, graph, weights, **how)
+    case = partial(Case, graph, weights, kept=Kept(ROOM if len(runtimes) > 1 else 0), **how)
     checks: list[Check] = []
     for i, runtime in enumerate(runtimes):
         tell = partial(_tell, progress, len(runtimes) * len(asked), i * len(asked), runtime)
