@@ -105,6 +105,7 @@ def test_each_by_the_probes_that_can_see_it(fault: str, probes: set[str]) -> Non
     assert probes <= failed
 
 
+@pytest.mark.slow
 @pytest.mark.worker
 def test_a_crash_and_a_hang_are_said() -> None:
     assert "SIGSEGV" in on_net("crash").checks[0].reason
