@@ -69,7 +69,7 @@ def deliver(text: str, output: str | None = None) -> None:
         click.echo(text, nl=False)
         shell.flush()
     except OSError as reason:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), shell.fileno())  # what is left in the buffer is not tried again
+        _forgotten(shell)
         if not isinstance(reason, BrokenPipeError):
             raise click.ClickException(f"standard output cannot be written: {reason.strerror}") from reason
 
@@ -90,12 +90,18 @@ def written(output: str) -> Iterator[Any]:
 
 
 def remark(text: str) -> None:
-    """Say something about what was done on standard error, lines of it."""
-    with contextlib.suppress(OSError):
+    """Say something about what was done on standard error, lines of it; it was done, whoever reads of it."""
+    try:
         click.echo(text, err=True, nl=False)
+    except OSError:
+        _forgotten(sys.stderr)
 
 
 def present(path: str | Path) -> None:
     """Say on standard error that a file has appeared."""
-    with contextlib.suppress(OSError):  # it has, whoever reads of it
-        click.echo(f"wrote {path}", err=True)
+    remark(f"wrote {path}\n")
+
+
+def _forgotten(stream: IO[str]) -> None:
+    """What is left in the buffer of a stream that cannot be written is not tried again when the program ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -135,10 +135,18 @@ def test_a_reader_that_goes_away_is_no_error(here: Path, arguments: list[str]) -
     ],
 )
 def test_streams_that_are_closed_or_full(here: Path, command: str, code: int, told: str) -> None:
-    done = subprocess.run(
-        f"{shlex.join(line())} {command}", shell=True, cwd=here, stderr=subprocess.PIPE, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (code, told)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    for env in (buffered, buffered | {"PYTHONUNBUFFERED": "1"}):
+        done = subprocess.run(
+            f"{shlex.join(line())} {command}",
+            shell=True,
+            cwd=here,
+            env=env,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (code, told)
 
 
 @pytest.mark.parametrize(
