@@ -26,9 +26,10 @@ Part = tuple[int | slice, ...]
 class Columns:
     """What a window reads for a box of outputs.
 
-    `edges`, unless None: rows of pixels are short, and there are as many outputs as inputs along all axes but the first, so that a row of the matrix is a
-    stretch of the input, seen as one row of numbers, with `before` and `after` what lies beyond it. What a tap reads there
-    of the next row of pixels instead of the padding are these parts [*K, *S'] of the matrix: zeros belong there.
+    `edges`, unless None: rows of pixels are short, and there are as many outputs as inputs along all axes but the first, so
+    that a row of the matrix is a stretch of the input, seen as one row of numbers, with `before` and `after` what lies
+    beyond it. What a tap reads there of the next row of pixels instead of the padding are these parts [*K, *S'] of the
+    matrix: zeros belong there.
     """
 
     window: Window

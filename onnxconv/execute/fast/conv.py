@@ -49,7 +49,7 @@ class Tile(Block):
 
 @dataclass(frozen=True, slots=True)
 class ConvKernel:
-    """A convolution with weight [g, M/g, K], and its tiles. `direct`: see `is_direct`.
+    """A convolution with weight [g, M/g, K], and its tiles. `direct`: its input is the columns, as it is or gathered before.
 
     Where columns are gathered, a bias is the last of the K, by which a row of ones is multiplied; else it is [g, M/g, 1].
     """
