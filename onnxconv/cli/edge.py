@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from onnxconv.cli.output import forgotten
 from onnxconv.errors import OnnxconvError
 
 __all__ = ["BUG", "DISAGREED", "INTERRUPTED", "NOT_HERE", "USAGE", "guarded"]
@@ -27,7 +28,17 @@ INTERRUPTED = 130
 
 
 def guarded(command: Callable[[], Any]) -> int:
-    """Run a command; the exit status of whatever happens, after saying so on standard error."""
+    """Run a command; the exit status of whatever happens, after saying so on standard error, if that can be written."""
+    status = _status(command)
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        forgotten(sys.stderr)
+    return status
+
+
+def _status(command: Callable[[], Any]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -38,7 +49,8 @@ def guarded(command: Callable[[], Any]) -> int:
         _say("interrupted")
         return INTERRUPTED
     except click.ClickException as mistake:
-        mistake.show()
+        with contextlib.suppress(OSError):
+            mistake.show()
         return USAGE
     except OnnxconvError as error:
         _say(str(error))

@@ -15,7 +15,7 @@ import click
 if TYPE_CHECKING:
     from onnxconv.report import Style
 
-__all__ = ["colourful", "deliver", "present", "remark", "style", "width", "written"]
+__all__ = ["colourful", "deliver", "forgotten", "present", "remark", "style", "width", "written"]
 
 ANSI: dict[str, dict[str, Any]] = {
     "title": {"bold": True},
@@ -69,7 +69,7 @@ def deliver(text: str, output: str | None = None) -> None:
         click.echo(text, nl=False)
         shell.flush()
     except OSError as reason:
-        _forgotten(shell)
+        forgotten(shell)
         if not isinstance(reason, BrokenPipeError):
             raise click.ClickException(f"standard output cannot be written: {reason.strerror}") from reason
 
@@ -91,10 +91,8 @@ def written(output: str) -> Iterator[Any]:
 
 def remark(text: str) -> None:
     """Say something about what was done on standard error, lines of it; it was done, whoever reads of it."""
-    try:
+    with contextlib.suppress(OSError):
         click.echo(text, err=True, nl=False)
-    except OSError:
-        _forgotten(sys.stderr)
 
 
 def present(path: str | Path) -> None:
@@ -102,6 +100,6 @@ def present(path: str | Path) -> None:
     remark(f"wrote {path}\n")
 
 
-def _forgotten(stream: IO[str]) -> None:
+def forgotten(stream: IO[str]) -> None:
     """What is left in the buffer of a stream that cannot be written is not tried again when the program ends."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -131,6 +131,8 @@ def test_a_reader_that_goes_away_is_no_error(here: Path, arguments: list[str]) -
         ("report net.yaml >/dev/full", 2, "Error: standard output cannot be written: No space left on device\n"),
         ("build net.yaml -o net.onnx >&-", 0, "wrote net.onnx\n"),
         ("build net.yaml -o net.onnx 2>/dev/full", 0, ""),
+        ("report none.yaml 2>/dev/full", 2, ""),
+        ("report net.yaml --nothing 2>/dev/full", 2, ""),
         ("report net.yaml 2>&- >report.txt", 0, ""),
     ],
 )
