@@ -61,11 +61,13 @@ def test_columns_are_what_windows_read(
     expected = counted_out(values, window, box)
     scratch = np.full(made.scratch(len(x)), np.nan, np.float32)
     out = np.full((groups, expected.shape[0] // groups + 1, expected.shape[1]), np.nan, np.float32)
-    made.gather(x, out[:, :-1], scratch)
+    for call in made.gather(x, out[:, :-1], scratch):
+        call()
     np.testing.assert_array_equal(out[:, :-1].reshape(expected.shape), expected)
     assert np.isnan(out[:, -1]).all()
     if copied:
-        made.gather(x, out[:, :-1], scratch, np.float32(3))
+        for call in made.gather(x, out[:, :-1], scratch, np.float32(3)):
+            call()
         shifted = counted_out(values - 3, window, box)
         np.testing.assert_array_equal(out[:, :-1].reshape(expected.shape), shifted)
 

@@ -5,20 +5,21 @@ NumPy computes elementwise on rows that lie apart at a third of the speed that i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 
 from onnxconv.dtypes import rounded
-from onnxconv.execute.fast.block import Block, Kernel, Triple
+from onnxconv.execute.fast.block import Block, Call, Kernel, Triple
 from onnxconv.execute.fast.memory import ALIGNMENT
 from onnxconv.geometry import Array
 
-__all__ = ["Applied", "filled", "largest", "needed"]
+__all__ = ["Applied", "calls_of", "largest", "needed"]
 
-Applied: TypeAlias = Callable[[Block, Array], None]
-"""A stage with its operands at hand: a function of a block and the output there."""
+Applied: TypeAlias = Callable[[Block, Array], Call]
+"""A stage with its operands at hand: what it calls for a block, given the output there."""
 
 LONG = 2048
 """Elements of a row from which on it does not matter that the next one lies elsewhere."""
@@ -35,17 +36,21 @@ def largest(kernel: Kernel) -> int:
     return -(-max(block.size for block in kernel.blocks) // ALIGNMENT) * ALIGNMENT
 
 
-def filled(
+def calls_of(
     kernel: Kernel, stages: Sequence[Applied], block: Block, xs: Sequence[Array], y: Array, scratch: Array, aside: int
-) -> None:
-    """Make a block of y[N, C, S], aside in so many elements of the scratch memory unless that is 0.
+) -> Iterator[Call]:
+    """What makes a block of y[N, C, S], aside in so many elements of the scratch memory unless that is 0.
 
     What is stored in a narrower type than that of the scratch memory is rounded once, at the end.
     """
     place = block.of(y)
     made = scratch[: place.size].reshape(place.shape) if aside else place
-    kernel.fill(block, xs, made, scratch[aside:])
+    yield from kernel.calls(block, xs, made, scratch[aside:])
     for stage in stages:
-        stage(block, made)
+        yield stage(block, made)
     if aside:
-        np.copyto(place, rounded(made, y.dtype.name))
+        yield partial(_stored, made, place)
+
+
+def _stored(made: Array, place: Array) -> None:
+    np.copyto(place, rounded(made, place.dtype.name))

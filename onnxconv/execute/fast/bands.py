@@ -9,8 +9,8 @@ from functools import cache
 
 from onnxconv.dtypes import DTYPES
 from onnxconv.execute.definition import Arrays
-from onnxconv.execute.fast.aside import Applied, filled, needed
-from onnxconv.execute.fast.block import Block, Kernel, cuts, triple
+from onnxconv.execute.fast.aside import Applied, calls_of, needed
+from onnxconv.execute.fast.block import Block, Call, Kernel, cuts, triple
 from onnxconv.execute.fast.chains import Chain
 from onnxconv.execute.fast.steps import Step, computed
 from onnxconv.geometry import Array, Axis
@@ -56,7 +56,7 @@ class BandKernel:
     between: int
     scratch: int
 
-    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+    def calls(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> Iterator[Call]:
         assert isinstance(block, Band), "bands are asked for their own blocks"
         x = xs[0][block.images, :, block.rows]
         two = scratch[: self.between], scratch[self.between : 2 * self.between]
@@ -66,7 +66,7 @@ class BandKernel:
             else:
                 y = two[place % 2][: math.prod(link.shape)].reshape(1, link.shape[0], -1)
             for part in link.kernel.blocks:
-                filled(link.kernel, link.stages, part, (x,), y, scratch[2 * self.between :], link.aside)
+                yield from calls_of(link.kernel, link.stages, part, (x,), y, scratch[2 * self.between :], link.aside)
             x = y.reshape(1, *link.shape)
 
 
@@ -142,9 +142,5 @@ def _link(chain: Chain, axis: Axis, rows: int, shapes: Mapping[str, Shape], dtyp
     y = tuple(int(n) for n in slid.out_shape(seen))
     known = {chain.head.inputs[0]: seen} | {node.output: y for node in (chain.head, *chain.tail)}
     kernel, stages = computed(Chain(replace(chain.head, op=slid), chain.tail), known, dtype, weights)
-    applied = tuple(stage.bound(_nothing) for stage in stages)
+    applied = tuple(stage.bound({}) for stage in stages)
     return Link(kernel, applied, needed(kernel, triple(y)) if stages else 0, triple(y)[1:2] + y[2:])
-
-
-def _nothing(name: str) -> Array:
-    raise AssertionError(f"a band reads nothing but its input, and not {name}")

@@ -7,7 +7,7 @@ cache, so that what follows a layer elementwise is done while the block is still
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol, TypeAlias
@@ -18,6 +18,7 @@ __all__ = [
     "BLOCK",
     "SHARED",
     "Block",
+    "Call",
     "Kernel",
     "Triple",
     "blocks_of",
@@ -41,6 +42,9 @@ _ALL = slice(None)
 
 Triple: TypeAlias = tuple[int, int, int]
 """The shape of a tensor seen as [N, C, S]."""
+
+Call: TypeAlias = Callable[[], object]
+"""Part of a computation, with the arrays that it reads and writes: it can be done again when other numbers are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +90,8 @@ class Kernel(Protocol):
     def scratch(self) -> int:
         """Elements of scratch memory that a thread needs."""
 
-    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
-        """Compute one of the blocks, out[N, C, S], from the inputs, each in its own shape."""
+    def calls(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> Iterator[Call]:
+        """What computes one of the blocks, out[N, C, S], from the inputs, each in its own shape, one call after the other."""
 
 
 def triple(shape: Sequence[int]) -> Triple:

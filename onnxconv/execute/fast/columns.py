@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
+from onnxconv.execute.fast.block import Call
 from onnxconv.execute.fast.window import Box, Reading, reading, slab, windows
 from onnxconv.geometry import Array, Axis, Window
 
@@ -52,20 +54,20 @@ class Columns:
         """Elements of scratch memory that gathering so many channels takes."""
         return 0 if self.read.bare else self.before + channels * math.prod(self.read.slab) + self.after
 
-    def gather(self, x: Array, out: Array, scratch: Array, zero: Array | float = 0.0) -> None:
-        """out[groups, C/groups · taps, positions] from x[C, *S] less `zero`, which is 0 unless `read` is copied."""
+    def gather(self, x: Array, out: Array, scratch: Array, zero: Array | float = 0.0) -> Iterator[Call]:
+        """What makes out[groups, C/groups · taps, positions] from x[C, *S] less `zero`, which is 0 unless `read` is copied."""
         groups, taps, outs = len(out), tuple(axis.size for axis in self.window), self.read.outs
-        padded, _ = slab(x, self.read, zero, scratch[self.before :])
+        padded, _ = yield from slab(x, self.read, zero, scratch[self.before :])
         if zero:
-            np.subtract(padded, zero, out=padded)
+            yield partial(np.subtract, padded, zero, out=padded)
         if self.edges is None or self.read.bare:
             view = windows(padded, self.window, outs)
         else:
             view = self._stretches(padded, scratch)
-        np.copyto(out.reshape(groups, -1, *view.shape[1:]), view.reshape(groups, -1, *view.shape[1:]))
+        yield partial(np.copyto, out.reshape(groups, -1, *view.shape[1:]), view.reshape(groups, -1, *view.shape[1:]))
         cells = out.reshape(groups, -1, *taps, *outs)
         for part in self.edges or ():
-            cells[(..., *part)] = 0
+            yield partial(np.copyto, cells[(..., *part)], 0)
 
     def _stretches(self, padded: Array, scratch: Array) -> Array:
         """A view [C, *K, positions] of a slab [C, *S] in the scratch memory, with what is before it and after it."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from onnxconv.execute.fast.block import Block, triple, whole
+from onnxconv.execute.fast.block import Block, Call, triple, whole
 from onnxconv.geometry import Array
 
 __all__ = ["ConcatKernel", "concat_kernel"]
@@ -23,11 +24,11 @@ class ConcatKernel:
     blocks: tuple[Block, ...]
     scratch: int = 0
 
-    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+    def calls(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> Iterator[Call]:
         made = out.reshape(self.lead, -1)
         for x, columns in zip(xs, self.columns, strict=True):
             if columns is not None:
-                np.copyto(made[:, columns], x.reshape(self.lead, -1))
+                yield partial(np.copyto, made[:, columns], x.reshape(self.lead, -1))
 
 
 def concat_kernel(

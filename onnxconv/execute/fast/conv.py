@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from onnxconv.execute.fast.block import SHARED, Block, Triple, cuts, shared
+from onnxconv.execute.fast.block import SHARED, Block, Call, Triple, cuts, shared
 from onnxconv.execute.fast.columns import Columns, columns_of
 from onnxconv.execute.fast.window import box_cuts, start_of
 from onnxconv.geometry import Array, Axis, Window
@@ -60,17 +61,18 @@ class ConvKernel:
     scratch: int
     direct: bool
 
-    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+    def calls(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> Iterator[Call]:
         """The product straight into the output, and the bias added while the block is in the cache."""
         assert isinstance(block, Tile), "a convolution is asked for its own blocks"
         weight = self.weight[block.groups, block.filters]
         made = out.reshape(*weight.shape[:2], -1)
-        np.matmul(weight, self._columns(block, xs[0][block.images.start], scratch), out=made)
+        columns = yield from self._columns(block, xs[0][block.images.start], scratch)
+        yield partial(np.matmul, weight, columns, out=made)
         if self.bias is not None:
-            np.add(made, self.bias[block.groups, block.filters], out=made)
+            yield partial(np.add, made, self.bias[block.groups, block.filters], out=made)
 
-    def _columns(self, tile: Tile, x: Array, scratch: Array) -> Array:
-        """What a tile reads of x[C, *S], as [groups, K, positions]."""
+    def _columns(self, tile: Tile, x: Array, scratch: Array) -> Generator[Call, None, Array]:
+        """What a tile reads of x[C, *S], as [groups, K, positions]; yields the calls that gather it."""
         groups, each = tile.groups, len(x) // len(self.weight)
         count, rows = groups.stop - groups.start, self.weight.shape[2]
         seen = x[groups.start * each : groups.stop * each]
@@ -79,8 +81,9 @@ class ConvKernel:
         used = tile.columns.scratch(len(seen))
         columns = scratch[used : used + count * rows * tile.columns.positions].reshape(count, rows, -1)
         terms = each * tile.columns.taps
-        tile.columns.gather(seen, columns[:, :terms], scratch)
-        columns[:, terms:] = 1
+        yield from tile.columns.gather(seen, columns[:, :terms], scratch)
+        if terms < rows:
+            yield partial(np.copyto, columns[:, terms:], 1)
         return columns
 
 
@@ -100,12 +103,13 @@ class ColumnsKernel:
     blocks: tuple[Channels, ...]
     scratch: int
 
-    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+    def calls(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> Iterator[Call]:
         assert isinstance(block, Channels), "columns are asked for their own blocks"
         seen = xs[0][0, block.source]
         terms = len(seen) * self.columns.taps
-        self.columns.gather(seen, out[:, :terms], scratch)
-        out[:, terms:] = 1
+        yield from self.columns.gather(seen, out[:, :terms], scratch)
+        if terms < out.shape[1]:
+            yield partial(np.copyto, out[:, terms:], 1)
 
 
 def is_direct(window: Window) -> bool:

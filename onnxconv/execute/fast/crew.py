@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import cache, partial
 from itertools import count
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -42,8 +42,6 @@ ENDED = "one of the processes that compute together has ended"
 Work: TypeAlias = Callable[[int], None]
 """What each of a crew does, told its number from 0; number 0 is who asks for the run."""
 
-T = TypeVar("T")
-
 
 class Crew(Protocol):
     """So many workers. `apart`: they see only the memory that the crew made, and do what they were told first."""
@@ -57,8 +55,8 @@ class Crew(Protocol):
     def run(self, work: Work) -> None:
         """Each of them does the work."""
 
-    def left(self, step: int, blocks: Sequence[T]) -> Iterator[T]:
-        """The blocks of a step that nobody has taken, taken one by one."""
+    def left(self, step: int, blocks: int) -> Iterator[int]:
+        """Those of so many blocks of a step that nobody has taken, taken one by one."""
 
     def meet(self, number: int) -> None:
         """Wait until everybody is here."""
@@ -92,8 +90,8 @@ class Alone:
     def run(self, work: Work) -> None:
         work(0)
 
-    def left(self, step: int, blocks: Sequence[T]) -> Iterator[T]:
-        return iter(blocks)
+    def left(self, step: int, blocks: int) -> Iterator[int]:
+        return iter(range(blocks))
 
     def meet(self, number: int) -> None:
         return None
@@ -131,9 +129,9 @@ class Threads(Alone):
             if not isinstance(failure := other.exception(), threading.BrokenBarrierError | None):
                 raise failure
 
-    def left(self, step: int, blocks: Sequence[T]) -> Iterator[T]:
-        while (place := next(self._taken[step])) < len(blocks):
-            yield blocks[place]
+    def left(self, step: int, blocks: int) -> Iterator[int]:
+        while (place := next(self._taken[step])) < blocks:
+            yield place
 
     def meet(self, number: int) -> None:
         self._everybody.wait()
@@ -175,15 +173,15 @@ class Processes:
             self._renew()
             raise
 
-    def left(self, step: int, blocks: Sequence[T]) -> Iterator[T]:
+    def left(self, step: int, blocks: int) -> Iterator[int]:
         while True:
             self._wait(self._lock)
             place = int(self._taken[step])
             self._taken[step] = place + 1
             self._lock.release()
-            if place >= len(blocks):
+            if place >= blocks:
                 return
-            yield blocks[place]
+            yield place
 
     def meet(self, number: int) -> None:
         arrived = self._arrived[self._meetings % 2]

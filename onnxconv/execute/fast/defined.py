@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from onnxconv.execute.definition import defined
-from onnxconv.execute.fast.block import Block, cuts
+from onnxconv.execute.fast.block import Block, Call, cuts
 from onnxconv.geometry import Array
 from onnxconv.graph import Node
 
@@ -28,7 +29,10 @@ class DefinedKernel:
     blocks: tuple[Block, ...]
     scratch: int = 0
 
-    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+    def calls(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> Iterator[Call]:
+        yield partial(self._compute, xs, out)
+
+    def _compute(self, xs: Sequence[Array], out: Array) -> None:
         out[...] = defined(self.node, xs, self.w, self.arithmetic).reshape(out.shape)
 
 
@@ -41,11 +45,11 @@ class DenseKernel:
     blocks: tuple[Block, ...]
     scratch: int = 0
 
-    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+    def calls(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> Iterator[Call]:
         made = out[:, :, 0]
-        made[...] = xs[0] @ self.weight[block.channels].T
+        yield partial(np.matmul, xs[0], self.weight[block.channels].T, out=made)
         if self.bias is not None:
-            np.add(made, self.bias[block.channels], out=made)
+            yield partial(np.add, made, self.bias[block.channels], out=made)
 
 
 def dense_kernel(images: int, weight: Array, bias: Array | None) -> DenseKernel:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from onnxconv.dtypes import DTYPES, numpy_dtype
-from onnxconv.execute.fast.block import Block, Kernel, cuts, triple
+from onnxconv.execute.fast.block import Block, Call, Kernel, cuts, triple
 from onnxconv.execute.fast.conv import ConvKernel, Tile, conv_kernel
 from onnxconv.execute.fast.rescaling import Operands, Rescaling
 from onnxconv.geometry import Array
@@ -87,8 +88,11 @@ class IntegerConvKernel:
     def blocks(self) -> Sequence[Block]:
         return self.conv.blocks
 
-    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+    def calls(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> Iterator[Call]:
         assert isinstance(block, Tile), "a convolution is asked for its own blocks"
+        yield partial(self._compute, block, xs, out, scratch)
+
+    def _compute(self, block: Tile, xs: Sequence[Array], out: Array, scratch: Array) -> None:
         weight = self.conv.weight[block.groups, block.filters]
         made = out.reshape(*weight.shape[:2], -1)
         total, product, rest = self.room.of(scratch, made.shape)
@@ -106,7 +110,8 @@ class IntegerConvKernel:
         if self.conv.direct:
             np.subtract(seen.reshape(count, rows, -1)[:, :, tile.positions], less, out=columns)
         else:
-            tile.columns.gather(seen, columns, rest, less)
+            for call in tile.columns.gather(seen, columns, rest, less):
+                call()
         return columns
 
 
@@ -128,8 +133,11 @@ class IntegerProductKernel:
     room: Room
     scratch: int
 
-    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+    def calls(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> Iterator[Call]:
         assert isinstance(block, Rows), "a product is asked for its own blocks"
+        yield partial(self._compute, block, xs, out, scratch)
+
+    def _compute(self, block: Rows, xs: Sequence[Array], out: Array, scratch: Array) -> None:
         deep, wide = self.matrix.shape
         made = out.reshape(-1, wide)[block.rows]
         total, product, rest = self.room.of(scratch, made.shape)

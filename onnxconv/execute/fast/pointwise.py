@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from onnxconv.dtypes import DTYPES
-from onnxconv.execute.fast.block import BLOCK, Block, Triple, blocks_of, shared
+from onnxconv.execute.fast.block import BLOCK, Block, Call, Triple, blocks_of, shared
 from onnxconv.execute.fold import affine
 from onnxconv.geometry import Array
 from onnxconv.ops import (
@@ -87,15 +87,16 @@ _STAGED = (
 class Elements:
     """A kernel that leaves everything to the stages after it."""
 
-    shape: Triple
+    blocks: tuple[Block, ...]
     scratch: int = 0
 
-    @property
-    def blocks(self) -> tuple[Block, ...]:
-        return blocks_of(self.shape, shared(math.prod(self.shape), BLOCK))
+    @classmethod
+    def of(cls, shape: Triple) -> Elements:
+        """The kernel for a tensor of that shape."""
+        return cls(blocks_of(shape, shared(math.prod(shape), BLOCK)))
 
-    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
-        """Nothing to be done."""
+    def calls(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> Iterator[Call]:
+        return iter(())
 
 
 def is_stage(op: Operator) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from onnxconv.execute.fast.block import BLOCK, Block, blocks_of, cuts, shared, triple
+from onnxconv.execute.fast.block import BLOCK, Block, Call, blocks_of, cuts, shared, triple
 from onnxconv.execute.fast.window import Reading, box_cuts, reading, slab, start_of
 from onnxconv.geometry import Array, Axis, Window
 from onnxconv.ops import AveragePool, GlobalAveragePool, GlobalMaxPool, MaxPool
@@ -35,16 +36,17 @@ class PoolKernel:
     blocks: tuple[Tile, ...]
     scratch: int
 
-    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+    def calls(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> Iterator[Call]:
         assert isinstance(block, Tile), "a pool is asked for its own blocks"
         seen = xs[0][block.images.start, block.channels]
-        values, used = slab(seen, block.read, self.padding, scratch)
+        values, used = yield from slab(seen, block.read, self.padding, scratch)
         room = scratch[used:]
         for place in _order(self.window):
-            values, room = _along(values, place + 1, self.window[place], block.read.outs[place], self.take, room)
-        np.copyto(out.reshape(values.shape), values)
+            axis, outs = self.window[place], block.read.outs[place]
+            values, room = yield from _along(values, place + 1, axis, outs, self.take, room)
+        yield partial(np.copyto, out.reshape(values.shape), values)
         if self.counted is not None:
-            np.divide(out, self.counted[block.positions], out=out)
+            yield partial(np.divide, out, self.counted[block.positions], out=out)
 
 
 def _apart(axis: Axis) -> bool:
@@ -58,17 +60,19 @@ def _order(window: Window) -> list[int]:
     return [*places[-1:], *places[:-1]] if _apart(window[-1]) else places
 
 
-def _along(values: Array, place: int, axis: Axis, outs: int, take: Any, room: Array) -> tuple[Array, Array]:
-    """The windows of one axis taken together, and what is left of the room."""
+def _along(
+    values: Array, place: int, axis: Axis, outs: int, take: Any, room: Array
+) -> Generator[Call, None, tuple[Array, Array]]:
+    """The windows of one axis taken together, and what is left of the room; yields the calls."""
     if axis.size == 1:
         return _tap(values, place, axis, outs, 0), room
     if place == values.ndim - 1 and not _apart(axis) and values.flags.c_contiguous:
-        return _in_a_row(values, axis, outs, take, room)
+        return (yield from _in_a_row(values, axis, outs, take, room))
     first, *others = (_tap(values, place, axis, outs, tap) for tap in range(axis.size))
     total = room[: first.size].reshape(first.shape)
-    np.copyto(total, first)
+    yield partial(np.copyto, total, first)
     for seen in others:
-        take(total, seen, out=total)
+        yield partial(take, total, seen, out=total)
     return total, room[total.size :]
 
 
@@ -78,16 +82,18 @@ def _tap(values: Array, place: int, axis: Axis, outs: int, tap: int) -> Array:
     return values[(*[slice(None)] * place, slice(start, start + (outs - 1) * axis.stride + 1, axis.stride))]
 
 
-def _in_a_row(values: Array, axis: Axis, outs: int, take: Any, room: Array) -> tuple[Array, Array]:
+def _in_a_row(
+    values: Array, axis: Axis, outs: int, take: Any, room: Array
+) -> Generator[Call, None, tuple[Array, Array]]:
     """The windows of the last axis at every position of all rows as one row of numbers, of which those of the outputs are seen.
 
     One number after the other is what vector units are fast on; what a window takes together beyond an edge is not seen.
     """
     row = values.reshape(-1)
     total, count = room[: row.size], row.size - axis.dilation * (axis.size - 1)
-    take(row[:count], row[axis.dilation :][:count], out=total[:count])
+    yield partial(take, row[:count], row[axis.dilation :][:count], out=total[:count])
     for tap in range(2, axis.size):
-        take(total[:count], row[tap * axis.dilation :][:count], out=total[:count])
+        yield partial(take, total[:count], row[tap * axis.dilation :][:count], out=total[:count])
     seen = total.reshape(values.shape)[..., : (outs - 1) * axis.stride + 1 : axis.stride]
     return seen, room[row.size :]
 
@@ -142,13 +148,9 @@ class GlobalKernel:
     blocks: tuple[Block, ...]
     scratch: int = 0
 
-    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+    def calls(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> Iterator[Call]:
         x = xs[0].reshape(*xs[0].shape[:2], -1)[block.images, block.channels]
-        made = out[..., 0]
-        if isinstance(self.op, GlobalMaxPool):
-            np.max(x, axis=2, out=made)
-        else:
-            np.mean(x, axis=2, out=made)
+        yield partial(np.max if isinstance(self.op, GlobalMaxPool) else np.mean, x, axis=2, out=out[..., 0])
 
 
 def global_kernel(op: GlobalAveragePool | GlobalMaxPool, shape: Sequence[int]) -> GlobalKernel:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
 
 from onnxconv.dtypes import numpy_dtype
 from onnxconv.errors import Diagnostic, UsageError, Where
-from onnxconv.execute.fast.aside import filled
-from onnxconv.execute.fast.block import triple
+from onnxconv.execute.fast.aside import calls_of
+from onnxconv.execute.fast.block import Block, Call, triple
 from onnxconv.execute.fast.crew import crew_of
 from onnxconv.execute.fast.plan import Plan
 from onnxconv.execute.fast.steps import Step
@@ -54,6 +54,9 @@ class Program:
         self._others = tuple(self._crew.memory(most) for _ in range(self._crew.count - 1))
         outside = (*(name for name, _ in plan.graph.inputs), *plan.fresh)
         self._outside = {name: self._made(name) for name in outside} if self._crew.apart else {}
+        self._arrays = self._in({**plan.constants, **self._outside, **dict(self._from_arena())})
+        self._lasting = tuple(self._lasts(step) for step in plan.steps)
+        self._kept: dict[tuple[int, int, int], tuple[Call, ...]] = {}
         self._running = threading.Lock()
 
     def run(self, inputs: Mapping[str, Array], done: Callable[[Step], None] | None = None) -> dict[str, Array]:
@@ -70,7 +73,9 @@ class Program:
         with self._running, one_blas_thread():
             for name in inputs.keys() & self._outside.keys():
                 self._outside[name][...] = inputs[name]
-            arrays = self._arrays(self._outside or {**inputs, **{name: self._made(name) for name in self.plan.fresh}})
+            arrays = self._arrays
+            if not self._crew.apart:
+                arrays = arrays | self._in({**inputs, **{name: self._made(name) for name in self.plan.fresh}})
             self._crew.run(lambda number: self._steps(number, arrays, done))
             return {name: self._handed_out(name, arrays) for name in self.plan.outputs}
 
@@ -79,24 +84,24 @@ class Program:
         memory = self._crew.memory(math.prod(shape) * dtype.itemsize)
         return memory.view(dtype).reshape(shape)
 
-    def _arrays(self, outside: Mapping[str, Array]) -> dict[str, Array]:
-        """Every tensor as an array in its own shape, over the memory of its home."""
-        plan, roots = self.plan, dict[str, Array]()
-        for name, shape in plan.shapes.items():
-            dtype = numpy_dtype(plan.dtypes[name])
-            if name in outside:
-                roots[name] = np.ascontiguousarray(outside[name]).reshape(-1)
-            elif name in plan.constants:
-                roots[name] = plan.constants[name].reshape(-1)
-            elif name in plan.offsets:
-                at = plan.offsets[name]
-                roots[name] = self._arena[at : at + math.prod(shape) * dtype.itemsize].view(dtype)
-        found = {}
-        for name, home in plan.homes.items():
-            if home.root in roots:
-                size = math.prod(plan.shapes[name])
-                found[name] = roots[home.root][home.offset : home.offset + size].reshape(plan.shapes[name])
-        return found
+    def _from_arena(self) -> Iterator[tuple[str, Array]]:
+        for name, at in self.plan.offsets.items():
+            dtype = numpy_dtype(self.plan.dtypes[name])
+            yield name, self._arena[at : at + math.prod(self.plan.shapes[name]) * dtype.itemsize].view(dtype)
+
+    def _in(self, memory: Mapping[str, Array]) -> dict[str, Array]:
+        """Every tensor that has its home in one of these, as an array in its own shape."""
+        plan, flat = self.plan, {name: np.ascontiguousarray(array).reshape(-1) for name, array in memory.items()}
+        return {
+            name: flat[home.root][home.offset : home.offset + math.prod(plan.shapes[name])].reshape(plan.shapes[name])
+            for name, home in plan.homes.items()
+            if home.root in flat
+        }
+
+    def _lasts(self, step: Step) -> bool:
+        """Whether a step reads and writes the same memory in every run."""
+        known = all(name in self._arrays for name in (*step.operands, step.output))
+        return known and not any(_converted(self._arrays[name], step) for name in step.operands)
 
     def _handed_out(self, name: str, arrays: Mapping[str, Array]) -> Array:
         mine = name in self.plan.fresh and not self._crew.apart
@@ -113,18 +118,33 @@ class Program:
                     done(step)
 
     def _do(self, place: int, number: int, arrays: Mapping[str, Array]) -> None:
-        """Those blocks of a step that are left."""
+        """Those blocks of a step that are left. What they call is kept for later runs, if it is the same then."""
+        blocks = self.plan.steps[place].kernel.blocks
+        calls_for: Callable[[Block], Iterator[Call]] | None = None
+        for which in self._crew.left(place, len(blocks)):
+            calls: Iterable[Call] | None = self._kept.get((number, place, which))
+            if calls is None:
+                calls_for = calls_for or self._calls(place, number, arrays)
+                calls = calls_for(blocks[which])
+                if self._lasting[place]:
+                    calls = self._kept[number, place, which] = tuple(calls)
+            for call in calls:
+                call()
+
+    def _calls(self, place: int, number: int, arrays: Mapping[str, Array]) -> Callable[[Block], Iterator[Call]]:
+        """What one of the crew calls for a block of a step."""
         step = self.plan.steps[place]
         out = arrays[step.output]
-
-        def read(name: str) -> Array:
-            x = arrays[name]  # bytes are converted block by block
-            return x if step.dtype is None or x.dtype.kind in "iu" else x.astype(step.dtype, copy=False)
-
         y = out.reshape(triple(out.shape))
-        xs = [read(name) for name in step.reads]
+        seen = {name: arrays[name] for name in step.operands}
+        read = {name: x.astype(step.dtype) if _converted(x, step) else x for name, x in seen.items()}
+        xs = [read[name] for name in step.reads]
         stages = [stage.bound(read) for stage in step.stages]
         room = self._others[number - 1] if number else self._arena[self.plan.scratch[place] :]
         scratch = room[: step.scratch_bytes(self.plan.dtypes)].view(step.dtype or y.dtype)
-        for block in self._crew.left(place, step.kernel.blocks):
-            filled(step.kernel, stages, block, xs, y, scratch, step.aside)
+        return lambda block: calls_of(step.kernel, stages, block, xs, y, scratch, step.aside)
+
+
+def _converted(x: Array, step: Step) -> bool:
+    """Whether a step computes in another type than a tensor's; bytes it converts block by block."""
+    return step.dtype not in (None, x.dtype.name) and x.dtype.kind not in "iu"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from onnxconv.execute.fast.block import BLOCK, Block, cuts
+from onnxconv.execute.fast.block import BLOCK, Block, Call, cuts
 from onnxconv.geometry import Array
 from onnxconv.ops import Resize
 
@@ -40,8 +41,10 @@ class ResizeKernel:
     blocks: tuple[Block, ...]
     scratch: int = 0
 
-    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
-        x = xs[0][block.images, block.channels]
+    def calls(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> Iterator[Call]:
+        yield partial(self._compute, xs[0][block.images, block.channels], out)
+
+    def _compute(self, x: Array, out: Array) -> None:
         if not np.isfinite(x).all():
             out[...] = self.op.define(x).reshape(out.shape)
             return

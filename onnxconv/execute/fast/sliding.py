@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from onnxconv.execute.fast.block import Block, cuts, shared
+from onnxconv.execute.fast.block import Block, Call, cuts, shared
 from onnxconv.execute.fast.window import Reading, reading, slab, windows
 from onnxconv.geometry import Array, Axis, Window
 from onnxconv.ops import Conv
@@ -45,21 +46,22 @@ class SlidingKernel:
     blocks: tuple[Rows, ...]
     scratch: int
 
-    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+    def calls(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> Iterator[Call]:
         assert isinstance(block, Rows), "a convolution is asked for its own blocks"
         (down, along), (rows, wide), lines = self.window, block.read.outs, block.read.slab[0]
         each = self.weight.shape[1] // down.size
-        padded, used = slab(xs[0][block.images.start], block.read, 0.0, scratch)
+        padded, used = yield from slab(xs[0][block.images.start], block.read, 0.0, scratch)
         gathered = scratch[used : used + lines * each * wide]
         laid = gathered.reshape(lines, each, wide)
         seen = windows(padded, (Axis(1), along), (lines, wide))[:, 0].transpose(2, 1, 0, 3)
         terms = len(padded) * along.size
-        np.copyto(laid[:, :terms].reshape(seen.shape), seen)
-        laid[:, terms:] = 1
+        yield partial(np.copyto, laid[:, :terms].reshape(seen.shape), seen)
+        if terms < each:
+            yield partial(np.copyto, laid[:, terms:], 1)
         item = gathered.itemsize
         strides = (down.stride * each * wide * item, wide * item, item)
         matrices = np.ndarray((rows, self.weight.shape[1], wide), gathered.dtype, gathered, 0, strides)
-        np.matmul(self.weight, matrices, out=out.reshape(-1, rows, wide).transpose(1, 0, 2))
+        yield partial(np.matmul, self.weight, matrices, out=out.reshape(-1, rows, wide).transpose(1, 0, 2))
 
 
 def sliding_kernel(op: Conv, shape: Sequence[int], weight: Array, bias: Array | None) -> SlidingKernel | None:

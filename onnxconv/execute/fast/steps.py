@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from onnxconv.dtypes import numpy_dtype
 from onnxconv.execute.definition import Arrays
 from onnxconv.execute.fast import aside
-from onnxconv.execute.fast.block import Block, Kernel, Triple, triple
+from onnxconv.execute.fast.block import Block, Call, Kernel, Triple, triple
 from onnxconv.execute.fast.chains import Chain, carries, seen, staged
 from onnxconv.execute.fast.concat import concat_kernel
 from onnxconv.execute.fast.conv import ConvKernel, in_two
@@ -41,14 +42,14 @@ class Stage:
     function: Function
     values: tuple[Operand | Array | None, ...]
 
-    def bound(self, read: Callable[[str], Array]) -> aside.Applied:
+    def bound(self, read: Mapping[str, Array]) -> aside.Applied:
         """The stage with its operands at hand."""
-        values = [read(v.name).reshape(v.shape) if isinstance(v, Operand) else v for v in self.values]
+        values = [read[v.name].reshape(v.shape) if isinstance(v, Operand) else v for v in self.values]
 
-        def compute(block: Block, out: Array) -> None:
-            self.function(out, *(out if value is None else block.of(value) for value in values))
+        def of(block: Block, out: Array) -> Call:
+            return partial(self.function, out, *(out if value is None else block.of(value) for value in values))
 
-        return compute
+        return of
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def computed(
     """The kernel and the stages of a chain. A batch norm right after a convolution is multiplied into its weights, which are rounded once."""
     head, tail, before = chain.head, chain.tail, chain.head.output
     if staged(head, shapes):
-        return Elements(triple(shapes[chain.output])), tuple(_stages((head, *tail), None, shapes, dtype, weights))
+        return Elements.of(triple(shapes[chain.output])), tuple(_stages((head, *tail), None, shapes, dtype, weights))
     op, w = _layer(head, weights, dtype)
     if isinstance(op, Conv) and tail and isinstance(tail[0].op, BatchNorm):
         exact = folded(op, w, tail[0].op, _weights(tail[0], weights, "float64"))

@@ -6,10 +6,11 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from onnxconv.execute.fast.block import Block, cuts
+from onnxconv.execute.fast.block import Block, Call, cuts
 from onnxconv.execute.fast.conv import ConvKernel, conv_kernel
 from onnxconv.geometry import Array, Axis, TransposedAxis
 from onnxconv.ops import Conv, ConvTranspose
@@ -57,22 +58,22 @@ class TransposedKernel:
     blocks: tuple[Filters, ...]
     scratch: int
 
-    def fill(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> None:
+    def calls(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> Iterator[Call]:
         assert isinstance(block, Filters), "a transposed convolution is asked for its own blocks"
         x = xs[0][block.images, block.source]
         made = out.reshape(-1, *self.outs)
         for phase in block.phases:
             places = tuple(slice(a.first, None, stride) for a, stride in zip(phase.axes, self.strides, strict=True))
             if phase.conv is None:
-                made[(slice(None), *places)] = block.bias
+                yield partial(np.copyto, made[(slice(None), *places)], block.bias)
                 continue
             shape = (len(made), *(a.outs for a in phase.axes))
             size = math.prod(shape)
             dense = scratch[:size].reshape(1, len(made), -1)
             seen = x[(slice(None), slice(None), *(a.source for a in phase.axes))]
             for tile in phase.conv.blocks:
-                phase.conv.fill(tile, (seen,), tile.of(dense), scratch[size:])
-            np.add(dense.reshape(shape), block.bias, out=made[(slice(None), *places)])
+                yield from phase.conv.calls(tile, (seen,), tile.of(dense), scratch[size:])
+            yield partial(np.add, dense.reshape(shape), block.bias, out=made[(slice(None), *places)])
 
 
 def transposed_kernel(op: ConvTranspose, shape: Sequence[int], weight: Array, bias: Array | None) -> TransposedKernel:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from onnxconv.execute.fast.block import cuts
+from onnxconv.execute.fast.block import Call, cuts
 from onnxconv.geometry import Array, Window
 
 __all__ = ["Box", "Reading", "box_cuts", "reading", "slab", "start_of", "windows"]
@@ -47,19 +48,24 @@ def reading(window: Window, sizes: Sequence[int], box: Box) -> Reading:
     return Reading(box, tuple(source), tuple(inside), tuple(slab), tuple(s.stop - s.start for s in box), bare)
 
 
-def slab(x: Array, read: Reading, fill: Array | float, scratch: Array) -> tuple[Array, int]:
-    """What a box reads of x[C, *S], padded with `fill`, and the elements of the scratch memory that this takes."""
+def slab(x: Array, read: Reading, fill: Array | float, scratch: Array) -> Generator[Call, None, tuple[Array, int]]:
+    """What a box reads of x[C, *S], padded with `fill`, and the elements of the scratch memory that this takes.
+
+    Yields the calls that put it there.
+    """
     seen: Array = x[(slice(None), *read.source)]
     if read.bare:
         return seen, 0
     shape = (len(x), *read.slab)
     padded = scratch[: math.prod(shape)].reshape(shape)
     if padded.shape[2:] == seen.shape[2:]:
-        padded[:, : read.inside[0].start] = fill
-        padded[:, read.inside[0].stop :] = fill
+        edges = [padded[:, : read.inside[0].start], padded[:, read.inside[0].stop :]]
     else:
-        padded[...] = fill
-    padded[(slice(None), *read.inside)] = seen
+        edges = [padded]
+    for edge in edges:
+        if edge.size:
+            yield partial(np.copyto, edge, fill)
+    yield partial(np.copyto, padded[(slice(None), *read.inside)], seen)
     return padded, padded.size
 
 
