@@ -234,7 +234,7 @@ def page(asked: argparse.Namespace, folder: Path) -> Iterator[str]:
     yield "# Starting, reporting, building\n"
     layers = " ".join(map(str, asked.layers))
     yield f"    python benchmarks/building.py --repeat {asked.repeat} --gigabytes {asked.gigabytes} --layers {layers}\n"
-    used_here = ", ".join(f"{name} {version(name)}" for name in ("numpy", "onnx", "onnx-ir", "click", "ruamel.yaml"))
+    used_here = ", ".join(f"{name} {version(name)}" for name in ("numpy", "onnx", "onnx-ir", "click", "pyyaml"))
     yield f"{datetime.date.today():%d %B %Y}, {processor()}, {os.cpu_count()} processors, {os.getloadavg()[0]:.0f} processes at work at the start,"
     yield f"Python {platform.python_version()}, {used_here}. Times are of the processor, user and system, unless told otherwise;"
     yield f"medians of {asked.repeat} rounds after a warm-up with the least and the largest in brackets, ratios within a round.\n"

@@ -40,6 +40,11 @@ class Timed:
     peak_bytes: int | None = None
     reason: str = ""
 
+    @property
+    def median(self) -> float | None:
+        """The median of its times in seconds, None where there are none."""
+        return statistics.median(self.seconds) if self.seconds else None
+
     def ratio(self, other: Timed) -> float | None:
         """The median of the ratios to another's time in the same round, which what else the machine does spares."""
         pairs = tuple(zip(self.seconds, other.seconds, strict=False))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import signal
 import sys
 import tempfile
@@ -77,7 +76,7 @@ def _beside(path: Path) -> Iterator[BinaryIO]:
     """A temporary file in the same folder, gone at the end unless it was renamed. Created with the usual permissions."""
     if path.is_dir():
         raise IsADirectoryError(0, "it is a folder")
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
     try:
         with temporary.open("xb") as stream:
             yield stream

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +110,7 @@ def _entry(source: str, threads: int, timed: Timed, beside: Sequence[Timed]) -> 
         "runtime": timed.runtime,
         "version": timed.version,
         "threads": threads,
-        "median_ms": statistics.median(ms) if ms else None,
+        "median_ms": None if timed.median is None else 1000 * timed.median,
         "min_ms": min(ms, default=None),
         "max_ms": max(ms, default=None),
         "ratio": timed.ratio(beside[0]),

@@ -20,8 +20,8 @@ NEEDED = {
     "onnx": "onnx",
     "onnx-ir": "onnx_ir",
     "onnxruntime": "onnxruntime",
+    "pyyaml": "yaml",
     "rich": "rich",
-    "ruamel.yaml": "ruamel.yaml",
     "threadpoolctl": "threadpoolctl",
 }
 """Packages that onnxconv depends on, and the modules that they bring."""

@@ -8,8 +8,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+import yaml
 
 from onnxconv.errors import Where
 from onnxconv.spec.mistakes import Mistakes
@@ -23,8 +22,15 @@ LARGEST = 1 << 20
 DEEPEST = 64
 """Lists and tables inside one another."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+"""Not printable; or a line break to YAML 1.1 alone."""
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|.)", re.DOTALL | re.IGNORECASE)
+"""An escape sequence, and two for one character beyond U+FFFF."""
 _INDENT_TAB = re.compile(r"^ *\t[ \t]*(?=[^\s#])", re.MULTILINE)
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml where the package brings it along: the same in Python takes twenty times as long."""
 
 
 def read_text(text: str, file: str, mistakes: Mistakes, *, strict_json: bool = False) -> Node | None:
@@ -51,9 +57,9 @@ def read_text(text: str, file: str, mistakes: Mistakes, *, strict_json: bool = F
         )
         return None
     if strict_json:
-        return _Reader(file, text, mistakes).read(_on_one_line(text)) if _is_json(text, file, mistakes) else None
+        return _Reader(file, text, mistakes).read(_as_yaml(text)) if _is_json(text, file, mistakes) else None
     if text.lstrip()[:1] == "{":
-        text = text.replace("\t", " ")  # JSON may indent by tabs; raw tabs are illegal inside its strings
+        text = _paired(text.replace("\t", " "))  # JSON may indent by tabs; raw tabs are illegal inside its strings
     tabs = list(_INDENT_TAB.finditer(text))
     for tab in tabs:
         where = _where(file, text, tab.start() + tab[0].index("\t"))
@@ -61,9 +67,20 @@ def read_text(text: str, file: str, mistakes: Mistakes, *, strict_json: bool = F
     return None if tabs else _Reader(file, text, mistakes).read(text)
 
 
-def _on_one_line(text: str) -> str:
+def _as_yaml(text: str) -> str:
     """JSON as YAML reads it too: in JSON line breaks and tabs stand between tokens only, where YAML minds them."""
-    return re.sub(r"[\t\r\n]", " ", text)
+    return _paired(re.sub(r"[\t\r\n]", " ", text))
+
+
+def _paired(text: str) -> str:
+    """JSON with characters beyond U+FFFF instead of two escapes for each, and blanks after the string for what it is shorter."""
+
+    def character(escape: re.Match[str]) -> str:
+        return (
+            chr(0x10000 + ((int(escape[1], 16) & 0x3FF) << 10 | int(escape[2], 16) & 0x3FF)) if escape[1] else escape[0]
+        )
+
+    return _QUOTED.sub(lambda quoted: _ESCAPE.sub(character, quoted[0]).ljust(len(quoted[0])), text)
 
 
 def _where(file: str, text: str, offset: int) -> Where:
@@ -122,14 +139,14 @@ class _Reader:
 
     def read(self, text: str) -> Node | None:
         try:
-            for event in YAML(typ="safe", pure=True).parse(text):
+            for event in yaml.parse(text, Loader=_LOADER):
                 self._take(event)
         except _UnreadableError:
             return None
-        except MarkedYAMLError as error:
+        except yaml.MarkedYAMLError as error:
             self._syntax(error, text)
             return None
-        except (YAMLError, ValueError, AssertionError) as error:
+        except yaml.YAMLError as error:
             what, rule = f"this is no YAML: {error}", "a spec is YAML 1.2 or JSON"
             self._mistakes.add(Where(self._file, 1, 1), "yaml", what, rule, "check the quotes and escapes")
             return None
@@ -139,10 +156,16 @@ class _Reader:
         mark = error.problem_mark or error.context_mark
         where = self._at(mark.index) if mark else Where(self._file, 1, 1)
         what = f"{error.problem or 'a syntax error'}{', ' + error.context if error.context else ''}"
+        if mark:
+            what = what.replace(
+                "found character that", f"found the character {text[mark.index : mark.index + 1]!r}, which"
+            )
         fix = "check the indentation, the colons and the brackets here"
-        if mark and text[mark.index : mark.index + 1] in ("@", "`", "%"):
+        if "Unicode character escape" in str(error.problem):
+            fix = "write the character itself, not half of a surrogate pair"
+        elif mark and text[mark.index : mark.index + 1] in ("@", "`", "%"):
             fix = "put quotes around a text that begins with this character"
-        elif "flow mapping" in str(error.context) and "but got '['" in str(error.problem):
+        elif "flow mapping" in str(error.context) and text[mark.index : mark.index + 1] == "[":
             fix = 'inside braces, put quotes around a text with brackets, such as {x: "float32[N, 3, 224, 224]"}'
         self._mistakes.add(where, "yaml", what, "a spec is YAML 1.2 or JSON", fix)
 
@@ -205,13 +228,8 @@ class _Reader:
             )
 
     def _scalar(self, event: Any, where: Where) -> Scalar:
-        if event.style is not None:
-            # JSON writes characters beyond U+FFFF as two escapes
-            text = event.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-            if "\ufffd" in text and "\ufffd" not in event.value:
-                rule, fix = "a spec is valid Unicode", "write the character itself"
-                self._mistakes.add(where, "control-character", "half of a surrogate pair", rule, fix)
-            return Scalar(text, text, where)
+        if event.style:
+            return Scalar(event.value, event.value, where)
         other = surprise(event.value)
         if other:
             self._mistakes.add(where, "yaml-1.1", event.value, other.rule, other.fix)

@@ -215,9 +215,9 @@ print(*sorted(name for name in sys.modules if "." not in name), file=sys.stderr)
 @pytest.mark.parametrize(
     ("arguments", "absent"),
     [
-        (["--help"], {"numpy", "onnx", "onnx_ir", "onnxruntime", "rich", "ruamel"}),
-        (["verify", "--help"], {"numpy", "onnx", "onnx_ir", "onnxruntime", "rich", "ruamel"}),
-        (["--version"], {"numpy", "onnx", "onnx_ir", "onnxruntime", "rich", "ruamel"}),
+        (["--help"], {"numpy", "onnx", "onnx_ir", "onnxruntime", "rich", "yaml"}),
+        (["verify", "--help"], {"numpy", "onnx", "onnx_ir", "onnxruntime", "rich", "yaml"}),
+        (["--version"], {"numpy", "onnx", "onnx_ir", "onnxruntime", "rich", "yaml"}),
         (["report", "net.yaml"], {"onnx", "onnx_ir", "onnxruntime", "rich"}),
         (["report", "net.yaml", "--format", "json"], {"onnx", "onnx_ir", "onnxruntime", "rich"}),
         (["schema"], {"onnx", "onnx_ir", "onnxruntime", "rich"}),

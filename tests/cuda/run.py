@@ -40,8 +40,8 @@ NEEDED = {
     "onnxruntime": "onnxruntime-gpu",
     "pytest": "pytest",
     "rich": "rich",
-    "ruamel.yaml": "ruamel.yaml",
     "threadpoolctl": "threadpoolctl",
+    "yaml": "pyyaml",
 }
 """Modules, and the packages that bring them."""
 
