@@ -25,8 +25,10 @@ LONG = 2048
 """Elements of a row from which on it does not matter that the next one lies elsewhere."""
 
 
-def needed(kernel: Kernel, y: Triple) -> int:
+def needed(kernel: Kernel, stages: Sequence[object], y: Triple) -> int:
     """Elements of scratch memory for blocks of y[N, C, S] on which stages are to be fast; 0: they are where they belong."""
+    if not stages:
+        return 0
     short = (block for block in kernel.blocks if block.counts[2] <= LONG)
     return 0 if all(block.in_one_piece(y) for block in short) else largest(kernel)
 

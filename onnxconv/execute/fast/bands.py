@@ -143,4 +143,4 @@ def _link(chain: Chain, axis: Axis, rows: int, shapes: Mapping[str, Shape], dtyp
     known = {chain.head.inputs[0]: seen} | {node.output: y for node in (chain.head, *chain.tail)}
     kernel, stages = computed(Chain(replace(chain.head, op=slid), chain.tail), known, dtype, weights)
     applied = tuple(stage.bound({}) for stage in stages)
-    return Link(kernel, applied, needed(kernel, triple(y)) if stages else 0, triple(y)[1:2] + y[2:])
+    return Link(kernel, applied, needed(kernel, stages, triple(y)), triple(y)[1:2] + y[2:])

@@ -105,7 +105,7 @@ def make_steps(
             yield Step((), two[0], columns, (), *reads, dtype)
             kernel = two[1]
         narrow = dtype != dtypes[chain.output]
-        room = aside.largest(kernel) if narrow else aside.needed(kernel, triple(y)) if stages else 0
+        room = aside.largest(kernel) if narrow else aside.needed(kernel, stages, triple(y))
         yield Step(names, kernel, reads, stages, chain.output, dtype, room)
         return
     yield Step(names, kernel, head.inputs, (), chain.output, None)
