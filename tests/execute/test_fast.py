@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -20,6 +21,7 @@ from onnxconv.ops import (
     Add,
     AveragePool,
     BatchNorm,
+    ChannelShuffle,
     Clip,
     Concat,
     Conv,
@@ -30,6 +32,7 @@ from onnxconv.ops import (
     Identity,
     MaxPool,
     Mul,
+    Neg,
     Operator,
     Relu,
     Rescale,
@@ -198,6 +201,24 @@ def test_a_program_runs_many_times_and_hands_out_its_own_arrays() -> None:
     for name, array in program.run(inputs).items():
         assert array.tobytes() == kept[name].tobytes() == first[name].tobytes()
         assert not np.shares_memory(array, first[name])
+
+
+@pytest.mark.parametrize(
+    ("groups", "shape"),
+    [(2, (1, 116, 28, 28)), (3, (2, 6, 5)), (4, (1, 4, 3, 2, 2)), (1, (1, 3, 4)), (8, (2, 512, 40))],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float16", "int8"])
+def test_shuffles_move_every_channel(groups: int, shape: tuple[int, ...], dtype: str) -> None:
+    """Alone, and with what follows them done on the way."""
+    x = (np.arange(math.prod(shape)) % 127).reshape(shape).astype(dtype)
+    order = [i * (shape[1] // groups) + j for j in range(shape[1] // groups) for i in range(groups)]
+    graph, _ = alone(ChannelShuffle(groups), shape, dtype)
+    for threads in (1, 2):
+        np.testing.assert_array_equal(planned(graph, {}, {"x": x}, threads)["y"], x[:, order])
+    followed = chain(("s", ChannelShuffle(groups), ("x",)), ("r", Neg(), ("s",)), shape=shape, outputs=("r",))
+    x = x.astype("float32")
+    np.testing.assert_array_equal(planned(followed, {}, {"x": x})["r"], -x[:, order])
+    assert len(make_plan(followed, {}, {"x": shape}).steps) == 1
 
 
 RESIZES = (

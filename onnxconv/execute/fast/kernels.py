@@ -11,12 +11,14 @@ from onnxconv.execute.fast.conv import conv_kernel
 from onnxconv.execute.fast.defined import DefinedKernel, dense_kernel
 from onnxconv.execute.fast.pool import global_kernel, pool_kernel
 from onnxconv.execute.fast.resize import by_matrices, resize_kernel
+from onnxconv.execute.fast.shuffle import shuffle_kernel
 from onnxconv.execute.fast.sliding import sliding_kernel
 from onnxconv.execute.fast.transposed import transposed_kernel
 from onnxconv.geometry import Array
 from onnxconv.graph import Node
 from onnxconv.ops import (
     AveragePool,
+    ChannelShuffle,
     Conv,
     ConvTranspose,
     Dense,
@@ -33,7 +35,7 @@ __all__ = ["defined_kernel", "has_kernel", "kernel_of"]
 
 _KERNELS = (
     *(Conv, ConvTranspose, Dense, DequantizedConv, DequantizedGemm),
-    *(MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool),
+    *(MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool, ChannelShuffle),
 )
 
 
@@ -56,6 +58,8 @@ def kernel_of(op: Operator, shapes: Sequence[tuple[int, ...]], w: Mapping[str, A
             return pool_kernel(op, shapes[0], np.dtype(dtype))
         case GlobalAveragePool() | GlobalMaxPool():
             return global_kernel(op, shapes[0])
+        case ChannelShuffle():
+            return shuffle_kernel(op.groups, shapes[0])
         case Resize():
             return resize_kernel(op, shapes[0], np.dtype(dtype))
     raise AssertionError(f"{op.kind} has no kernel")
