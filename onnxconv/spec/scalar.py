@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 __all__ = ["Surprise", "resolve", "surprise"]
 
@@ -37,6 +38,7 @@ _LONGEST_NUMBER = 400
 """Characters of a number; beyond that Python itself refuses to convert some."""
 
 
+@lru_cache(maxsize=1024)
 def resolve(text: str) -> bool | int | float | str | None:
     """The value of a plain (unquoted) scalar (YAML 1.2.2, section 10.3.2)."""
     if text in _NULL:
@@ -60,6 +62,7 @@ def resolve(text: str) -> bool | int | float | str | None:
     return text
 
 
+@lru_cache(maxsize=1024)
 def surprise(text: str) -> Surprise | None:
     """What a plain scalar was in YAML 1.1, or None if both versions agree."""
     if text in _OTHER_BOOLEAN:
