@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +86,8 @@ def _arrays(inputs: Iterable[str]) -> dict[str, npt.NDArray[Any]]:
 
 def _load(file: str) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:
     """The array of a .npy file, or those of a .npz file by name; nothing in it is executed."""
+    import zipfile
+
     import numpy as np
 
     try:
@@ -104,6 +105,8 @@ def _load(file: str) -> npt.NDArray[Any] | dict[str, npt.NDArray[Any]]:
 
 def _write(stream: Any, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """A .npz archive of the arrays, the same bytes each time."""
+    import zipfile
+
     import numpy as np
 
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:

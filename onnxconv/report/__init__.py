@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from onnxconv.report.data import as_csv, as_json
 from onnxconv.report.document import Document, document
 from onnxconv.report.here import doctor_text, runtimes_text, targets_text
-from onnxconv.report.page import as_body, as_html, as_markdown
 from onnxconv.report.table import Style, plain
 from onnxconv.report.text import WIDTH, text
 from onnxconv.report.timing import bench_text
@@ -42,6 +41,8 @@ class Report:
         """The report in one of `FORMATS`; `width`, in characters, and `style` matter to text alone."""
         if format == "text":
             return text(self.document, width, style)
+        from onnxconv.report.page import as_html, as_markdown
+
         return {"json": as_json, "csv": as_csv, "markdown": as_markdown, "html": as_html}[format](self.document)
 
     def __str__(self) -> str:
@@ -50,4 +51,6 @@ class Report:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
+        from onnxconv.report.page import as_body
+
         return as_body(self.document)
