@@ -22,11 +22,13 @@ LARGEST = 1 << 20
 DEEPEST = 64
 """Lists and tables inside one another."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
-"""Not printable; or a line break to YAML 1.1 alone."""
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_ESCAPE = re.compile(r"\\(?:u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})|.)", re.DOTALL | re.IGNORECASE)
-"""An escape sequence, and two for one character beyond U+FFFF."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+"""Not printable; or a line break to YAML 1.1 alone; or a mark of byte order, which YAML drops."""
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+"""A string of JSON."""
+_ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|.)")
+"""An escape in it, or two for one character beyond U+FFFF."""
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _INDENT_TAB = re.compile(r"^ *\t[ \t]*(?=[^\s#])", re.MULTILINE)
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -59,7 +61,9 @@ def read_text(text: str, file: str, mistakes: Mistakes, *, strict_json: bool = F
     if strict_json:
         return _Reader(file, text, mistakes).read(_as_yaml(text)) if _is_json(text, file, mistakes) else None
     if text.lstrip()[:1] == "{":
-        text = _paired(text.replace("\t", " "))  # JSON may indent by tabs; raw tabs are illegal inside its strings
+        text = text.replace("\t", " ")  # JSON may indent by tabs; raw tabs are illegal inside its strings
+        if "\\u" in text and _is_json(text, file, Mistakes()):
+            text = _paired(text)
     tabs = list(_INDENT_TAB.finditer(text))
     for tab in tabs:
         where = _where(file, text, tab.start() + tab[0].index("\t"))
@@ -146,7 +150,7 @@ class _Reader:
         except yaml.MarkedYAMLError as error:
             self._syntax(error, text)
             return None
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, OverflowError) as error:
             what, rule = f"this is no YAML: {error}", "a spec is YAML 1.2 or JSON"
             self._mistakes.add(Where(self._file, 1, 1), "yaml", what, rule, "check the quotes and escapes")
             return None
@@ -155,18 +159,16 @@ class _Reader:
     def _syntax(self, error: Any, text: str) -> None:
         mark = error.problem_mark or error.context_mark
         where = self._at(mark.index) if mark else Where(self._file, 1, 1)
-        what = f"{error.problem or 'a syntax error'}{', ' + error.context if error.context else ''}"
-        if mark:
-            what = what.replace(
-                "found character that", f"found the character {text[mark.index : mark.index + 1]!r}, which"
-            )
+        problem, there = error.problem or "a syntax error", text[mark.index : mark.index + 1] if mark else ""
         fix = "check the indentation, the colons and the brackets here"
-        if "Unicode character escape" in str(error.problem):
-            fix = "write the character itself, not half of a surrogate pair"
-        elif mark and text[mark.index : mark.index + 1] in ("@", "`", "%"):
-            fix = "put quotes around a text that begins with this character"
-        elif "flow mapping" in str(error.context) and text[mark.index : mark.index + 1] == "[":
+        if "Unicode character escape" in problem:
+            fix = "write the character itself"
+        elif problem.startswith("found character that") and there:
+            problem = problem.replace("character that", f"the character {there!r}, which")
+            fix = "put quotes around a text that begins with this character" if there in "@`%" else fix
+        elif "flow mapping" in str(error.context) and there == "[":
             fix = 'inside braces, put quotes around a text with brackets, such as {x: "float32[N, 3, 224, 224]"}'
+        what = f"{problem}{', ' + error.context if error.context else ''}"
         self._mistakes.add(where, "yaml", what, "a spec is YAML 1.2 or JSON", fix)
 
     def _at(self, offset: int) -> Where:
@@ -229,6 +231,9 @@ class _Reader:
 
     def _scalar(self, event: Any, where: Where) -> Scalar:
         if event.style:
+            if _SURROGATE.search(event.value):
+                rule, fix = "a spec is valid Unicode", "write the character itself"
+                self._mistakes.add(where, "control-character", "half of a surrogate pair", rule, fix)
             return Scalar(event.value, event.value, where)
         other = surprise(event.value)
         if other:

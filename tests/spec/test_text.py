@@ -22,6 +22,15 @@ from onnxconv.spec.text import read_text
 
 Tree = tuple[Any, ...]
 
+LOADERS = [
+    pytest.param(
+        getattr(yaml, "CSafeLoader", None),
+        marks=pytest.mark.skipif(not hasattr(yaml, "CSafeLoader"), reason="PyYAML came without libyaml"),
+        id="libyaml",
+    ),
+    pytest.param(yaml.SafeLoader, id="pure"),
+]
+
 
 def found(node: Node) -> Tree:
     match node:
@@ -59,7 +68,7 @@ def composed(text: str) -> Tree:
     return expected(YAML(typ="safe", pure=True).compose(text))
 
 
-@pytest.mark.parametrize("loader", [yaml.CSafeLoader, yaml.SafeLoader])
+@pytest.mark.parametrize("loader", LOADERS)
 @pytest.mark.parametrize("path", GOOD, ids=lambda path: path.name)
 def test_specs(path: Any, loader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """With libyaml, and where the package came without it."""
@@ -134,11 +143,44 @@ def test_places_behind_two_escapes_for_one_character() -> None:
     assert last[1] == "\\"
 
 
-@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029"])
-def test_line_breaks_of_yaml_1_1_are_refused(character: str) -> None:
+@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029", "\ufeff"])
+def test_what_is_not_seen_is_refused(character: str) -> None:
     for text in (f"a: b{character}c", f'{{"a": "b{character}c"}}'):
         tree, mistakes = read(text)
         assert tree is None
         assert [(d.code, str(d.where)) for d in mistakes.found()] == [
             ("control-character", f"a.yaml:1:{text.index(character) + 1}")
         ]
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": "\\ud83d"}',
+        'a: "\\ud83d"',
+        'a: "\\ud83d\\ude00"',
+        '{a: \'it"s\', b: "\\ud83d\\ude00"}',
+        '{a: "\\Ud83d\\Ude00"}',
+        'a: "\\UFFFFFFFF"',
+        'a: "\\U00110000"',
+        "%YAML 1." + "9" * 5000 + "\n---\na: 1",
+    ],
+)
+def test_escapes_of_no_character_are_refused(text: str, loader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_module, "_LOADER", loader)
+    _, mistakes = read(text)
+    assert len(mistakes)
+
+
+def test_what_looks_like_an_escape_outside_of_json_stays_as_it_is() -> None:
+    tree, mistakes = read("{a: 'say \"\\ud83d\\ude00\"'}")
+    assert not len(mistakes)
+    assert tree is not None
+    assert tree[3][1][1] == 'say "\\ud83d\\ude00"'
+
+
+def test_many_quotes_are_read_at_once() -> None:
+    """A spec as long as may be, of strings that are never closed: searching for their ends again and again takes hours."""
+    _, mistakes = read("{" + '\\"' * 500_000)
+    assert len(mistakes)

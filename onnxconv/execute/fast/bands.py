@@ -16,7 +16,7 @@ from onnxconv.execute.fast.steps import Step, computed
 from onnxconv.geometry import Array, Axis
 from onnxconv.ops import AveragePool, Conv, MaxPool
 
-__all__ = ["BAND", "LARGE", "banded", "together"]
+__all__ = ["BAND", "LARGE", "BandKernel", "banded", "together"]
 
 LARGE = 1 << 26
 """Bytes of a tensor that is not made as a whole where its layer and the one that reads it can go together."""

@@ -91,7 +91,10 @@ class Kernel(Protocol):
         """Elements of scratch memory that a thread needs."""
 
     def calls(self, block: Block, xs: Sequence[Array], out: Array, scratch: Array) -> Iterator[Call]:
-        """What computes one of the blocks, out[N, C, S], from the inputs, each in its own shape, one call after the other."""
+        """What computes one of the blocks, out[N, C, S], from the inputs, each in its own shape, one call after the other.
+
+        What is done outside of a call is done once, for all runs: it looks at memory, and reads no number there.
+        """
 
 
 def triple(shape: Sequence[int]) -> Triple:

@@ -12,6 +12,7 @@ import numpy as np
 from onnxconv.dtypes import numpy_dtype
 from onnxconv.errors import Diagnostic, UsageError, Where
 from onnxconv.execute.fast.aside import calls_of
+from onnxconv.execute.fast.bands import BandKernel
 from onnxconv.execute.fast.block import Block, Call, triple
 from onnxconv.execute.fast.crew import crew_of
 from onnxconv.execute.fast.plan import Plan
@@ -24,6 +25,9 @@ from onnxconv.weights.ordered import processors
 
 __all__ = ["Program"]
 
+
+KEPT = 128
+"""Blocks of a step up to which their calls are kept: of more, it is memory that matters."""
 
 BUFFER = 2048
 """Elements of an array that is not one piece of memory which NumPy copies to compute on them; four times as many are slower."""
@@ -99,7 +103,9 @@ class Program:
         }
 
     def _lasts(self, step: Step) -> bool:
-        """Whether a step reads and writes the same memory in every run."""
+        """Whether the calls of a step are kept: there are not too many, and they are of the same memory in every run."""
+        if len(step.kernel.blocks) > KEPT or isinstance(step.kernel, BandKernel):
+            return False
         known = all(name in self._arrays for name in (*step.operands, step.output))
         return known and not any(_converted(self._arrays[name], step) for name in step.operands)
 

@@ -34,10 +34,14 @@ class AxisPhase:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One phase along each axis, as a convolution; None: no tap reaches it."""
+    """One phase along each axis, as a convolution; None: no tap reaches it. `apart`: what it reads is to be copied first.
+
+    A convolution whose columns are its input takes rows that follow one another in memory.
+    """
 
     axes: tuple[AxisPhase, ...]
     conv: ConvKernel | None
+    apart: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,13 @@ class TransposedKernel:
             shape = (len(made), *(a.outs for a in phase.axes))
             size = math.prod(shape)
             dense = scratch[:size].reshape(1, len(made), -1)
-            seen = x[(slice(None), slice(None), *(a.source for a in phase.axes))]
+            seen, room = x[(slice(None), slice(None), *(a.source for a in phase.axes))], scratch[size:]
+            if phase.apart:
+                held, room = room[: seen.size].reshape(seen.shape), room[seen.size :]
+                yield partial(np.copyto, held, seen)
+                seen = held
             for tile in phase.conv.blocks:
-                yield from phase.conv.calls(tile, (seen,), tile.of(dense), scratch[size:])
+                yield from phase.conv.calls(tile, (seen,), tile.of(dense), room)
             yield partial(np.add, dense.reshape(shape), block.bias, out=made[(slice(None), *places)])
 
 
@@ -85,7 +93,7 @@ def transposed_kernel(op: ConvTranspose, shape: Sequence[int], weight: Array, bi
     found = tuple(
         Filters(slice(image, image + 1), mine, slice(0, math.prod(outs)), source, made, column[mine])
         for source, mine, kernel in _filters(op, weight, math.prod(outs))
-        for made in [tuple(Phase(axes, _conv(axes, kernel)) for axes in phases)]
+        for made in [tuple(_phase(axes, kernel, shape[2:]) for axes in phases)]
         for image in range(shape[0])
     )
     scratch = max(_scratch(phase, block) for block in found for phase in block.phases)
@@ -106,7 +114,9 @@ def _filters(op: ConvTranspose, weight: Array, positions: int) -> Iterator[tuple
 def _scratch(phase: Phase, block: Filters) -> int:
     if phase.conv is None:
         return 0
-    return phase.conv.scratch + len(block.bias) * math.prod(a.outs for a in phase.axes)
+    channels = block.source.stop - block.source.start
+    held = channels * math.prod(a.source.stop - a.source.start for a in phase.axes) if phase.apart else 0
+    return phase.conv.scratch + held + len(block.bias) * math.prod(a.outs for a in phase.axes)
 
 
 def _phases(axis: TransposedAxis, n: int) -> Iterator[AxisPhase]:
@@ -122,6 +132,12 @@ def _phases(axis: TransposedAxis, n: int) -> Iterator[AxisPhase]:
         reached = bool(taps) and source.start < source.stop
         pad = (source.start - low, stop - source.stop) if reached else (0, 0)
         yield AxisPhase(first, count, tuple(taps) if reached else (), source, Axis(max(1, len(taps)), 1, apart, pad))
+
+
+def _phase(axes: tuple[AxisPhase, ...], kernel: Array, sizes: Sequence[int]) -> Phase:
+    conv = _conv(axes, kernel)
+    whole = all(a.source == slice(0, n) for a, n in zip(axes[1:], sizes[1:], strict=True))
+    return Phase(axes, conv, conv is not None and conv.direct and not whole)
 
 
 def _conv(axes: Sequence[AxisPhase], kernel: Array) -> ConvKernel | None:
