@@ -26,7 +26,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\
 """Not printable; or a line break to YAML 1.1 alone; or a mark of byte order, which YAML drops."""
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 """A string of JSON."""
-_ESCAPE = re.compile(r"\\(?:u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|.)")
+_ESCAPE = re.compile(r"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|.)")
 """An escape in it, or two for one character beyond U+FFFF."""
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _INDENT_TAB = re.compile(r"^ *\t[ \t]*(?=[^\s#])", re.MULTILINE)
@@ -80,9 +80,7 @@ def _paired(text: str) -> str:
     """JSON with characters beyond U+FFFF instead of two escapes for each, and blanks after the string for what it is shorter."""
 
     def character(escape: re.Match[str]) -> str:
-        return (
-            chr(0x10000 + ((int(escape[1], 16) & 0x3FF) << 10 | int(escape[2], 16) & 0x3FF)) if escape[1] else escape[0]
-        )
+        return str(json.loads(f'"{escape[0]}"')) if escape[1] else escape[0]
 
     return _QUOTED.sub(lambda quoted: _ESCAPE.sub(character, quoted[0]).ljust(len(quoted[0])), text)
 
